@@ -1,0 +1,164 @@
+"""Prepared scans on disk: memory-mapped, keyed by content, made once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+
+from medvae.errors import UserError
+from medvae.files import digest
+from medvae.volume.grid import Grid, Placement
+from medvae.volume.nifti import Source, read_volume
+from medvae.volume.prepare import Prepared, prepare
+
+PREPARATION_VERSION = 1
+"""Raised when :func:`~medvae.volume.prepare.prepare` gives other voxels."""
+
+Progress = Callable[[int, int, str], object]
+
+
+class ScanFile(Protocol):
+    """What the cache needs to know of a scan; ``medvae.cohort.Scan`` has it."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def mask(self) -> Path | None: ...
+
+
+@dataclass(frozen=True)
+class PreparedCohort:
+    """Prepared scans in the order they were given; arrays stay on disk.
+
+    Args:
+        scans: What was prepared.
+        folders: One cache folder per scan.
+        grid: The training grid.
+    """
+
+    scans: tuple[ScanFile, ...]
+    folders: tuple[Path, ...]
+    grid: Grid
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    def image(self, i: int) -> npt.NDArray[np.float32]:
+        """Scan ``i`` in reference units, read-only, memory-mapped."""
+        return np.load(self.folders[i] / "image.npy", mmap_mode="r")  # type: ignore[no-any-return]  # numpy types np.load as Any
+
+    def mask(self, i: int) -> npt.NDArray[np.bool_]:
+        """Mask of scan ``i``, read-only, memory-mapped."""
+        return np.load(self.folders[i] / "mask.npy", mmap_mode="r")  # type: ignore[no-any-return]  # numpy types np.load as Any
+
+    def meta(self, i: int) -> dict[str, Any]:
+        """What was stored beside the arrays of scan ``i``; see ``Prepared.meta``."""
+        text = (self.folders[i] / "meta.json").read_text(encoding="utf-8")
+        content: dict[str, Any] = json.loads(text)
+        return content
+
+    def prepared(self, i: int) -> Prepared:
+        """Scan ``i`` with its placement, reference and noise gain."""
+        meta = self.meta(i)
+        return Prepared(
+            self.image(i),
+            self.mask(i),
+            Placement.from_dict(meta["placement"]),
+            float(meta["reference"]),
+            float(meta["noise_gain"]),
+            str(meta["reference_kind"]),
+            Source.from_dict(meta["source"]),
+        )
+
+
+def prepare_scans(
+    scans: Sequence[ScanFile],
+    grid: Grid,
+    cache_dir: Path,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> PreparedCohort:
+    """Prepare scans, or find them prepared.
+
+    The key is the SHA-256 of the scan's bytes, its mask's bytes and the settings:
+    a renamed scan is found again, a changed one is made anew. Stopped halfway, the
+    next call goes on where it ended.
+
+    Args:
+        scans: Objects with ``path`` and ``mask``.
+        grid: The training grid.
+        cache_dir: Where to keep the arrays.
+        jobs: Processes.
+        progress: Called with (done, total, name of the scan just done).
+
+    Raises:
+        UserError: A scan cannot be prepared; names it.
+    """
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    work = (
+        delayed(_ensure)(i, scan.path, scan.mask, grid, cache_dir)
+        for i, scan in enumerate(scans)
+    )
+    folders: list[Path] = [cache_dir] * len(scans)
+    pool = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    for done, (i, folder) in enumerate(pool(work), start=1):
+        folders[i] = folder
+        if progress:
+            progress(done, len(scans), scans[i].path.name)
+    return PreparedCohort(tuple(scans), tuple(folders), grid)
+
+
+def cache_key(path: Path, mask: Path | None, grid: Grid) -> str:
+    """64 hexadecimal digits that change with content or settings, not with names."""
+    settings = {
+        "version": PREPARATION_VERSION,
+        "scan": digest(path),
+        "mask": digest(mask) if mask else None,
+        "shape": list(grid.shape),
+        "spacing_mm": list(grid.spacing_mm),
+    }
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _ensure(
+    i: int, path: Path, mask: Path | None, grid: Grid, cache_dir: Path
+) -> tuple[int, Path]:
+    try:
+        key = cache_key(path, mask, grid)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}. Check the scan.") from error
+    folder = cache_dir / key[:32]
+    if not folder.is_dir():
+        volume = read_volume(path)
+        chosen = read_volume(mask).data if mask else None
+        _store(prepare(volume, grid, chosen), folder, path)
+    return i, folder
+
+
+def _store(prepared: Prepared, folder: Path, path: Path) -> None:
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        np.save(partial / "image.npy", prepared.image)
+        np.save(partial / "mask.npy", prepared.mask)
+        meta = {"path": str(path), **prepared.meta()}
+        (partial / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        if not folder.is_dir():
+            os.replace(partial, folder)  # noqa: PTH105 (a folder, whole or not at all)
+    except OSError:
+        if not folder.is_dir():  # another process finished the same scan first
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,140 @@
+"""What can be wrong with a scan, told before any work starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from medvae.errors import UserError
+from medvae.volume.foreground import foreground_mask
+from medvae.volume.nifti import (
+    Volume,
+    checked_affine,
+    checked_shape,
+    open_header,
+    read_volume,
+)
+
+_THINNEST = 8  # voxels
+_OBLIQUE_DEGREES = 5.0
+_ANISOTROPY = 3.0
+_SMALLEST_HEAD_ML = 200.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with one file, and what to do about it.
+
+    Example:
+        >>> print(Problem(Path("a.nii"), "every voxel is 0", "Remove the scan."))
+        a.nii: every voxel is 0. Remove the scan.
+    """
+
+    path: Path
+    message: str
+    remedy: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}. {self.remedy}"
+
+
+def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
+    """Everything wrong with a scan: errors make it unusable, warnings do not.
+
+    Args:
+        path: A NIfTI file.
+        header_only: Leave the voxels unread: fast, but a truncated, constant or
+            NaN-ridden file passes.
+
+    Example:
+        >>> [str(p) for p in check_scan("nowhere.nii.gz")]
+        ['nowhere.nii.gz: file not found. Correct the path or remove the scan.']
+    """
+    path = Path(path)
+    try:
+        image = open_header(path)
+        shape = checked_shape(image, str(path))
+        affine = checked_affine(image, str(path))
+        problems = [*_size_problems(path, shape), *_affine_problems(path, affine)]
+        if header_only or any(p.severity == "error" for p in problems):
+            return problems
+        volume = read_volume(path)
+    except UserError as error:
+        return [_as_problem(path, error)]
+    return problems + _voxel_problems(path, volume)
+
+
+def check_mask(mask: Path, scan: Path) -> list[Problem]:
+    """Everything wrong with a mask for ``scan``, from the headers."""
+    try:
+        image, on = open_header(mask), open_header(scan)
+        shape = checked_shape(image, str(mask))
+        affine = checked_affine(image, str(mask))
+        wanted = checked_shape(on, str(scan))
+        target = checked_affine(on, str(scan))
+    except UserError as error:
+        return [_as_problem(mask, error)]
+    if shape != wanted:
+        what = f"mask shape {shape}, but its scan {scan.name} has {wanted}"
+    elif not np.allclose(affine, target, atol=0.05):
+        what = f"mask affine differs from that of its scan {scan.name}"
+    else:
+        return []
+    return [Problem(mask, what, "Resample the mask to its scan.")]
+
+
+def _as_problem(path: Path, error: UserError) -> Problem:
+    text = str(error).removeprefix(f"{path}: ")
+    message, _, remedy = text.partition(". ")
+    return Problem(path, message, remedy)
+
+
+def _size_problems(path: Path, shape: tuple[int, int, int]) -> list[Problem]:
+    if min(shape) >= _THINNEST:
+        return []
+    what = f"shape {shape} is thinner than {_THINNEST} voxels"
+    return [Problem(path, what, "Is it a localiser? Remove it.")]
+
+
+def _affine_problems(path: Path, affine: npt.NDArray[Any]) -> list[Problem]:
+    problems = []
+    tilt = float(np.degrees(nib.affines.obliquity(affine)).max())
+    if tilt > _OBLIQUE_DEGREES:
+        what = f"oblique, {tilt:.0f} degrees"
+        how = "It is resampled with a general transform: slower, slightly smoother."
+        problems.append(Problem(path, what, how, "warning"))
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if sizes.max() > 12 or sizes.min() < 0.1:
+        size = tuple(round(float(s), 3) for s in sizes)
+        how = "Check the header's unit; mm is required."
+        problems.append(Problem(path, f"voxel size {size} mm", how, "warning"))
+    if sizes.max() / sizes.min() > _ANISOTROPY:
+        size = tuple(round(float(s), 2) for s in sizes)
+        what = f"very anisotropic voxels, {size} mm"
+        how = "Detail along the thick axis cannot be brought back."
+        problems.append(Problem(path, what, how, "warning"))
+    return problems
+
+
+def _voxel_problems(path: Path, volume: Volume) -> list[Problem]:
+    bad = int((~np.isfinite(volume.data)).sum())
+    if bad:
+        what = f"{bad} of {volume.data.size} voxels are NaN or infinite"
+        return [Problem(path, what, "Set them to 0, or export the scan again.")]
+    low, high = float(volume.data.min()), float(volume.data.max())
+    if low == high:
+        return [Problem(path, f"every voxel is {low:g}", "Remove the scan.")]
+    head = foreground_mask(volume.data, volume.spacing_mm)
+    if not head.any() or not np.median(volume.data[head]) > 0:
+        return [Problem(path, "no foreground stands out", "Remove the scan.")]
+    millilitres = float(head.sum() * np.prod(volume.spacing_mm) / 1000)
+    if millilitres < _SMALLEST_HEAD_ML:
+        what = f"foreground of {millilitres:.0f} ml is small for a head"
+        return [Problem(path, what, "Look at the scan.", "warning")]
+    return []
