@@ -1,0 +1,179 @@
+"""Does the decoder give the scan back, at sites it knows and at one it does not?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from medvae.errors import UserError
+from medvae.evaluation.bootstrap import interval, mean_estimate
+from medvae.evaluation.collapse import gaussian_kl
+from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
+from medvae.evaluation.latents import decode_scans
+from medvae.evaluation.questions.setting import Setting, generator
+from medvae.evaluation.reconstruction import gaussian_bits, psnr, ssim, z_scored_error
+from medvae.evaluation.result import Answers, names_of
+
+GROUP = "reconstruction"
+PLAIN = ("psnr", "z_scored_error")
+FULL = (*PLAIN, "ssim", "bits_per_voxel")
+
+Scores = dict[str, FloatArray]
+
+
+def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
+    """Reconstruct test scans of training sites, and every scan of held-out sites.
+
+    Training-site scans are decoded with their own site's code. A held-out site has
+    none: its scans are decoded with the mean code, and once with every training
+    site's code. The like-for-like gap decodes both groups with the mean code.
+    """
+    rng = generator(seed, GROUP)
+    seen, unseen = setting.test_scans(), setting.held_out_scans()
+    own = own_code_scores(setting, seen, seed)
+    if not seen:
+        answers.cannot("reconstruction on training sites", "no test subject has a scan")
+    _keep(answers, "seen", own, setting.subjects(seen), rng)
+    if not unseen:
+        answers.cannot(
+            "reconstruction on a held-out site", "no scan of a held-out site"
+        )
+        return
+    by_site = {
+        site: code_scores(setting, unseen, site, seed, PLAIN)
+        for site in setting.encoder.sites
+    }
+    for site, scores in by_site.items():
+        _keep(answers, f"held_out_as_{site}", scores, setting.subjects(unseen), rng)
+    mean_seen: Scores = {}
+    if has_mean_code(setting):
+        mean_seen = code_scores(setting, seen, None, seed, PLAIN)
+        mean_unseen = code_scores(setting, unseen, None, seed, FULL)
+        answers.note(
+            "The decoder has no code for an unseen site: held-out scans were decoded "
+            "with the mean of the training sites' codes, all others with their own."
+        )
+    else:
+        answers.note(
+            "The decoder has no mean site code: held-out scans were decoded with each "
+            f"training site's code ({names_of(setting.seen)}) and the scores averaged."
+        )
+        mean_unseen = _average(list(by_site.values()))
+    _keep(answers, "held_out", mean_unseen, setting.subjects(unseen), rng)
+    pairs = [("gap", own), ("gap_mean_code", mean_seen)]
+    for label, scores in pairs:
+        for name in scores if seen else ():
+            if name in mean_unseen:
+                number = _gap(
+                    setting, seen, unseen, scores[name], mean_unseen[name], rng
+                )
+                answers.add(GROUP, f"{name}_{label}", number)
+    _keep(answers, "seen_mean_code", mean_seen, setting.subjects(seen), rng)
+
+
+def own_code_scores(setting: Setting, index: Sequence[int], seed: int) -> Scores:
+    """Scores of training-site scans, each decoded with its own site's code."""
+    rows: dict[int, dict[str, float]] = {}
+    for site in setting.seen:
+        mine = [i for i in index if setting.scans[i].site == site]
+        rows |= _score(setting, mine, setting.code(site), seed, FULL)
+    return _columns(rows, index)
+
+
+def has_mean_code(setting: Setting) -> bool:
+    """Whether the decoder takes ``site=None``, tried on one scan."""
+    try:
+        next(decode_scans(setting.encoder, setting.latents, [0], None))
+    except (ValueError, UserError):
+        return False
+    return True
+
+
+def code_scores(
+    setting: Setting,
+    index: Sequence[int],
+    site: str | None,
+    seed: int,
+    wanted: Sequence[str],
+) -> Scores:
+    """Scores of scans that are all decoded with one code."""
+    return _columns(_score(setting, index, site, seed, wanted), index)
+
+
+def _score(
+    setting: Setting,
+    index: Sequence[int],
+    site: str | None,
+    seed: int,
+    wanted: Sequence[str],
+) -> dict[int, dict[str, float]]:
+    size = {"batch_size": setting.batch_size}
+    decoded = decode_scans(setting.encoder, setting.latents, index, site, **size)
+    rows: dict[int, dict[str, float]] = {}
+    for i, image in decoded:
+        target, mask = setting.scans[i].image, setting.scans[i].mask
+        rows[i] = {
+            "psnr": psnr(image, target, mask),
+            "z_scored_error": z_scored_error(image, target, mask),
+        }
+        if "ssim" in wanted:
+            rows[i]["ssim"] = ssim(image, target, mask)
+    if "bits_per_voxel" not in wanted:
+        return rows
+    latents = setting.latents
+    noise = generator(seed, "posterior").standard_normal(latents.mean.shape[1])
+    samples = decode_scans(setting.encoder, latents, index, site, noise=noise, **size)
+    for i, image in samples:
+        kl = float(gaussian_kl(latents.mean[i], latents.std[i]).sum())
+        rows[i]["bits_per_voxel"] = gaussian_bits(
+            image, setting.scans[i].image, setting.encoder.scale, kl
+        )
+    return rows
+
+
+def _columns(rows: Mapping[int, Mapping[str, float]], index: Sequence[int]) -> Scores:
+    if not index:
+        return {}
+    names = rows[index[0]]
+    return {name: np.array([rows[i][name] for i in index]) for name in names}
+
+
+def _average(scores: Sequence[Scores]) -> Scores:
+    return {
+        name: np.asarray(np.mean([row[name] for row in scores], axis=0))
+        for name in scores[0]
+    }
+
+
+def _keep(
+    answers: Answers,
+    label: str,
+    scores: Scores,
+    subjects: Sequence[str],
+    rng: np.random.Generator,
+) -> None:
+    for name, values in scores.items():
+        answers.add(GROUP, f"{name}_{label}", mean_estimate(values, subjects, rng))
+
+
+def _gap(
+    setting: Setting,
+    seen: Sequence[int],
+    unseen: Sequence[int],
+    a: FloatArray,
+    b: FloatArray,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Held-out mean minus training-site mean; travelers are drawn in both at once."""
+    values = np.concatenate([a, b])
+    away = np.arange(len(values)) >= len(a)
+
+    def gap(i: IntArray) -> float:
+        if away[i].all() or not away[i].any():
+            return float("nan")
+        return float(values[i][away[i]].mean() - values[i][~away[i]].mean())
+
+    subjects = setting.subjects([*seen, *unseen])
+    ci95 = interval(gap, subjects, rng)
+    return Estimate(gap(np.arange(len(values))), ci95, len(set(subjects)), chance=0.0)

@@ -1,0 +1,177 @@
+"""Is it still the same person, whatever the scanner, and is their age in the latent?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from medvae.evaluation.biology import (
+    AgeProbe,
+    cross_validated_ages,
+    predict_age,
+    score_ages,
+)
+from medvae.evaluation.bootstrap import interval, mean_estimate
+from medvae.evaluation.collapse import activity
+from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
+from medvae.evaluation.questions.setting import Setting, generator
+from medvae.evaluation.result import Answers
+from medvae.evaluation.travelers import image_icc, recognised
+
+LEAST = 3  # travelers below this number give no agreement worth printing
+LEAST_AGES = 5
+
+
+def travelers(setting: Setting, answers: Answers, seed: int) -> None:
+    """Agreement and re-identification between scanners, seen and held-out."""
+    people = setting.travelers()
+    if any(
+        setting.scans[i].split == "train" for at in people.values() for i in at.values()
+    ):
+        answers.note(
+            "Fewer than three travelers are outside the train split, so all are used: "
+            "their training-site scans were trained on, and traveler numbers flatter."
+        )
+    rng = generator(seed, "travelers")
+    questions = {
+        "seen": list(itertools.combinations(setting.seen, 2)),
+        "held_out": list(itertools.product(setting.seen, setting.held_out)),
+    }
+    for label, pairs in questions.items():
+        shared = {pair: _both(people, pair) for pair in pairs}
+        shared = {pair: who for pair, who in shared.items() if len(who) >= LEAST}
+        if not shared:
+            what = "two training sites" if label == "seen" else "a held-out site"
+            answers.cannot(
+                f"travelers between {what}" + (" and training" * (label != "seen")),
+                f"no pair of such sites shares {LEAST} travelers",
+            )
+            continue
+        answers.add(
+            "travelers", f"icc_{label}", _agreement(setting, people, shared, rng)
+        )
+        number = _recognition(setting, people, shared, rng)
+        answers.add("travelers", f"reidentification_{label}", number)
+
+
+def _both(people: Mapping[str, Mapping[str, int]], pair: tuple[str, str]) -> list[str]:
+    return sorted(who for who, at in people.items() if set(pair) <= set(at))
+
+
+def _agreement(
+    setting: Setting,
+    people: Mapping[str, Mapping[str, int]],
+    shared: Mapping[tuple[str, str], Sequence[str]],
+    rng: np.random.Generator,
+) -> Estimate:
+    """Mean over site pairs of the latents' ICC, travelers resampled in all at once."""
+    z = setting.latents.mean
+    everyone = sorted(set(itertools.chain(*shared.values())))
+    number = {who: k for k, who in enumerate(everyone)}
+    blocks = []
+    for pair, who in shared.items():
+        x = np.stack([z[[people[w][site] for w in who]] for site in pair], axis=1)
+        blocks.append((np.array([number[w] for w in who]), x))
+
+    def statistic(drawn: IntArray) -> float:
+        times = np.bincount(drawn, minlength=len(everyone))
+        values: list[float] = []
+        for who, x in blocks:
+            rows = np.repeat(np.arange(len(who)), times[who])
+            if len(set(rows)) > 1:
+                values.append(image_icc(x[rows]))
+        return float(np.mean(values)) if values else float("nan")
+
+    ci95 = interval(statistic, everyone, rng, draws=500)
+    whole = statistic(np.arange(len(everyone)))
+    return Estimate(whole, ci95, len(everyone), chance=0.0)
+
+
+def _recognition(
+    setting: Setting,
+    people: Mapping[str, Mapping[str, int]],
+    shared: Mapping[tuple[str, str], Sequence[str]],
+    rng: np.random.Generator,
+) -> Estimate:
+    """Share of travelers whose nearest latent on the other scanner is their own."""
+    z = setting.latents.mean
+    hits: list[FloatArray] = []
+    names: list[str] = []
+    chance: list[float] = []
+    for pair, who in shared.items():
+        a, b = (z[[people[w][site] for w in who]] for site in pair)
+        for query, gallery in ((a, b), (b, a)):
+            hits.append(recognised(query, gallery))
+            names.extend(who)
+            chance.extend([1 / len(who)] * len(who))
+    level = float(np.mean(chance))
+    return mean_estimate(np.concatenate(hits), names, rng, chance=level)
+
+
+def age(setting: Setting, answers: Answers, seed: int) -> None:
+    """Read age where the probe was trained, and where it never was.
+
+    ``across``: ridge on training-site people, tested on the held-out site's;
+    ``within``: the same ridge on test subjects of the training sites;
+    ``within_held_out``: cross-validated inside the held-out site, what its latents
+    could tell at best.
+    """
+    rng = generator(seed, "age")
+    train = _aged(setting, setting.at(setting.seen, ["train"]))
+    unseen = _aged(setting, setting.held_out_scans())
+    known = {setting.scans[i].subject for i in train}
+    tests = {
+        "within": _aged(setting, setting.test_scans()),
+        "across": [i for i in unseen if setting.scans[i].subject not in known],
+    }
+    for label, test in tests.items():
+        counts = [len(set(setting.subjects(part))) for part in (train, test)]
+        if min(counts) < LEAST_AGES:
+            answers.cannot(
+                f"age, {label} sites",
+                f"needs {LEAST_AGES} training and {LEAST_AGES} test subjects with an "
+                f"age, got {counts[0]} and {counts[1]}",
+            )
+            continue
+        z, years = setting.latents.mean, _years(setting, train)
+        guess = predict_age(z[train], years, z[test])
+        who, truth = setting.subjects(test), _years(setting, test)
+        _keep(answers, label, score_ages(guess, truth, years.mean(), who, rng))
+    who = setting.subjects(unseen)
+    if len(set(who)) >= 2 * LEAST_AGES:
+        z, years = setting.latents.mean[unseen], _years(setting, unseen)
+        guess, flat = cross_validated_ages(z, years, who)
+        _keep(answers, "within_held_out", score_ages(guess, years, flat, who, rng))
+
+
+def _keep(answers: Answers, label: str, found: AgeProbe) -> None:
+    answers.add("age", f"mae_years_{label}", found.mae)
+    answers.add("age", f"share_of_chance_{label}", found.share)
+
+
+def _aged(setting: Setting, index: Iterable[int]) -> list[int]:
+    return [i for i in index if setting.scans[i].age is not None]
+
+
+def _years(setting: Setting, index: Sequence[int]) -> FloatArray:
+    return np.array([setting.scans[i].age for i in index], dtype=np.float64)
+
+
+def collapse(setting: Setting, answers: Answers) -> None:
+    """Count the latent dimensions that say nothing."""
+    found = activity(setting.latents.mean, setting.latents.std)
+    dimensions, scans = len(found.inactive), len(setting.scans)
+    for name, value in (
+        ("inactive_dimensions", float(found.inactive.sum())),
+        ("inactive_share", found.share_inactive),
+        ("dimensions", float(dimensions)),
+        ("kl_nats", float(found.kl_nats.sum())),
+    ):
+        answers.add("collapse", name, Estimate(value, None, scans))
+    if found.inactive.all():
+        answers.note(
+            "Every latent dimension is inactive: the encoder has collapsed, and its "
+            "blindness to the site means nothing."
+        )

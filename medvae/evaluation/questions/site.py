@@ -1,0 +1,136 @@
+"""Is the site still in the latent, and is the held-out site a stranger there?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+
+from medvae.evaluation.bootstrap import percentiles
+from medvae.evaluation.distribution import prior_width, squared_distances, two_sample
+from medvae.evaluation.estimate import Estimate, FloatArray
+from medvae.evaluation.leakage import Kind, View, permute_labels, posterior_view, probe
+from medvae.evaluation.questions.setting import Setting, generator
+from medvae.evaluation.result import Answers, names_of
+
+
+def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) -> None:
+    """Probe the training site of test subjects, and held-out against training."""
+    index = setting.test_scans()
+    sites = setting.sites(index)
+    people = {
+        s: len({setting.scans[i].subject for i in setting.at([s], ["test"])})
+        for s in setting.seen
+    }
+    kept = [site for site, count in people.items() if count >= 2]
+    if len(kept) < 2:
+        counts = names_of([f"{s}: {n}" for s, n in people.items()])
+        answers.cannot(
+            "site leakage",
+            f"needs two training sites with two test subjects each, got {counts}",
+        )
+    else:
+        if len(kept) < len(people):
+            few = names_of([s for s in people if s not in kept])
+            answers.note(
+                f"Site leakage leaves out {few}: fewer than two test subjects."
+            )
+        use = [i for i, site in zip(index, sites, strict=True) if site in kept]
+        rng = generator(seed, "leakage")
+        for view in get_args(View):
+            for kind in get_args(Kind):
+                _probe(
+                    setting,
+                    answers,
+                    "leakage",
+                    use,
+                    setting.sites(use),
+                    view,
+                    kind,
+                    rng,
+                    permutations,
+                )
+    stranger(setting, answers, seed, permutations)
+
+
+def _probe(
+    setting: Setting,
+    answers: Answers,
+    group: str,
+    index: Sequence[int],
+    labels: Sequence[str],
+    view: View,
+    kind: Kind,
+    rng: np.random.Generator,
+    permutations: int,
+) -> None:
+    z = setting.latents
+    features = posterior_view(z.mean[index], z.std[index], view, rng)
+    found = probe(
+        features,
+        labels,
+        setting.subjects(index),
+        rng,
+        kind=kind,
+        standardise=view != "whitened",
+        permutations=permutations,
+    )
+    answers.add(group, f"balanced_accuracy_{kind}_{view}", found.balanced_accuracy)
+    answers.add(group, f"auc_{kind}_{view}", found.auc)
+
+
+def stranger(setting: Setting, answers: Answers, seed: int, permutations: int) -> None:
+    """Tell held-out-site scans from test scans of training sites.
+
+    The biology of the two groups may differ too (ages, diagnoses), so this bounds the
+    site's trace from above.
+    """
+    group, seen, unseen = "held_out_distance", setting.test_scans(), []
+    unseen = [i for i in setting.held_out_scans() if setting.scans[i].split != "train"]
+    if not unseen:
+        unseen = setting.held_out_scans()
+    people = [set(setting.subjects(part)) for part in (seen, unseen)]
+    if min(len(part) for part in people) < 2:
+        answers.cannot(
+            "distance of the held-out site",
+            "needs two test subjects at training sites and two at a held-out site, got "
+            f"{len(people[0])} and {len(people[1])}",
+        )
+        return
+    index = [*seen, *unseen]
+    rng = generator(seed, group)
+    where = ["seen"] * len(seen) + ["held-out"] * len(unseen)
+    for kind in get_args(Kind):
+        _probe(setting, answers, group, index, where, "sample", kind, rng, permutations)
+    z = setting.latents.mean[index]
+    squared = squared_distances(z, z)
+    width = prior_width(z.shape[1])
+    first, who = np.arange(len(index)) < len(seen), setting.subjects(index)
+    for name, similarity in (
+        ("mmd2", np.exp(-squared / (2 * width**2))),
+        ("energy_distance", -np.sqrt(squared)),
+    ):
+        answers.add(group, name, _two_sample(similarity, first, who, rng, permutations))
+
+
+def _two_sample(
+    similarity: FloatArray,
+    first: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    subjects: Sequence[str],
+    rng: np.random.Generator,
+    permutations: int,
+) -> Estimate:
+    observed = two_sample(similarity, first)
+    label = first.astype(np.intp)
+    null = np.array(
+        [
+            two_sample(similarity, permute_labels(label, subjects, rng) == 1)
+            for _ in range(permutations)
+        ]
+    )
+    p = (1 + int(np.sum(null >= observed - 1e-15))) / (1 + permutations)
+    names, code = np.unique(np.asarray(subjects), return_inverse=True)
+    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
+    drawn = [two_sample(similarity, first, w[code].astype(float)) for w in counts]
+    return Estimate(observed, percentiles(np.array(drawn)), len(names), 0.0, p)

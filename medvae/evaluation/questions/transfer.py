@@ -1,0 +1,138 @@
+"""Decode a traveler's held-out scan to a training site: is it the scan made there?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from medvae.evaluation.alignment import Motion, estimate_motion
+from medvae.evaluation.bootstrap import (
+    PairedDifference,
+    mean_estimate,
+    paired_difference,
+)
+from medvae.evaluation.latents import Progress, decode_scans
+from medvae.evaluation.questions.setting import Setting, generator
+from medvae.evaluation.reconstruction import z_scored_error
+from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
+
+MEASURES = ("error", "do_nothing", "own")
+
+
+def transfer(
+    setting: Setting,
+    answers: Answers,
+    seed: int,
+    *,
+    align: bool,
+    progress: Progress | None = None,
+) -> None:
+    """Score every traveler from every held-out site to every training site."""
+    people = {
+        who: at
+        for who, at in setting.travelers().items()
+        if set(at) & set(setting.held_out) and set(at) & set(setting.seen)
+    }
+    if not people:
+        answers.cannot(
+            "transfer from a held-out site",
+            "no traveler has scans at a held-out site and at a training site",
+        )
+        return
+    for done, (who, at) in enumerate(sorted(people.items())):
+        if progress is not None:
+            progress(done, len(people), "transfer")
+        answers.travelers.extend(_person(setting, who, at, align=align))
+    if progress is not None:
+        progress(len(people), len(people), "transfer")
+    rng = generator(seed, "transfer")
+    for name in MEASURES:
+        values = by_traveler(answers.travelers, name)
+        number = mean_estimate(list(values.values()), list(values), rng)
+        answers.add("transfer", name, number)
+    error, rest = (by_traveler(answers.travelers, k) for k in ("error", "do_nothing"))
+    if all(rest.values()):
+        share = [error[who] / rest[who] for who in error]
+        number = mean_estimate(share, list(error), rng, chance=1.0)
+        answers.add("transfer", "share_of_do_nothing", number)
+
+
+def _person(
+    setting: Setting, who: str, at: Mapping[str, int], *, align: bool
+) -> list[TravelerTransfer]:
+    scans, spacing = setting.scans, setting.encoder.grid.spacing_mm
+    rows = []
+    for target in (site for site in setting.seen if site in at):
+        fixed, mask = scans[at[target]].image, scans[at[target]].mask
+        own = _decoded(setting, at[target], target)
+        for source in (site for site in setting.held_out if site in at):
+            moving = scans[at[source]].image
+            motion = Motion()
+            if align:
+                motion = estimate_motion(moving, fixed, mask, spacing)
+            image = motion.apply(_decoded(setting, at[source], target), spacing)
+            still = motion.apply(moving, spacing)
+            rows.append(
+                TravelerTransfer(
+                    subject=who,
+                    split=scans[at[target]].split,
+                    source=source,
+                    target=target,
+                    error=z_scored_error(image, fixed, mask),
+                    do_nothing=z_scored_error(still, fixed, mask),
+                    own=z_scored_error(own, fixed, mask),
+                    shift_mm=motion.shift_mm,
+                    turn_degrees=motion.turn_degrees,
+                )
+            )
+    return rows
+
+
+def _decoded(
+    setting: Setting, scan: int, site: str
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    code = setting.code(site)
+    ((_, image),) = decode_scans(setting.encoder, setting.latents, [scan], code)
+    return image
+
+
+def by_traveler(
+    rows: Sequence[TravelerTransfer], measure: str = "error"
+) -> dict[str, float]:
+    """Mean over a traveler's site pairs, by subject."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        values.setdefault(row.subject, []).append(float(getattr(row, measure)))
+    return {who: float(np.mean(v)) for who, v in sorted(values.items())}
+
+
+def compare_transfer(
+    a: Evaluation, b: Evaluation, *, seed: int = 0
+) -> PairedDifference:
+    """Transfer error of run b against run a, on the same travelers and site pairs.
+
+    Args:
+        a: The reference, such as a run trained without corruption.
+        b: The challenger; ``ratio`` below 1 means it errs less.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: The two share no traveler.
+    """
+
+    def key(row: TravelerTransfer) -> tuple[str, str, str]:
+        return row.subject, row.source, row.target
+
+    both = {key(row) for row in a.travelers} & {key(row) for row in b.travelers}
+    if not both:
+        raise ValueError(
+            f"runs {a.run!r} and {b.run!r} share no traveler to compare: "
+            f"{len(a.travelers)} and {len(b.travelers)} transfers were scored"
+        )
+    first, second = (
+        by_traveler([row for row in run.travelers if key(row) in both])
+        for run in (a, b)
+    )
+    rng = generator(seed, "compare")
+    return paired_difference(list(first.values()), list(second.values()), rng)

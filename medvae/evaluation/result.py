@@ -1,0 +1,198 @@
+"""What an evaluation found, as it is kept in evaluation.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medvae.errors import UserError
+from medvae.evaluation.estimate import Estimate
+from medvae.files import write_json
+
+FORMAT = "medvae-evaluation-1"
+
+
+@dataclass(frozen=True)
+class TravelerTransfer:
+    """A traveler's held-out-site scan decoded to a training site.
+
+    Errors are mean squared, inside the mask, in units of the target's variance.
+
+    Args:
+        subject: Who travelled.
+        split: Where the subject's training-site scans were used.
+        source: The held-out site.
+        target: The training site whose real scan is the truth.
+        error: Of decode(encode(x_source), target) against the real scan.
+        do_nothing: Of the untouched held-out scan against the real scan.
+        own: Of decode(encode(x_target), target): what the network could reach at best.
+        shift_mm: Estimated misplacement, applied to ``error`` and ``do_nothing``.
+        turn_degrees: Its rotation.
+    """
+
+    subject: str
+    split: str | None
+    source: str
+    target: str
+    error: float
+    do_nothing: float
+    own: float
+    shift_mm: tuple[float, float, float]
+    turn_degrees: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class LatentPoint:
+    """One scan on the two main axes of the latents (principal components)."""
+
+    subject: str
+    site: str | None
+    split: str | None
+    age: float | None
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A question the data could not answer, and why."""
+
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every number of one run on one cohort.
+
+    Args:
+        run: Which run was evaluated.
+        held_out: Sites that training never saw.
+        metrics: By group, then by name.
+        travelers: Every transfer that was scored.
+        unanswered: What the data could not answer.
+        notes: What a reader must know to trust the numbers.
+        points: The latent map.
+    """
+
+    run: str
+    held_out: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, Estimate]]
+    travelers: tuple[TravelerTransfer, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
+    notes: tuple[str, ...] = ()
+    points: tuple[LatentPoint, ...] = field(default=(), repr=False)
+
+    def get(self, group: str, name: str) -> Estimate | None:
+        """A number, or None if its question was not answered.
+
+        Example:
+            >>> Evaluation("run", (), {}).get("leakage", "auc_rbf_mean") is None
+            True
+        """
+        return self.metrics.get(group, {}).get(name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of evaluation.json."""
+        return {
+            "format": FORMAT,
+            "run": self.run,
+            "held_out": list(self.held_out),
+            "metrics": {
+                group: {name: number.as_dict() for name, number in numbers.items()}
+                for group, numbers in self.metrics.items()
+            },
+            "travelers": [asdict(row) for row in self.travelers],
+            "unanswered": [asdict(row) for row in self.unanswered],
+            "notes": list(self.notes),
+            "latent_map": [asdict(point) for point in self.points],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
+        """The inverse of `as_dict`."""
+
+        def transfer(row: Mapping[str, Any]) -> TravelerTransfer:
+            moved = {k: tuple(row[k]) for k in ("shift_mm", "turn_degrees")}
+            return TravelerTransfer(**{**row, **moved})
+
+        return cls(
+            run=content["run"],
+            held_out=tuple(content["held_out"]),
+            metrics={
+                group: {name: Estimate.from_dict(v) for name, v in numbers.items()}
+                for group, numbers in content["metrics"].items()
+            },
+            travelers=tuple(transfer(row) for row in content["travelers"]),
+            unanswered=tuple(Unanswered(**row) for row in content["unanswered"]),
+            notes=tuple(content.get("notes", ())),
+            points=tuple(LatentPoint(**row) for row in content.get("latent_map", ())),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write evaluation.json, whole or not at all."""
+        write_json(path, self.as_dict())
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read evaluation.json.
+
+    Raises:
+        UserError: The file is missing or is not an evaluation of this format.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} not found. Make it with: medvae evaluate RUN")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not JSON ({error}). Run medvae evaluate.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise UserError(f"{path}: format must be {FORMAT!r}, got {found!r}.")
+    return Evaluation.from_dict(content)
+
+
+class Answers:
+    """Numbers and refusals as they come in; NaN becomes a refusal, never a number."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, dict[str, Estimate]] = {}
+        self.unanswered: list[Unanswered] = []
+        self.notes: list[str] = []
+        self.travelers: list[TravelerTransfer] = []
+
+    def add(self, group: str, name: str, number: Estimate) -> None:
+        """Keep a number."""
+        if number.is_finite:
+            self.metrics.setdefault(group, {})[name] = number
+        else:
+            self.cannot(f"{group}: {name}", "the data gave no finite number")
+
+    def add_all(self, group: str, numbers: Mapping[str, Estimate]) -> None:
+        """Keep several numbers of one group."""
+        for name, number in numbers.items():
+            self.add(group, name, number)
+
+    def cannot(self, question: str, reason: str) -> None:
+        """Keep a refusal."""
+        self.unanswered.append(Unanswered(question, reason))
+
+    def note(self, sentence: str) -> None:
+        """Keep a caveat, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+
+def names_of(sites: Sequence[str]) -> str:
+    """Sites as a reader lists them.
+
+    Example:
+        >>> names_of(["NYU", "UM_1", "KKI"]), names_of([])
+        ('NYU, UM_1 and KKI', 'no site')
+    """
+    if not sites:
+        return "no site"
+    return " and ".join([*[", ".join(sites[:-1])] * (len(sites) > 1), sites[-1]])
