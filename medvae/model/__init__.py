@@ -1,0 +1,1 @@
+"""The denoising VAE: its network, its likelihood and the bound it maximises."""

@@ -1,0 +1,81 @@
+"""A trained model on disk: config.json and model.safetensors, the Hugging Face pair."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from medvae.errors import UserError
+from medvae.files import atomic_path, write_json
+from medvae.model.network import DenoisingVAE, NetworkConfig
+
+FORMAT, VERSION = "medvae-model", 1
+
+
+def save_model(vae: DenoisingVAE, folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors`` into ``folder``."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in vae.state_dict().items()
+    }
+    with atomic_path(folder / "model.safetensors") as partial:
+        save_file(tensors, partial)
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": vae.config.model_dump(mode="json"),
+    }
+    write_json(folder / "config.json", content)
+
+
+def load_model(folder: Path) -> DenoisingVAE:
+    """Read a model back, in evaluation mode.
+
+    Raises:
+        UserError: The folder holds no model, one of another format, or weights that
+            do not fit the configuration.
+    """
+    config = _read_config(folder)
+    weights = folder / "model.safetensors"
+    vae = DenoisingVAE(config)
+    try:
+        vae.load_state_dict(load_file(weights))
+    except FileNotFoundError:
+        raise UserError(
+            f"{weights}: not found. Finish the training: medvae train --resume."
+        ) from None
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{weights}: does not fit config.json ({reason}). Copy the run again."
+        ) from None
+    return vae.eval()
+
+
+def _read_config(folder: Path) -> NetworkConfig:
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: not a run folder (no config.json). Make one: medvae train."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as JSON: {error}.") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path}: not the configuration of a medvae model.")
+    if content.get("version") != VERSION:
+        raise UserError(
+            f"{path}: format version {content.get('version')!r}, this medvae reads "
+            f"{VERSION}. Install a matching medvae."
+        )
+    try:
+        return NetworkConfig.model_validate(content.get("network"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, ("network", *first["loc"])))
+        raise UserError(f"{path}: {key}: {first['msg']}.") from None
