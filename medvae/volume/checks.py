@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from nibabel.affines import obliquity
 
 from medvae.errors import UserError
 from medvae.volume.foreground import foreground_mask
@@ -104,7 +104,7 @@ def _size_problems(path: Path, shape: tuple[int, int, int]) -> list[Problem]:
 
 def _affine_problems(path: Path, affine: npt.NDArray[Any]) -> list[Problem]:
     problems = []
-    tilt = float(np.degrees(nib.affines.obliquity(affine)).max())
+    tilt = float(np.degrees(obliquity(affine)).max())
     if tilt > _OBLIQUE_DEGREES:
         what = f"oblique, {tilt:.0f} degrees"
         how = "It is resampled with a general transform: slower, slightly smoother."

@@ -15,10 +15,11 @@ Mask = npt.NDArray[np.bool_]
 
 _WORKING_MM = 3.0
 _BINS = 256
+_PIECE_SHARE = 0.05
 
 
 def foreground_mask(data: Array, spacing_mm: tuple[float, float, float]) -> Mask:
-    """Find the head: largest bright piece, holes filled.
+    """Find the head: the large bright pieces, holes filled.
 
     Works on blocks of up to 3 mm, where averaging has put air noise far below
     tissue. The threshold lies five robust standard deviations above the air, but
@@ -39,7 +40,7 @@ def foreground_mask(data: Array, spacing_mm: tuple[float, float, float]) -> Mask
         True
     """
     blocks, factors = block_mean(data, spacing_mm, _WORKING_MM)
-    mask = _largest_piece(blocks > _threshold(blocks))
+    mask = _head_pieces(blocks > _threshold(blocks))
     to_blocks = np.diag([*(1 / np.array(factors)), 1.0])
     to_blocks[:3, 3] = (1 / np.array(factors) - 1) / 2
     shape = (data.shape[0], data.shape[1], data.shape[2])
@@ -100,16 +101,20 @@ def _threshold(blocks: Array) -> float:
     return min(max(level + 5 * spread, floor), otsu)
 
 
-def _largest_piece(mask: Mask) -> Mask:
+def _head_pieces(mask: Mask) -> Mask:
+    """The largest piece and whatever is a fair share of it, closed and filled.
+
+    A dark, closed skull parts brain from scalp, so the second piece may be a head's.
+    """
     opened = ndimage.binary_opening(mask) if min(mask.shape) > 3 else mask
     labels, count = ndimage.label(opened)
     if count == 0:
         return np.zeros_like(mask)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    largest = labels == int(sizes.argmax())
-    largest = ndimage.binary_dilation(largest) & mask
-    closed = ndimage.binary_closing(np.pad(largest, 3), iterations=2)[3:-3, 3:-3, 3:-3]
-    filled = ndimage.binary_fill_holes(closed | largest)
+    kept = np.flatnonzero(sizes >= _PIECE_SHARE * sizes.max())
+    pieces = ndimage.binary_dilation(np.isin(labels, kept)) & mask
+    closed = ndimage.binary_closing(np.pad(pieces, 3), iterations=2)[3:-3, 3:-3, 3:-3]
+    filled = ndimage.binary_fill_holes(closed | pieces)
     slices = [ndimage.binary_fill_holes(s) for s in np.moveaxis(filled, 2, 0)]
     return np.moveaxis(np.array(slices, dtype=bool), 0, 2)  # sinuses, axial slices

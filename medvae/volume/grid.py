@@ -18,7 +18,6 @@ CENTRE_BELOW_VERTEX_MM = 85.0
 """Half of vertex to skull base in an adult, so the brain lies in the middle."""
 _CRANIUM_MM = 130.0  # below the vertex; above the nose tip and the neck
 _HEAD_MM = 100.0  # a foreground lower than this is not a whole head
-_MARGIN_MM = 5.0  # air kept above the vertex on small grids
 _TOP_AREA_MM2 = 600.0  # a slice with less foreground than this is noise, or hair
 
 
@@ -73,7 +72,7 @@ class Placement:
     Example:
         >>> grid = Grid((4, 4, 4), (2.0, 2.0, 2.0))
         >>> here = Placement(grid, grid.affine_at(np.zeros(3)), (8, 8, 8), np.eye(4))
-        >>> here.matrix[:3, 3]                     # the grid's first voxel, in scan voxels
+        >>> here.matrix[:3, 3]            # the grid's first voxel, in scan voxels
         array([-3., -3., -3.])
     """
 
@@ -168,7 +167,7 @@ def head_centre_mm(
     low, high = np.quantile(cranium[:, :2], [0.01, 0.99], axis=0)
     reach = top - np.quantile(points[:, 2], 0.005)
     below = CENTRE_BELOW_VERTEX_MM if reach >= _HEAD_MM else reach / 2
-    below = min(below, max(height_mm / 2 - _MARGIN_MM, height_mm / 4))
+    below = min(below, height_mm / 2)
     return np.array([*((low + high) / 2), top - below])
 
 

@@ -26,6 +26,7 @@ _SCALP_MM = 18.0  # skin, fat, skull and CSF together
 _CRANIUM_MM = 115.0  # below the vertex; above the face and the neck
 _HOMOGENEOUS_SHARE = 0.5
 _BINS = 160
+_MODE_WIDTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,14 @@ def _white_matter(blocks: Array, core: Mask, size_mm: list[float]) -> float | No
     smooth = ndimage.gaussian_filter(blocks, 1.0 / np.array(size_mm))
     slope = ndimage.gaussian_gradient_magnitude(blocks, 1.5 / np.array(size_mm))
     flat = core & (slope <= np.quantile(slope[core], _HOMOGENEOUS_SHARE))
-    values = smooth[flat]
-    level = _highest_mode(values)
+    values = np.maximum(smooth[flat], 1e-6)
+    places = (np.argwhere(flat) - np.array(core.shape) / 2) * size_mm / 100
+    field = _smooth_field(np.log(values), places)
+    level = _highest_mode(values / field)
     if level is None:
         return None
-    places = (np.argwhere(flat) - np.array(core.shape) / 2) * size_mm / 100
-    for _ in range(2):
-        field = _bias_of_mode(values, places, level)
-        mode = _highest_mode(values / field)
-        if mode is None:
-            return level
-        level = mode
-        values_in_mode = np.abs(values / field / level - 1) < 0.1
-        level *= float(np.median(field[values_in_mode])) if values_in_mode.any() else 1
-    return level
+    at_mode = np.abs(values / field / level - 1) < _MODE_WIDTH
+    return level * float(np.median(field[at_mode]))
 
 
 def _highest_mode(values: Array) -> float | None:
@@ -116,7 +111,7 @@ def _highest_mode(values: Array) -> float | None:
         return None
     counts, edges = np.histogram(values, _BINS, (0, top))
     density = ndimage.gaussian_filter1d(counts.astype(float), 2.5)
-    peaks, found = signal.find_peaks(
+    peaks, _ = signal.find_peaks(
         density, height=0.2 * density.max(), prominence=0.05 * density.max()
     )
     if len(peaks) == 0:
@@ -127,15 +122,33 @@ def _highest_mode(values: Array) -> float | None:
     return float(edges[0] + (peak + 0.5 + shift) * (edges[1] - edges[0]))
 
 
-def _bias_of_mode(values: Array, places: Array, level: float) -> Array:
-    """A quadratic field through the voxels near ``level``; median 1 among them."""
-    near = np.abs(np.log(np.maximum(values, 1e-6 * level) / level)) < 0.2
+def _smooth_field(logs: Array, places: Array, rounds: int = 6) -> Array:
+    """The bias over some voxels: log-quadratic in place, on top of three tissues.
+
+    Tissues and field are found in turn. The field starts as a fit to all voxels,
+    because a strong bias would otherwise spread one tissue over two.
+    """
     x, y, z = places.T
-    terms = np.stack(
-        [np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, y * z, x * z]
-    )
-    if near.sum() < 200:
-        return np.ones_like(values)
-    fit, *_ = np.linalg.lstsq(terms[:, near].T, np.log(values[near]), rcond=None)
-    field = np.exp(fit @ terms)
-    return np.asarray(field / np.median(field[near]))
+    squares = [x * x, y * y, z * z, x * y, y * z, x * z]
+    terms = np.stack([np.ones_like(x), x, y, z, *squares], axis=1)
+    inverse = np.linalg.pinv(terms)
+    middle = np.median(logs)
+    field = terms @ (inverse @ np.clip(logs - middle, -0.7, 0.7))
+    for _ in range(rounds):
+        flat = logs - field
+        tissues = _three_means(flat)
+        nearest = np.abs(flat[:, None] - tissues).argmin(axis=1)
+        residual = np.clip(logs - tissues[nearest] - field, -0.2, 0.2)
+        field = field + terms @ (inverse @ residual)
+    return np.asarray(np.exp(field - np.median(field)))
+
+
+def _three_means(values: Array, rounds: int = 8) -> Array:
+    means = np.quantile(values, [0.05, 0.4, 0.8])
+    for _ in range(rounds):
+        edges = (means[1:] + means[:-1]) / 2
+        parts = np.digitize(values, edges)
+        counts = np.bincount(parts, minlength=3)
+        sums = np.bincount(parts, values, minlength=3)
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), means)
+    return np.asarray(means)

@@ -122,7 +122,7 @@ def _kernel_power(sigma: float, fraction: FloatArray) -> FloatArray:
     middle = int(np.ceil(5 * sigma)) + 16
     table = _axis_weights(1 / 64, middle, (65, 2 * middle + 2), sigma)
     power = np.square(table, dtype=float).sum(axis=1)
-    return np.interp(fraction, np.linspace(0, 1, 65), power)
+    return np.asarray(np.interp(fraction, np.linspace(0, 1, 65), power))
 
 
 def _antialias_sigma(matrix: FloatArray) -> FloatArray:
