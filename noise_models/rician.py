@@ -1,0 +1,72 @@
+"""Magnitude noise of a single-coil MR scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from noise_models.base import (
+    Level,
+    NoiseModel,
+    Params,
+    check_range,
+    computable,
+    draw_log_uniform,
+    draw_normal,
+    of_volumes,
+    per_volume,
+)
+from noise_models.registry import register
+
+
+@register("rician")
+@dataclass(frozen=True)
+class Rician(NoiseModel):
+    """Magnitude noise of a single-coil MR scan.
+
+    Complex Gaussian noise is added to the signal and the modulus kept,
+    ``y = |x + n1 + i n2|`` (Gudbjartsson & Patz 1995, doi:10.1002/mrm.1910340618).
+    Bright voxels look Gaussian with std ``sigma``; an empty background settles at
+    ``sigma * sqrt(pi / 2)``. Two of them compose into one: variances add.
+
+    Args:
+        sigma: Noise std in reference units. A range is drawn log-uniformly, one
+            value per volume. The default spans the air noise of the ABIDE sites,
+            0.009 to 0.03 of white matter, and goes on to visibly poor scans.
+
+    Raises:
+        ValueError: ``sigma`` is not ``0 < low <= high``.
+
+    Example:
+        >>> import torch
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> air = Rician(sigma=0.1)(torch.zeros(1, 1, 32, 32, 32), rng=rng)
+        >>> round(air.mean().item() / 0.1, 2)            # sqrt(pi / 2)
+        1.25
+    """
+
+    sigma: Level = (0.01, 0.1)
+
+    def __post_init__(self) -> None:
+        check_range("rician: sigma", self.sigma, open_low=True)
+
+    def draw(
+        self, n: int, rng: Generator, *, source: Sequence[object] | None = None
+    ) -> Params:
+        return {"sigma": draw_log_uniform(self.sigma, n, rng)}
+
+    def apply(
+        self,
+        x: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        clean = computable(x)
+        sigma = per_volume(of_volumes(params, "sigma", clean), clean)
+        real = draw_normal(clean, rng).mul_(sigma).add_(clean)
+        imaginary = draw_normal(clean, rng).mul_(sigma)
+        return real.hypot_(imaginary).to(x.dtype)
