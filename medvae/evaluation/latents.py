@@ -15,7 +15,7 @@ from medvae.evaluation.estimate import FloatArray, IntArray
 
 Image = NDArray[np.floating]
 Mask = NDArray[np.bool_]
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], object]
 
 
 class GridLike(Protocol):

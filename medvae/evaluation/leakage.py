@@ -3,9 +3,9 @@
 A linear probe alone is easily fooled: a site that only stretches the latent (x1.3 in
 16 dimensions) is invisible to it (accuracy .48) and plain to a probe of the norm
 (.74). Hence two least-squares support vector machines (Suykens & Vandewalle 1999,
-doi:10.1023/A:1018628609742), linear and RBF, on the same
-subject-wise folds. Accuracies of small cohorts scatter (chance SD .079 with 20 scans
-a site), so the null is the same probe on permuted labels, never a table.
+doi:10.1023/A:1018628609742), linear and RBF, on the same subject-wise folds.
+Accuracies of small cohorts scatter (chance SD .079 with 20 scans a site), so the null
+is the same probe on permuted labels, never a table.
 
 Three views of the posterior N(mean, diag std^2), see `posterior_view`:
 
@@ -15,6 +15,13 @@ Three views of the posterior N(mean, diag std^2), see `posterior_view`:
 - ``whitened``: the mean in units of the posterior standard deviation, features NOT
   standardised again. A difference of .01 std stays .01: it is below the posterior's
   own spread, and whoever receives a sample cannot see it.
+
+2026-11: least squares, because all permutations are then solved at once (two seconds
+where scikit-learn's SVC takes thirty), at no loss: over six simulated leaks at 12, 30
+and 100 scans a site it was as sharp as SVC with C = 1, and sharper for a small shift
+beside large anatomical variance (accuracy .99 against .62 at 30 a site). The price:
+time grows with the cube of the scans; beyond some 300 test scans lower the number of
+permutations.
 """
 
 from __future__ import annotations

@@ -132,9 +132,11 @@ class Evaluation:
             points=tuple(LatentPoint(**row) for row in content.get("latent_map", ())),
         )
 
-    def write(self, path: Path) -> None:
-        """Write evaluation.json, whole or not at all."""
-        write_json(path, self.as_dict())
+    def write(self, path: Path) -> dict[str, Any]:
+        """Write evaluation.json, whole or not at all, and return its content."""
+        content = self.as_dict()
+        write_json(path, content)
+        return content
 
 
 def read_evaluation(path: Path) -> Evaluation:

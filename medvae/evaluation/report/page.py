@@ -1,0 +1,226 @@
+"""Write report.html: findings first, then every number behind them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from medvae.errors import UserError
+from medvae.evaluation.questions.transfer import compare_transfer
+from medvae.evaluation.report import figures
+from medvae.evaluation.report.embed import slice_png, svg
+from medvae.evaluation.report.rows import (
+    cohort_rows,
+    headline_rows,
+    number_rows,
+)
+from medvae.evaluation.report.sentences import describe, describe_comparison
+from medvae.evaluation.result import Evaluation
+from medvae.files import write_text
+
+CURVES = (
+    ("bound", "evidence bound, nats a scan"),
+    ("reconstruction", "log p(x|z), nats a scan"),
+    ("kl", "KL to the prior, nats a scan"),
+)
+
+Curve = Path | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One row of pictures: a scan, and what became of it.
+
+    Args:
+        label: Whose scan, from where.
+        panels: Caption to slice (X, Y) or volume (X, Y, Z), in reference units; rows
+            that share captions share columns.
+    """
+
+    label: str
+    panels: Mapping[str, NDArray[np.floating]]
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    evaluations: Mapping[str, Evaluation],
+    findings: Sequence[str] = (),
+    intro: str = "",
+    cohort: Sequence[Mapping[str, object]] = (),
+    noise: Mapping[str, str] | None = None,
+    pictures: Sequence[Picture] = (),
+    curves: Mapping[str, Curve] | None = None,
+    reference: str | None = None,
+) -> Path:
+    """Write one HTML file that needs no other file and no network.
+
+    Args:
+        path: Where, usually report.html.
+        title: Its headline.
+        evaluations: By arm, at least one; the first leads the summary.
+        findings: Sentences that come first; made from the numbers if empty.
+        intro: A paragraph under the title: what data, what question.
+        cohort: Rows of the cohort table, columns by key; made from the latent map if
+            empty.
+        noise: By arm, which corruption it was trained with.
+        pictures: Rows of slices.
+        curves: By arm, metrics.jsonl or its rows.
+        reference: The arm that others are compared with; the last if None.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: No evaluation, or no arm of the reference's name.
+    """
+    if not evaluations:
+        raise ValueError("a report needs at least one evaluation, got none")
+    if reference is not None and reference not in evaluations:
+        known = ", ".join(evaluations)
+        raise ValueError(f"no arm named {reference!r} to compare with; known: {known}")
+    lead = next(iter(evaluations))
+    content = {
+        "title": title,
+        "intro": intro,
+        "findings": list(findings) or summary(evaluations, reference),
+        "headline": headline_rows(evaluations),
+        "lead": lead,
+        "arms": list(evaluations),
+        "cohort": list(cohort) or cohort_rows(evaluations[lead]),
+        "noise": dict(noise or {}),
+        "pictures": _pictures(pictures),
+        "plots_of": _plots(
+            evaluations, {k: _rows(v) for k, v in (curves or {}).items()}
+        ),
+        "numbers": number_rows(evaluations),
+        "notes": list(dict.fromkeys(s for e in evaluations.values() for s in e.notes)),
+        "unanswered": list(
+            dict.fromkeys(row for e in evaluations.values() for row in e.unanswered)
+        ),
+        "css": Markup(_read("page.css")),
+    }
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    write_text(path, environment.from_string(_read("page.html.j2")).render(content))
+    return path
+
+
+def summary(
+    evaluations: Mapping[str, Evaluation], reference: str | None = None
+) -> list[str]:
+    """Sentences of the leading arm, after its comparison with the reference arm."""
+    lead, run = next(iter(evaluations.items()))
+    against = reference or list(evaluations)[-1]
+    sentences = describe(run)
+    if against != lead:
+        try:
+            difference = compare_transfer(evaluations[against], run)
+        except ValueError:  # no traveler in common: the page says so elsewhere
+            return sentences
+        sentences.insert(0, describe_comparison(difference, lead, against))
+    return sentences
+
+
+def _read(name: str) -> str:
+    return files("medvae.evaluation.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _rows(curve: Curve) -> list[Mapping[str, Any]]:
+    if not isinstance(curve, Path):
+        return list(curve)
+    if not curve.is_file():
+        raise UserError(f"{curve} not found. It is written by: medvae train")
+    lines = curve.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{curve}:{number}: not JSON ({error.msg}). Remove the line."
+            ) from error
+    return rows
+
+
+def _pictures(pictures: Sequence[Picture]) -> dict[str, Any]:
+    columns = list(dict.fromkeys(name for row in pictures for name in row.panels))
+    rows = [
+        {
+            "label": row.label,
+            "cells": [
+                {
+                    "alt": f"{row.label}: {name}",
+                    "source": slice_png(row.panels[name]),
+                }
+                if name in row.panels
+                else None
+                for name in columns
+            ],
+        }
+        for row in pictures
+    ]
+    return {"columns": columns, "lines": rows}
+
+
+def _plots(
+    evaluations: Mapping[str, Evaluation],
+    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> dict[str, list[dict[str, str]]]:
+    maps: list[tuple[Figure | None, str]] = []
+    for arm, run in evaluations.items():
+        if run.points:
+            by_site = figures.site_map(run.points, run.held_out)
+            maps.append((by_site, f"{arm}: latents by site"))
+            maps.append(
+                (figures.age_map(run.points), f"{arm}: the same latents by age")
+            )
+    trade: list[tuple[Figure | None, str]] = [
+        (figures.trade_off(evaluations, (group, name), axis), f"Leakage against {what}")
+        for group, name, axis, what in (
+            ("age", "mae_years_across", "age error across sites, years", "age"),
+            (
+                "travelers",
+                "reidentification_held_out",
+                "travelers recognised (share)",
+                "re-identification",
+            ),
+            (
+                "reconstruction",
+                "psnr_held_out",
+                "held-out reconstruction, dB",
+                "reconstruction",
+            ),
+        )
+    ]
+    lines: list[tuple[Figure | None, str]] = [
+        (figures.transfer_lines(evaluations), "Transfer error of every traveler")
+    ]
+    training: list[tuple[Figure | None, str]] = [
+        (figures.training_curves(curves, key, label), f"Training: {label}")
+        for key, label in CURVES
+        if curves
+    ]
+    groups = {"map": maps, "trade": trade, "transfer": lines, "training": training}
+    return {
+        name: [
+            {"source": svg(figure), "caption": caption}
+            for figure, caption in drawn
+            if figure is not None
+        ]
+        for name, drawn in groups.items()
+    }

@@ -1,0 +1,154 @@
+"""Numbers in plain words, for the report's first lines and the terminal's last."""
+
+from __future__ import annotations
+
+from medvae.evaluation.bootstrap import PairedDifference
+from medvae.evaluation.estimate import Estimate
+from medvae.evaluation.result import Evaluation, names_of
+
+
+def number(estimate: Estimate, digits: int = 2) -> str:
+    """A value and its interval.
+
+    Example:
+        >>> number(Estimate(0.512, (0.4, 0.61), n=9))
+        '0.51 (0.40 to 0.61)'
+    """
+    text = f"{estimate.value:.{digits}f}"
+    if estimate.ci95 is None:
+        return text
+    low, high = (f"{v:.{digits}f}" for v in estimate.ci95)
+    return f"{text} ({low} to {high})"
+
+
+def describe(evaluation: Evaluation) -> list[str]:
+    """What one run's evaluation says, a sentence a question.
+
+    Example:
+        >>> gap = {"psnr_seen": Estimate(24.0, None, 9),
+        ...        "psnr_held_out": Estimate(22.5, None, 12)}
+        >>> describe(Evaluation("r", ("NYU",), {"reconstruction": gap}))[0]
+        'Scans come back at 24.0 dB on training sites (9 test subjects) and at 22.5 dB
+        on NYU, never seen in training (12 subjects).'
+    """
+    tellers = (_images, _transfer, _leak, _people, _age, _quiet)
+    return [text for teller in tellers if (text := teller(evaluation))]
+
+
+def describe_comparison(
+    difference: PairedDifference, challenger: str, reference: str
+) -> str:
+    """Who transfers better, by how much, and whether chance could do it.
+
+    Example:
+        >>> change = PairedDifference(-.4, (-.5, -.3), .6, (.5, .7), .03, n=6)
+        >>> describe_comparison(change, "scanner", "none")
+        'Over 6 travelers, scanner has 0.60 (0.50 to 0.70) times the transfer error of
+        none (p = 0.03): 40 % less, outside the margin of error.'
+    """
+    ratio = Estimate(difference.ratio, difference.ratio_ci95, difference.n)
+    ci95 = difference.ratio_ci95
+    sure = ci95 is not None and not ci95[0] <= 1 <= ci95[1]
+    change = 100 * abs(1 - difference.ratio)
+    word = "less" if difference.ratio < 1 else "more"
+    verdict = "outside the margin of error" if sure else "within the margin of error"
+    return (
+        f"Over {difference.n} travelers, {challenger} has {number(ratio)} times the "
+        f"transfer error of {reference} ({p_value(difference.p)}): {change:.0f} % "
+        f"{word}, {verdict}."
+    )
+
+
+def p_value(p: float) -> str:
+    """A p value with the digits it deserves.
+
+    Example:
+        >>> p_value(0.03125), p_value(0.0005)
+        ('p = 0.03', 'p < 0.001')
+    """
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p < 0.01 else f"p = {p:.2f}"
+
+
+def _images(run: Evaluation) -> str | None:
+    seen, away = (run.get("reconstruction", f"psnr_{k}") for k in ("seen", "held_out"))
+    if seen is None:
+        return None
+    text = (
+        f"Scans come back at {seen.value:.1f} dB on training sites "
+        f"({seen.n} test subjects)"
+    )
+    if away is None:
+        return text + "."
+    return (
+        f"{text} and at {away.value:.1f} dB on {names_of(run.held_out)}, never seen in "
+        f"training ({away.n} subjects)."
+    )
+
+
+def _transfer(run: Evaluation) -> str | None:
+    error, still = (run.get("transfer", name) for name in ("error", "do_nothing"))
+    if error is None or still is None:
+        return None
+    return (
+        f"Decoding a traveler's scan from {names_of(run.held_out)} to a training site "
+        f"misses the real scan there by {number(error)} of its variance; leaving the "
+        f"scan alone misses by {still.value:.2f} ({error.n} travelers)."
+    )
+
+
+def _leak(run: Evaluation) -> str | None:
+    sample = run.get("leakage", "auc_rbf_sample")
+    mean = run.get("leakage", "auc_rbf_mean")
+    if sample is None or mean is None:
+        return None
+    verdict = "the site can be read" if _found(sample) else "no site could be read"
+    return (
+        f"From posterior samples {verdict}: AUC {number(sample)}, chance .50, "
+        f"{p_value(sample.p if sample.p is not None else 1.0)}; from the posterior "
+        f"mean, {mean.value:.2f} ({sample.n} test subjects)."
+    )
+
+
+def _found(number: Estimate) -> bool:
+    return number.p is not None and number.p < 0.05
+
+
+def _people(run: Evaluation) -> str | None:
+    found = run.get("travelers", "reidentification_held_out") or run.get(
+        "travelers", "reidentification_seen"
+    )
+    if found is None:
+        return None
+    return (
+        f"Across scanners a traveler's nearest latent is their own in "
+        f"{100 * found.value:.0f} % of cases (chance "
+        f"{100 * (found.chance or 0):.0f} %, {found.n} travelers)."
+    )
+
+
+def _age(run: Evaluation) -> str | None:
+    across = run.get("age", "mae_years_across")
+    if across is None or across.chance is None:
+        return None
+    share = run.get("age", "share_of_chance_across")
+    better = share is not None and share.ci95 is not None and share.ci95[1] < 1
+    word = "" if better else ", which is not better beyond the margin of error"
+    return (
+        f"Age is read at {names_of(run.held_out)} to {number(across, 1)} years by a "
+        f"probe trained on other sites; guessing the mean age misses by "
+        f"{across.chance:.1f}{word} ({across.n} subjects)."
+    )
+
+
+def _quiet(run: Evaluation) -> str | None:
+    quiet, whole = (
+        run.get("collapse", k) for k in ("inactive_dimensions", "dimensions")
+    )
+    if quiet is None or whole is None or not whole.value:
+        return None
+    return (
+        f"{quiet.value:.0f} of {whole.value:.0f} latent dimensions are inactive "
+        f"({100 * quiet.value / whole.value:.0f} %)."
+    )
