@@ -1,0 +1,123 @@
+"""Everything that is wrong with a cohort, told before any work starts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from medvae.cohort.cohort import Cohort, Scan
+from medvae.errors import UserError
+from medvae.files import digest
+from medvae.volume import Problem, check_mask, check_scan
+
+Progress = Callable[[int, int, str], object]
+
+_TWICE = "listed twice"
+
+
+def examine_cohort(
+    cohort: Cohort, header_only: bool = False, progress: Progress | None = None
+) -> Cohort:
+    """Look at every scan and at the cohort as a whole; add the problems found.
+
+    Args:
+        cohort: What was read.
+        header_only: Leave the voxels unread: seconds for thousands of scans.
+        progress: Called with (done, total, name of the scan just looked at).
+    """
+    problems = [*cohort.problems, *_missing_sites(cohort)]
+    for done, scan in enumerate(cohort.scans, start=1):
+        problems += check_scan(scan.path, header_only=header_only)
+        if scan.mask and scan.path.exists():
+            problems += check_mask(scan.mask, scan.path)
+        if progress:
+            progress(done, len(cohort), scan.path.name)
+    problems += [*_listed_twice(cohort), *_torn_subjects(cohort), *_few_sites(cohort)]
+    if not header_only:
+        problems += _same_content(cohort)
+    return replace(cohort, problems=tuple(dict.fromkeys(problems)))
+
+
+def check_cohort(
+    cohort: Cohort,
+    header_only: bool = False,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Cohort:
+    """A cohort that can be worked with, or an error that says why not.
+
+    Args:
+        cohort: What was read.
+        header_only: Leave the voxels unread.
+        skip_bad: Leave out what cannot be used; ``problems`` then says what.
+        progress: See :func:`examine_cohort`.
+
+    Raises:
+        UserError: Something cannot be used and ``skip_bad`` is off, or nothing can.
+    """
+    examined = examine_cohort(cohort, header_only, progress)
+    errors = [p for p in examined.problems if p.severity == "error"]
+    if errors and not skip_bad:
+        more = f" ({len(errors) - 1} more: medvae cohort)" if len(errors) > 1 else ""
+        raise UserError(f"{errors[0]}{more} Or leave such scans out with --skip-bad.")
+    bad = {p.path for p in errors if p.message != _TWICE}
+    once = {s.path.absolute(): s for s in reversed(examined.scans)}
+    kept = [s for s in reversed(once.values()) if not {s.path, s.mask} & bad]
+    if not kept:
+        raise UserError(f"{cohort.root}: no usable scan. See: medvae cohort")
+    return examined.keeping(kept)
+
+
+def _missing_sites(cohort: Cohort) -> Iterator[Problem]:
+    how = "Add a column 'site', or say where it is with --site-from."
+    for scan in cohort.scans:
+        if scan.site is None:
+            yield Problem(scan.path, "its site is not known", how)
+
+
+def _few_sites(cohort: Cohort) -> Iterator[Problem]:
+    if len(cohort.sites) == 1:
+        what = f"only one site, {cohort.sites[0]!r}"
+        how = "A scanner difference needs two; is the site label where it should be?"
+        yield Problem(cohort.root, what, how, "warning")
+
+
+def _listed_twice(cohort: Cohort) -> Iterator[Problem]:
+    seen: dict[Path, Scan] = {}
+    for scan in cohort.scans:
+        key = scan.path.absolute()
+        if key in seen:
+            yield Problem(scan.path, _TWICE, "Remove one of the two.")
+        seen[key] = scan
+
+
+def _torn_subjects(cohort: Cohort) -> Iterator[Problem]:
+    splits: dict[str, dict[str, Scan]] = defaultdict(dict)
+    for scan in cohort.scans:
+        if scan.split is not None:
+            splits[scan.subject].setdefault(scan.split, scan)
+    for subject, parts in splits.items():
+        if len(parts) > 1:
+            what = f"subject {subject!r} is in splits {', '.join(sorted(parts))}"
+            for scan in cohort.scans:
+                if scan.subject == subject:
+                    yield Problem(scan.path, what, "Put all scans of a person in one.")
+
+
+def _same_content(cohort: Cohort) -> Iterator[Problem]:
+    """Scans with the same bytes under two names; only equal sizes are read."""
+    by_size: dict[int, list[Scan]] = defaultdict(list)
+    for scan in {s.path.absolute(): s for s in cohort.scans}.values():
+        if scan.path.is_file():
+            by_size[scan.path.stat().st_size].append(scan)
+    for same_size in by_size.values():
+        if len(same_size) < 2:
+            continue
+        first: dict[str, Scan] = {}
+        for scan in same_size:
+            original = first.setdefault(digest(scan.path), scan)
+            if original is not scan:
+                what = f"the same bytes as {original.path}"
+                yield Problem(scan.path, what, "Remove one of the two.")

@@ -1,0 +1,112 @@
+"""A folder per site, each holding files or subject folders; or one flat folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from medvae.cohort.bids import SKIPPED_FOLDERS, is_bids, read_bids
+from medvae.cohort.cohort import Cohort, Scan
+from medvae.cohort.covariates import parse_age, parse_sex
+from medvae.cohort.labels import is_scan_name, parse_name, stem
+from medvae.cohort.site import SiteRule
+from medvae.errors import UserError
+from medvae.volume import Problem
+
+_MASK_ENDINGS = ("_mask", "-mask", "_brainmask", "_brain_mask")
+
+
+def read_folders(
+    root: Path, rule: SiteRule | None = None, suffix: str = "T1w"
+) -> Cohort:
+    """Read ``DIR/site/...``; files right in ``DIR`` tell their site by name.
+
+    A folder's name is the site where there are at least two folders with scans.
+    With one, or none, the file name is asked first (IXI, Calgary-Campinas).
+
+    Args:
+        root: The folder.
+        rule: Where the site is written, instead.
+        suffix: Kind of scan taken where names end in BIDS suffixes.
+
+    Raises:
+        UserError: No NIfTI file below ``root``.
+    """
+    groups: list[tuple[str, list[Scan]]] = []
+    problems: list[Problem] = []
+    bids = set()  # their scans tell their site themselves
+    for folder in sorted(p for p in root.iterdir() if _is_site_folder(p)):
+        if is_bids(folder):
+            bids.add(folder.name)
+            part = read_bids(folder, rule, suffix, site=folder.name)
+            problems += part.problems
+            groups.append((folder.name, list(part.scans)))
+        else:
+            files = sorted(p for p in folder.rglob("*.nii*") if _is_wanted(p, folder))
+            groups.append((folder.name, _scans(files, root, rule, suffix)))
+    groups = [(name, scans) for name, scans in groups if scans]
+    flat = sorted(p for p in root.glob("*.nii*") if is_scan_name(p))
+    scans = _scans(flat, root, rule, suffix)
+    scans = [_named(s, s.site or root.resolve().name, rule) for s in scans]
+    for name, members in groups:
+        for scan in members:
+            told = None if scan.site and (name in bids or len(groups) < 2) else name
+            scans.append(_named(scan, told or scan.site, rule))
+    if not scans:
+        raise UserError(f"{root}: no NIfTI file in it. Name a folder with scans.")
+    layout = "folder per site" if groups else "folder"
+    problems += _shared_names(scans)
+    return Cohort(root, layout, tuple(scans), tuple(problems))
+
+
+def _named(scan: Scan, site: str | None, rule: SiteRule | None) -> Scan:
+    return scan if rule else replace(scan, site=site)
+
+
+def _is_site_folder(path: Path) -> bool:
+    return path.is_dir() and path.name[0] != "." and path.name not in SKIPPED_FOLDERS
+
+
+def _is_wanted(path: Path, folder: Path) -> bool:
+    inside = path.relative_to(folder).parts[:-1]
+    hidden = any(part.startswith(".") for part in inside)
+    return is_scan_name(path) and not hidden and not SKIPPED_FOLDERS & {*inside}
+
+
+def _scans(
+    files: list[Path], root: Path, rule: SiteRule | None, suffix: str
+) -> list[Scan]:
+    masks = {stem(p).casefold(): p for p in files if _is_mask(p)}
+    images = [p for p in files if not _is_mask(p)]
+    t1 = [p for p in images if stem(p).endswith((f"_{suffix}", f"-{suffix[:2]}"))]
+    return [_scan(p, root, rule, masks) for p in t1 or images]
+
+
+def _is_mask(path: Path) -> bool:
+    return stem(path).casefold().endswith(_MASK_ENDINGS)
+
+
+def _scan(
+    path: Path, root: Path, rule: SiteRule | None, masks: dict[str, Path]
+) -> Scan:
+    parts = parse_name(path.relative_to(root))
+    names = (stem(path), stem(path).rsplit("_", 1)[0])
+    wanted = (f"{n}{ending}".casefold() for n in names for ending in _MASK_ENDINGS)
+    mask = next((masks[w] for w in wanted if w in masks), None)
+    site = rule.site(path, root, parts.session, {}) if rule else parts.site
+    age, sex = parse_age(parts.age), parse_sex(parts.sex)
+    return Scan(path, parts.subject, site, parts.session, age, sex, mask)
+
+
+def _shared_names(scans: list[Scan]) -> list[Problem]:
+    """Names at two sites are one person to us; the user must know."""
+    travelers = Cohort(Path(), "", tuple(scans)).travelers()
+    return [
+        Problem(
+            next(iter(at.values())).path,
+            f"subject {who!r}, at sites {', '.join(at)}, is read as one traveling person",
+            "If they are several people, give a table with subject and site.",
+            "warning",
+        )
+        for who, at in travelers.items()
+    ]

@@ -1,0 +1,94 @@
+"""What file names and session labels say, in the data sets people use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+SCAN_SUFFIXES = (".nii.gz", ".nii")
+
+_FILE_NAMES = (
+    # IXI writes subject, hospital, number: IXI012-HH-1211-T1.nii.gz
+    re.compile(r"^(?P<subject>IXI\d+)-(?P<site>Guys|HH|IOP)-(?P<session>\d+)-"),
+    # Calgary-Campinas writes vendor, field (tenths of T), age, sex
+    re.compile(
+        r"^(?P<subject>CC\d+)_(?P<site>[a-z]+_\d+)_(?P<age>\d+)_(?P<sex>[MF])(?![A-Za-z])"
+    ),
+)
+
+_SESSIONS = (
+    # ON-Harmony's ses-NOT1ACH001 is scanner NOT1ACH, visit 001
+    re.compile(r"^(?P<site>[A-Z]{3}\d[A-Z]{3})\d{3}$"),
+    # The ds003011 label ses-Y1CMH is year 1 at site CMH
+    re.compile(r"^Y\d(?P<site>[A-Z]{2,4})$"),
+)
+
+_ENTITY = re.compile(r"(?:^|_)(?P<key>[a-zA-Z]+)-(?P<value>[^_]+)")
+
+
+@dataclass(frozen=True)
+class NameParts:
+    """What a file name tells about its scan."""
+
+    subject: str
+    site: str | None = None
+    session: str | None = None
+    age: str | None = None
+    sex: str | None = None
+
+
+def stem(path: Path) -> str:
+    """File name without ``.nii`` or ``.nii.gz``."""
+    name = path.name
+    for suffix in SCAN_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def is_scan_name(path: Path) -> bool:
+    """Whether a path is called like a visible NIfTI file."""
+    return path.name.lower().endswith(SCAN_SUFFIXES) and path.name[0] != "."
+
+
+def entities(path: Path) -> dict[str, str]:
+    """BIDS key-value pairs of a path, such as ``{"sub": "T01", "ses": "NYU"}``.
+
+    Example:
+        >>> entities(Path("sub-T01/ses-NYU/anat/sub-T01_ses-NYU_T1w.nii.gz"))
+        {'sub': 'T01', 'ses': 'NYU'}
+    """
+    found: dict[str, str] = {}
+    for part in (*path.parts[:-1], stem(path)):
+        for match in _ENTITY.finditer(part):
+            found[match["key"]] = match["value"]
+    return found
+
+
+def parse_name(path: Path) -> NameParts:
+    """Subject, site and covariates from a file name, as far as it tells.
+
+    Example:
+        >>> parse_name(Path("CC0001_philips_15_55_M.nii.gz")).site
+        'philips_15'
+    """
+    for pattern in _FILE_NAMES:
+        match = pattern.match(path.name)
+        if match:
+            return NameParts(**match.groupdict())
+    keys = entities(path)
+    if "sub" in keys:
+        return NameParts(keys["sub"], session=keys.get("ses"))
+    return NameParts(stem(path))
+
+
+def site_of_session(session: str | None) -> str | None:
+    """The site a session label spells, in the data sets that do so.
+
+    Example:
+        >>> site_of_session("NOT1ACH001"), site_of_session("baseline")
+        ('NOT1ACH', None)
+    """
+    matches = (p.match(session) for p in _SESSIONS) if session else iter(())
+    return next((m["site"] for m in matches if m), None)

@@ -1,0 +1,110 @@
+"""Any of the layouts people have, told apart by looking."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medvae.cohort.bids import is_bids, read_bids
+from medvae.cohort.cohort import Cohort
+from medvae.cohort.datalist import read_datalist
+from medvae.cohort.fets import is_partitioning, read_partitioning
+from medvae.cohort.folders import read_folders
+from medvae.cohort.labels import is_scan_name
+from medvae.cohort.site import SiteRule, parse_rule
+from medvae.cohort.table import read_table
+from medvae.errors import UserError
+
+
+class Pointer(BaseModel):
+    """``medvae.yaml``: which data a folder works on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str
+    site_from: str | None = None
+    suffix: str = "T1w"
+
+
+def read_cohort(data: Path | str, site_from: str | None = None) -> Cohort:
+    r"""Read who was scanned where; no image is opened.
+
+    Args:
+        data: A BIDS root, a folder per site, a CSV/TSV, a MONAI datalist (JSON), or
+            a ``medvae.yaml`` naming one of them.
+        site_from: Where the site label lives, such as ``participants:center``,
+            ``session:^([A-Z]+)``, ``sidecar:Manufacturer+DeviceSerialNumber``,
+            ``folder`` or ``filename:-(\w+)-``; by default it is looked for.
+
+    Raises:
+        UserError: The data cannot be read; names file, row and remedy.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "IXI012-HH-1211-T1.nii.gz").touch()
+        >>> read_cohort(folder).scans[0].site
+        'HH'
+    """
+    path = Path(data)
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        pointer = _pointer(path)
+        target = path.parent / pointer.data
+        if target.suffix.lower() in {".yaml", ".yml"}:
+            raise UserError(f"{path}: data must not name another YAML, got {target}.")
+        chosen = site_from or pointer.site_from
+        return _read(target, parse_rule(chosen), pointer.suffix)
+    return _read(path, parse_rule(site_from), "T1w")
+
+
+def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
+    if not path.exists():
+        raise UserError(f"{path}: not found. Name a folder, a table or a datalist.")
+    if path.is_dir():
+        read = read_bids if is_bids(path) else read_folders
+        return read(path, rule, suffix)
+    kind = path.suffix.lower()
+    if kind in {".csv", ".tsv"}:
+        if kind == ".csv" and is_partitioning(path):
+            return read_partitioning(path)
+        return read_table(path, rule)
+    if kind == ".json":
+        return read_datalist(path, rule)
+    what = "one scan" if is_scan_name(path) else f"a {kind or 'nameless'} file"
+    raise UserError(
+        f"{path}: {what}, not a cohort. Name a folder, a CSV/TSV or a datalist JSON."
+    )
+
+
+def _pointer(path: Path) -> Pointer:
+    if not path.exists():
+        raise UserError(
+            f"{path} not found. Name the data (--data DATA), or write a medvae.yaml "
+            "with a line such as: data: my_bids"
+        )
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not readable YAML ({reason}). Mend it.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a line such as 'data: my_bids' is required.")
+    known = tuple(Pointer.model_fields)
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1, 0.4)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            names = ", ".join(known)
+            raise UserError(f"{path}: unknown key {key!r}; known: {names}.{hint}")
+    try:
+        return Pointer(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{path}: {key}: {first['msg']}, got {first.get('input')!r}."
+        ) from None

@@ -1,0 +1,133 @@
+"""A cohort as a table: path, subject, site and what else is known."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from medvae.cohort.cohort import Cohort, Scan
+from medvae.cohort.covariates import (
+    AGE_COLUMNS,
+    SEX_COLUMNS,
+    SITE_COLUMNS,
+    cell,
+    other_columns,
+    parse_age,
+    parse_sex,
+)
+from medvae.cohort.labels import parse_name
+from medvae.cohort.rows import Row, read_rows
+from medvae.cohort.site import SiteRule
+from medvae.errors import UserError
+
+PATH_COLUMNS = ("path", "image", "file", "filename", "filepath")
+SUBJECT_COLUMNS = ("subject", "subject_id", "participant_id", "participant", "sub")
+SESSION_COLUMNS = ("session", "session_id", "ses", "visit")
+MASK_COLUMNS = ("mask", "mask_path")
+SPLIT_COLUMNS = ("split",)
+KNOWN_COLUMNS = (
+    *PATH_COLUMNS,
+    *SUBJECT_COLUMNS,
+    *SITE_COLUMNS,
+    *SESSION_COLUMNS,
+    *AGE_COLUMNS,
+    *SEX_COLUMNS,
+    *MASK_COLUMNS,
+    *SPLIT_COLUMNS,
+)
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def read_table(path: Path, rule: SiteRule | None = None) -> Cohort:
+    """Read a CSV or TSV with a column ``path``, and ``subject``, ``site``, ... .
+
+    Paths are relative to the table. Columns without a meaning here become
+    covariates.
+
+    Args:
+        path: The table.
+        rule: Where the site is written, if not in a column named ``site``.
+
+    Raises:
+        UserError: A row cannot be used; names the row.
+    """
+    rows = read_rows(path)
+    if not rows:
+        raise UserError(f"{path}: no rows below the header. Add one a scan.")
+    _require_path(path, list(rows[0][1]))
+    if rule and rule.column:
+        _require_column(path, list(rows[0][1]), rule.column)
+    scans = tuple(_scan(path, row, rule) for row in rows)
+    return Cohort(path, "table", scans)
+
+
+def parse_split(value: str | None, where: str) -> str | None:
+    """``train``, ``validation`` or ``test``, from what people write for them."""
+    if value is None:
+        return None
+    try:
+        return SPLITS[value.casefold()]
+    except KeyError:
+        raise UserError(
+            f"{where}: unknown split {value!r}. Write train, validation or test."
+        ) from None
+
+
+def _scan(table: Path, row: Row, rule: SiteRule | None) -> Scan:
+    number, cells = row
+    where = f"{table}, row {number}"
+    name = cell(cells, PATH_COLUMNS)
+    if name is None:
+        raise UserError(f"{where}: path is empty. Fill it in or remove the row.")
+    path = table.parent / name
+    parts = parse_name(Path(name))
+    mask = cell(cells, MASK_COLUMNS)
+    session = cell(cells, SESSION_COLUMNS) or parts.session
+    session = session.removeprefix("ses-") if session else None
+    try:
+        age = parse_age(cell(cells, AGE_COLUMNS) or parts.age)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}. Correct it or leave it empty.") from None
+    site = (
+        rule.site(path, table.parent, session, {"column": cells})
+        if rule
+        else cell(cells, SITE_COLUMNS) or parts.site
+    )
+    return Scan(
+        path,
+        (cell(cells, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
+        site,
+        session,
+        age,
+        parse_sex(cell(cells, SEX_COLUMNS) or parts.sex),
+        table.parent / mask if mask else None,
+        parse_split(cell(cells, SPLIT_COLUMNS), where),
+        other_columns(cells, KNOWN_COLUMNS),
+    )
+
+
+def _require_path(table: Path, header: list[str]) -> None:
+    folded = {name.casefold(): name for name in header}
+    if any(name in folded for name in PATH_COLUMNS):
+        return
+    near = difflib.get_close_matches("path", folded, 1, 0.5)
+    hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
+    raise UserError(
+        f"{table}: no column 'path'; found {', '.join(header)}.{hint} "
+        "Name the column with the files 'path'."
+    )
+
+
+def _require_column(table: Path, header: list[str], column: str) -> None:
+    if column.casefold() not in {name.casefold() for name in header}:
+        raise UserError(
+            f"{table}: no column {column!r} for the site; found {', '.join(header)}."
+        )
