@@ -113,5 +113,5 @@ def _in_plane(coefficients: Tensor, order: int) -> Tensor:
     terms = cosine_terms(3, order)
     columns = [k for k, term in enumerate(terms) if term[-1] == 0]
     seen = coefficients[:, columns]
-    length = seen.norm(dim=1, keepdim=True).clamp_min(1e-12)
-    return seen * coefficients.norm(dim=1, keepdim=True) / length
+    share = seen.square().sum(1, keepdim=True).clamp_min(1e-24)
+    return seen * (coefficients.square().sum(1, keepdim=True) / share).sqrt()

@@ -20,6 +20,7 @@ from noise_models.base import (
     spacing_of,
 )
 from noise_models.registry import register
+from noise_models.separable import along
 
 FWHM_PER_STD = math.sqrt(8 * math.log(2))
 """Full width at half maximum of a Gaussian, in standard deviations."""
@@ -85,7 +86,7 @@ class Blur(NoiseModel):
         for axis, step in enumerate(spacing):
             std_voxels = widths[:, axis] / (FWHM_PER_STD * step)
             if std_voxels.any():
-                y = _along(y, 2 + axis, psf_matrix(y.shape[2 + axis], std_voxels))
+                y = along(y, 2 + axis, psf_matrix(y.shape[2 + axis], std_voxels))
         return y.to(x.dtype, copy=y is x)
 
 
@@ -110,12 +111,3 @@ def psf_matrix(size: int, std_voxels: Tensor) -> Tensor:
     matrix = cosines.T @ (transfer[:, :, None] * cosines)
     identity = torch.eye(size, dtype=matrix.dtype, device=matrix.device)
     return torch.where(std[:, :, None] > 0, matrix, identity).to(std_voxels)
-
-
-def _along(x: Tensor, axis: int, matrices: Tensor) -> Tensor:
-    """Multiply every line of ``x`` along ``axis`` by its volume's matrix."""
-    n, size = x.shape[0], x.shape[axis]
-    if axis == x.ndim - 1:  # symmetric matrices: no transpose needed
-        return (x.reshape(n, -1, size) @ matrices).view(x.shape)
-    lines = x.reshape(n, math.prod(x.shape[1:axis]), size, -1)
-    return (matrices[:, None] @ lines).view(x.shape)

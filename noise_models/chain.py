@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
-from noise_models.base import NoiseModel, Params
+from noise_models.base import NoiseModel, Params, computable
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,15 @@ class Chain(NoiseModel):
         *,
         spacing_mm: Sequence[float] | None = None,
     ) -> Tensor:
+        y = computable(x)  # between steps nothing is rounded to half precision
         for prefix, step in self._named():
             own = {
                 key.removeprefix(prefix): value
                 for key, value in params.items()
                 if key.startswith(prefix)
             }
-            x = step.apply(x, own, rng, spacing_mm=spacing_mm)
-        return x
+            y = step.apply(y, own, rng, spacing_mm=spacing_mm)
+        return y.to(x.dtype)
 
     def _named(self) -> list[tuple[str, NoiseModel]]:
         """Each step with the prefix of its parameters."""

@@ -11,7 +11,6 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=type[NoiseModel])
 
 GROUP = "medvae.noise_models"
-_SUPPORT = frozenset({"base", "chain", "cosine", "presets", "registry"})
+_SUPPORT = frozenset({"base", "chain", "cosine", "presets", "registry", "separable"})
 _registered: dict[str, type[NoiseModel]] = {}
 
 
@@ -105,9 +104,9 @@ def get(name: str, **options: object) -> NoiseModel:
         Rician(sigma=0.05)
     """
     model = model_class(name)
-    known = {f.name for f in fields(model) if f.init} if is_dataclass(model) else None
+    known = getattr(model, "__dataclass_fields__", options)
     for key in options:
-        if known is not None and key not in known:
+        if key not in known:
             raise ValueError(f"{name} has no option {key!r}; {suggest(key, known)}")
     return model(**options)
 
