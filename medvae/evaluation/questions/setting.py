@@ -49,8 +49,13 @@ class Setting:
         return self.at(self.seen, ["test"])
 
     def held_out_scans(self) -> list[int]:
-        """Scans of the held-out sites: nobody trained on any of them."""
-        return self.at(self.held_out)
+        """Held-out-site scans of people that training never saw elsewhere either.
+
+        All of them, if every person there was also trained on at a training site.
+        """
+        everyone = self.at(self.held_out)
+        trained = set(self.subjects(self.at(self.seen, ["train"])))
+        return [i for i in everyone if self.scans[i].subject not in trained] or everyone
 
     def subjects(self, index: Sequence[int]) -> list[str]:
         """Who the scans show."""

@@ -86,10 +86,8 @@ def stranger(setting: Setting, answers: Answers, seed: int, permutations: int) -
     The biology of the two groups may differ too (ages, diagnoses), so this bounds the
     site's trace from above.
     """
-    group, seen, unseen = "held_out_distance", setting.test_scans(), []
-    unseen = [i for i in setting.held_out_scans() if setting.scans[i].split != "train"]
-    if not unseen:
-        unseen = setting.held_out_scans()
+    group = "held_out_distance"
+    seen, unseen = setting.test_scans(), setting.held_out_scans()
     people = [set(setting.subjects(part)) for part in (seen, unseen)]
     if min(len(part) for part in people) < 2:
         answers.cannot(

@@ -37,7 +37,7 @@ STYLE = {
 Row = Mapping[str, Any]
 
 
-def _canvas(width: float = 5.0, height: float = 3.8) -> tuple[Figure, Axes]:
+def _canvas(width: float = 4.4, height: float = 3.5) -> tuple[Figure, Axes]:
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
@@ -45,9 +45,18 @@ def _canvas(width: float = 5.0, height: float = 3.8) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(axes: Axes, **options: Any) -> None:  # noqa: ANN401 (matplotlib's own)
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Above the plot, where it can hide no point."""
+    handles, labels = axes.get_legend_handles_labels()
     with rc_context(STYLE):
-        axes.legend(**options)
+        figure.legend(
+            handles,
+            labels,
+            loc="outside upper left",
+            ncols=min(len(labels), 3),
+            handletextpad=0.4,
+            columnspacing=1.2,
+        )
 
 
 def site_map(points: Sequence[LatentPoint], held_out: Sequence[str]) -> Figure:
@@ -71,7 +80,7 @@ def site_map(points: Sequence[LatentPoint], held_out: Sequence[str]) -> Figure:
             label=f"{site} (held out)" if hollow else site,
         )
     _name_axes(axes)
-    _legend(axes, loc="best", handletextpad=0.1)
+    _legend(figure, axes)
     return figure
 
 
@@ -105,7 +114,7 @@ def _name_axes(axes: Axes) -> None:
 def trade_off(
     evaluations: Mapping[str, Evaluation], across: tuple[str, str], label: str
 ) -> Figure | None:
-    """Leakage against a number that must survive, one marker an arm.
+    """Leakage against a number that must survive, one marker an arm; up is better.
 
     Args:
         evaluations: By arm.
@@ -136,9 +145,11 @@ def trade_off(
         )
         if kept.chance is not None:
             axes.axhline(kept.chance, color=colour, linewidth=0.8, linestyle=":")
+    if across[1].startswith("mae"):
+        axes.invert_yaxis()  # an error: less is better, and better is up
     axes.set_xlabel("site leakage: AUC of an RBF probe on samples")
     axes.set_ylabel(label)
-    _legend(axes, loc="best")
+    _legend(figure, axes)
     return figure
 
 
@@ -151,7 +162,9 @@ def _whiskers(number: Estimate) -> list[list[float]] | None:
 
 def transfer_lines(evaluations: Mapping[str, Evaluation]) -> Figure | None:
     """Every traveler's transfer error, a line from arm to arm, with the means."""
-    scored = {arm: run.travelers for arm, run in evaluations.items() if run.travelers}
+    # The first arm is the report's subject; it comes last, where the eye ends.
+    arms = reversed(list(evaluations.items()))
+    scored = {arm: run.travelers for arm, run in arms if run.travelers}
     values = {arm: by_traveler(rows) for arm, rows in scored.items()}
     for rows in scored.values():  # the same for every arm: no network is in it
         values = {"scan left alone": by_traveler(rows, "do_nothing")} | values
@@ -177,7 +190,7 @@ def transfer_lines(evaluations: Mapping[str, Evaluation]) -> Figure | None:
     axes.set_xlim(-0.3, len(place) - 0.7)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("error, in variances of the real scan")
-    _legend(axes, loc="best")
+    _legend(figure, axes)
     return figure
 
 
@@ -205,7 +218,7 @@ def training_curves(
         return None
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
-    _legend(axes, loc="best")
+    _legend(figure, axes)
     return figure
 
 

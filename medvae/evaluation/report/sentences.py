@@ -44,7 +44,7 @@ def describe_comparison(
         >>> change = PairedDifference(-.4, (-.5, -.3), .6, (.5, .7), .03, n=6)
         >>> describe_comparison(change, "scanner", "none")
         'Over 6 travelers, scanner has 0.60 (0.50 to 0.70) times the transfer error of
-        none (p = 0.03): 40 % less, outside the margin of error.'
+        none (p = 0.03): 40% less, outside the margin of error.'
     """
     ratio = Estimate(difference.ratio, difference.ratio_ci95, difference.n)
     ci95 = difference.ratio_ci95
@@ -54,7 +54,7 @@ def describe_comparison(
     verdict = "outside the margin of error" if sure else "within the margin of error"
     return (
         f"Over {difference.n} travelers, {challenger} has {number(ratio)} times the "
-        f"transfer error of {reference} ({p_value(difference.p)}): {change:.0f} % "
+        f"transfer error of {reference} ({p_value(difference.p)}): {change:.0f}% "
         f"{word}, {verdict}."
     )
 
@@ -123,8 +123,8 @@ def _people(run: Evaluation) -> str | None:
         return None
     return (
         f"Across scanners a traveler's nearest latent is their own in "
-        f"{100 * found.value:.0f} % of cases (chance "
-        f"{100 * (found.chance or 0):.0f} %, {found.n} travelers)."
+        f"{100 * found.value:.0f}% of cases (chance "
+        f"{100 * (found.chance or 0):.0f}%, {found.n} travelers)."
     )
 
 
@@ -150,5 +150,5 @@ def _quiet(run: Evaluation) -> str | None:
         return None
     return (
         f"{quiet.value:.0f} of {whole.value:.0f} latent dimensions are inactive "
-        f"({100 * quiet.value / whole.value:.0f} %)."
+        f"({100 * quiet.value / whole.value:.0f}%)."
     )

@@ -1,0 +1,149 @@
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fake_cohort import FakeEncoder, fake_cohort
+
+from medvae.errors import UserError
+from medvae.evaluation import Evaluation, evaluate
+from medvae.evaluation.report import Picture, describe, write_report
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return {
+        arm: evaluate(
+            FakeEncoder(blind=blind),
+            fake_cohort(),
+            held_out=["N"],
+            permutations=20,
+            align=False,
+            run=arm,
+        )
+        for arm, blind in (("scanner", 1.0), ("none", 0.0))
+    }
+
+
+@pytest.fixture(scope="module")
+def page(runs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    rows = [{"epoch": k, "train_bound": -9.0 + k, "train_kl": 1.0} for k in range(3)]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "metrics.jsonl").write_text(text)
+    pictures = [
+        Picture("sub-1 at N", {"input": np.ones((9, 9, 9)), "as A": np.ones((9, 9))}),
+        Picture("sub-2 at A", {"input": np.ones((9, 9))}),
+    ]
+    path = write_report(
+        folder / "report.html",
+        title="Sites <&> scanners",
+        evaluations=runs,
+        noise={"scanner": "fitted"},
+        pictures=pictures,
+        curves={"scanner": folder / "metrics.jsonl"},
+    )
+    return path.read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.headings, self.images, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_nothing_is_fetched_from_elsewhere(page):
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(a.startswith(("data:", "#")) for a in addresses)
+    assert "url(" not in page
+    assert "<script" not in page
+
+
+def test_text_from_outside_is_escaped(page):
+    assert "Sites &lt;&amp;&gt; scanners" in page
+    assert "Sites <&>" not in page
+
+
+def test_every_picture_says_what_it_shows(page):
+    images = Outline(page).images
+    assert len(images) >= 10
+    assert all(image["alt"].strip() for image in images)
+
+
+def test_tags_close_and_headings_skip_no_level(page):
+    outline = Outline(page)
+    assert outline.open == ["html"] or not [t for t in outline.open if t != "!doctype"]
+    assert outline.headings[0] == 1
+    assert outline.headings.count(1) == 1
+    assert max(np.diff(outline.headings)) <= 1
+
+
+def test_every_inner_link_has_its_section(page):
+    targets = re.findall(r'href="#([^"]+)"', page)
+    assert targets
+    assert all(f'id="{target}"' in page for target in targets)
+
+
+def test_the_page_opens_with_the_comparison_and_its_numbers(page):
+    first = re.search(r'<ol class="findings">\s*<li>(.*?)</li>', page, re.S).group(1)
+    assert "6 travelers" in first
+    assert "outside the margin of error" in first
+
+
+def test_one_run_alone_makes_a_page(runs, tmp_path):
+    path = tmp_path / "one.html"
+    write_report(path, title="One", evaluations={"scanner": runs["scanner"]})
+    assert "latents by site" in path.read_text()
+
+
+def test_an_evaluation_that_answered_nothing_makes_a_page(tmp_path):
+    path = tmp_path / "none.html"
+    write_report(path, title="Nothing", evaluations={"r": Evaluation("r", (), {})})
+    assert "What this does not show" in path.read_text()
+
+
+def test_the_same_numbers_make_the_same_page(runs, tmp_path):
+    pages = [
+        write_report(tmp_path / name, title="t", evaluations=runs).read_bytes()
+        for name in ("a.html", "b.html")
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_sentences_say_when_no_site_could_be_read(runs):
+    text = " ".join(describe(runs["none"]))
+    assert "the site can be read" in text
+    assert "never seen in training" in text
+
+
+def test_an_unknown_reference_is_refused(runs, tmp_path):
+    with pytest.raises(ValueError, match="no arm named 'oracle'"):
+        write_report(tmp_path / "x", title="t", evaluations=runs, reference="oracle")
+
+
+def test_a_broken_metrics_line_is_named(runs, tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 0}\n{"epo')
+    with pytest.raises(UserError, match=r"metrics.jsonl:2: not JSON"):
+        write_report(
+            tmp_path / "x",
+            title="t",
+            evaluations=runs,
+            curves={"a": tmp_path / "metrics.jsonl"},
+        )
