@@ -27,7 +27,7 @@ def test_a_pure_stretch_hides_from_the_linear_probe_and_not_from_rbf():
     linear = probe(z, site, names(300), rng, kind="linear", permutations=20)
     rbf = probe(z, site, names(300), rng, kind="rbf", permutations=20)
     assert 0.4 < linear.balanced_accuracy.value < 0.58
-    assert rbf.balanced_accuracy.value > 0.66
+    assert rbf.balanced_accuracy.value > 0.62
 
 
 def test_linear_probe_is_scikit_learns_kernel_ridge_on_standardised_features():
@@ -42,7 +42,7 @@ def test_linear_probe_is_scikit_learns_kernel_ridge_on_standardised_features():
         ("linear", lambda u, v: u @ v.T / 6),
         ("rbf", lambda u, v: np.exp(-((u[:, None] - v) ** 2).sum(-1) / 6)),
     ):
-        ridge = KernelRidge(alpha=PENALTY, kernel="precomputed")
+        ridge = KernelRidge(alpha=PENALTY[kind], kernel="precomputed")
         target = 2.0 * (y[train][:, None] == np.arange(3)) - 1
         ridge.fit(kernel(a, a) + 1, target, sample_weight=weight)
         fold = _fold(x, train, test, kind, standardise=True)
