@@ -1,0 +1,253 @@
+"""Everything the fit knows of one scan: a short vector, and how it was found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noise_models.cosine import cosine_terms
+from noise_models.scanner.head import Head, find_head
+from noise_models.scanner.noise_level import (
+    AirNoise,
+    air_noise,
+    quantisation_step,
+    tissue_noise,
+)
+from noise_models.scanner.resolution import sharpness
+from noise_models.scanner.tissue import BIAS_ORDER, Tissue, fit_tissue
+
+ESTIMATOR_VERSION = 1
+BIAS_NAMES = tuple(
+    "bias_" + "".join(str(k) for k in term) for term in cosine_terms(3, BIAS_ORDER)
+)
+PSF_NAMES = ("psf_x_mm2", "psf_y_mm2", "psf_z_mm2")
+CONTRAST_NAMES = ("logit_csf_over_gm", "logit_gm_over_wm", "log_upper_excess")
+NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES)
+"""The parameters of a scan, transformed so that every real number is legal:
+log of sigma over the reference; signed PSF variances; the logit of csf/gm and gm/wm,
+and log(upper - 1), so that levels always ascend; log-bias coefficients."""
+
+AGREEMENT = 1.3  # air and tissue may differ by this factor before it is a flag
+
+
+@dataclass(frozen=True)
+class ScanEstimate:
+    """What one scan says about its scanner, in units that travel.
+
+    Attributes:
+        values: One number per name in `NAMES`; nan where the scan cannot say.
+        spacing_mm: Voxel size of the scan as acquired (or as stored).
+        reference: White-matter level in the scan's own intensity.
+        evidence: Where sigma came from: ``"air"``, ``"tissue"`` or ``"none"``.
+        flags: What was odd about the scan, as short words.
+        digest: SHA-256 of the voxels and the voxel size.
+        label: File or name, for messages.
+        site: Site label, where known: a volume is not sent to its own site.
+
+    Example:
+        >>> one = ScanEstimate((0.0,) * len(NAMES), (1.0, 1.0, 1.0), 100.0, "air")
+        >>> one.sigma, one.gm_over_wm
+        (1.0, 0.5)
+    """
+
+    values: tuple[float, ...]
+    spacing_mm: tuple[float, float, float]
+    reference: float
+    evidence: str
+    flags: tuple[str, ...] = ()
+    digest: str = ""
+    label: str = ""
+    site: str = ""
+
+    @property
+    def vector(self) -> NDArray[np.float64]:
+        """``values`` as an array, (K,)."""
+        return np.array(self.values, dtype=float)
+
+    @property
+    def sigma(self) -> float:
+        """Noise SD on the native grid, in reference units."""
+        return float(np.exp(self.values[0]))
+
+    @property
+    def gm_over_wm(self) -> float:
+        """Grey over white matter."""
+        return float(levels_of(self.vector)[1])
+
+    @property
+    def csf_over_wm(self) -> float:
+        """CSF over white matter."""
+        return float(levels_of(self.vector)[0])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; `from_dict` gives back the same estimate."""
+        return {
+            "version": ESTIMATOR_VERSION,
+            "values": [None if np.isnan(v) else v for v in self.values],
+            "spacing_mm": list(self.spacing_mm),
+            "reference": self.reference,
+            "evidence": self.evidence,
+            "flags": list(self.flags),
+            "digest": self.digest,
+            "label": self.label,
+            "site": self.site,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ScanEstimate:
+        """Rebuild what `as_dict` wrote."""
+        x, y, z = (float(s) for s in content["spacing_mm"])
+        return cls(
+            tuple(float("nan") if v is None else float(v) for v in content["values"]),
+            (x, y, z),
+            float(content["reference"]),
+            str(content["evidence"]),
+            tuple(str(f) for f in content["flags"]),
+            str(content["digest"]),
+            str(content["label"]),
+            str(content.get("site", "")),
+        )
+
+
+def levels_of(vector: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Tissue levels (..., 3) csf, gm and upper over wm, from parameters (..., K).
+
+    Example:
+        >>> levels_of(np.zeros(len(NAMES))).tolist()
+        [0.25, 0.5, 2.0]
+    """
+    csf, gm, upper = np.moveaxis(vector[..., 4:7], -1, 0)
+    grey = 1 / (1 + np.exp(-gm))
+    return np.stack([grey / (1 + np.exp(-csf)), grey, 1 + np.exp(upper)], -1)
+
+
+def estimate_scan(
+    data: NDArray[np.generic],
+    spacing_mm: Sequence[float],
+    *,
+    label: str = "",
+    digest: str | None = None,
+) -> ScanEstimate:
+    """Estimate noise, sharpness, contrast and shading of one scan.
+
+    Args:
+        data: The scan as stored, before any resampling: ``(X, Y, Z)``, X to the right,
+            Y to the front, Z up; T1 weighted, any gain.
+        spacing_mm: Voxel size per axis.
+        label: What messages call the scan.
+        digest: SHA-256 of the content, where it is known already.
+
+    Raises:
+        ValueError: Not three-dimensional, not finite, or no head in it.
+
+    Example:
+        >>> estimate_scan(np.zeros((4, 4, 4)), (1, 1, 1), label="a.nii")
+        Traceback (most recent call last):
+        ValueError: a.nii: the volume must hold more than one intensity, got only 0.0.
+    """
+    where = f"{label}: " if label else ""
+    volume = _checked(data, where)
+    x, y, z = (float(s) for s in spacing_mm)
+    try:
+        head = find_head(volume, (x, y, z))
+        step = quantisation_step(volume)
+        air, inside = air_noise(volume, head, step), tissue_noise(volume, head)
+        sigma, evidence = choose_sigma(air, inside)
+        tissue = fit_tissue(volume, (x, y, z), head, sigma)
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from error
+    blur = sharpness(volume, (x, y, z), head.centre_voxels)
+    values = (
+        float(np.log(max(sigma / tissue.reference, 1e-5))),
+        *blur.variance_mm2,
+        *_contrast(tissue),
+        *tissue.coefficients,
+    )
+    flags = _flags(head, air, inside, sigma, step, tissue)
+    key = digest if digest is not None else array_digest(data, (x, y, z))
+    return ScanEstimate(
+        values, (x, y, z), tissue.reference, evidence, flags, key, label
+    )
+
+
+def choose_sigma(air: AirNoise, tissue: float) -> tuple[float, str]:
+    """Air where it is trustworthy, else tissue, else nothing.
+
+    Rayleigh air is exact. Air of several coils looks like interpolated air, so it
+    counts only where the tissue agrees with it.
+
+    Example:
+        >>> choose_sigma(AirNoise(5.0, 1.0, 1.91, 0.0, True), 5.4)
+        (5.0, 'air')
+        >>> choose_sigma(AirNoise(5.0, 7.0, 5.3, 0.0, False), 2.0)
+        (2.0, 'tissue')
+    """
+    if air.is_rayleigh and not (tissue > 0 and tissue < air.sigma / AGREEMENT):
+        return air.sigma, "air"
+    agree = tissue > 0 and 1 / AGREEMENT < air.sigma / tissue < AGREEMENT
+    if agree and not np.isnan(air.sigma):
+        return air.sigma, "air"
+    return (tissue, "tissue") if tissue > 0 else (float("nan"), "none")
+
+
+def array_digest(data: NDArray[np.generic], spacing_mm: Sequence[float]) -> str:
+    """SHA-256 of voxels, type, shape and voxel size.
+
+    Example:
+        >>> len(array_digest(np.zeros(3), (1.0,)))
+        64
+    """
+    head = f"{data.dtype.str} {data.shape} {tuple(spacing_mm)}"
+    content = np.ascontiguousarray(data)
+    return hashlib.sha256(head.encode() + content.tobytes()).hexdigest()
+
+
+def _checked(data: NDArray[np.generic], where: str) -> NDArray[np.float32]:
+    if data.ndim != 3:
+        raise ValueError(f"{where}the volume must be 3-D, got shape {data.shape}.")
+    volume = np.asarray(data, dtype=np.float32)
+    bad = volume.size - int(np.isfinite(volume).sum())
+    if bad:
+        raise ValueError(f"{where}voxels must be finite, got {bad} that are not.")
+    low = float(volume.min())
+    if low == float(volume.max()):
+        raise ValueError(
+            f"{where}the volume must hold more than one intensity, got only {low}."
+        )
+    return volume
+
+
+def _contrast(tissue: Tissue) -> tuple[float, float, float]:
+    def logit(share: float) -> float:
+        kept = float(np.clip(share, 0.01, 0.99))
+        return float(np.log(kept / (1 - kept)))
+
+    upper = float(np.log(np.clip(tissue.upper - 1, 0.03, 20.0)))
+    return logit(tissue.csf / tissue.gm), logit(tissue.gm), upper
+
+
+def _flags(
+    head: Head,
+    air: AirNoise,
+    inside: float,
+    sigma: float,
+    step: float,
+    tissue: Tissue,
+) -> tuple[str, ...]:
+    disagree = air.sigma > 0 and inside > 0
+    ratio = air.sigma / inside if disagree else 1.0
+    named = {
+        "skull-stripped": head.is_stripped,
+        "zeroed air": air.zero_share > 0.5,
+        "air is not Rayleigh": not air.is_rayleigh and air.zero_share <= 0.5,
+        "several coils or interpolated": air.coils > 1.3,
+        "air and tissue disagree": not 1 / AGREEMENT < ratio < AGREEMENT,
+        "coarse levels": step > sigma,
+        "tissue contrast unclear": tissue.shares[1] < 0.1 or tissue.shares[2] < 0.1,
+    }
+    return tuple(name for name, holds in named.items() if holds)

@@ -1,0 +1,59 @@
+"""What a fit keeps beside its numbers: pairs, goodness, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from noise_models.scanner.transfer import Pair
+
+
+@dataclass(frozen=True)
+class Goodness:
+    """How well corrupt(A) passes for B, on scans the fit had not seen.
+
+    Attributes:
+        auc_before: Classifier A against B.
+        auc_after: Classifier corrupt(A) against B.
+        auc_floor: Classifier B against B, the best that can be hoped for.
+        verdict: ``"pass"``, ``"warn"``, ``"fail"``, ``"no difference"`` or
+            ``"not enough evidence"``; the rule is in `goodness.verdict_of`.
+        scans: Scans of A and B that were compared.
+
+    Example:
+        >>> Goodness(0.99, 0.6, 0.5, "pass", (8, 8)).verdict
+        'pass'
+    """
+
+    auc_before: float
+    auc_after: float
+    auc_floor: float
+    verdict: str
+    scans: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """The history of a fit.
+
+    Attributes:
+        evidence: ``"paired"``, ``"matched"`` or ``"unpaired"``.
+        pairs: ``"A->B"`` to what it adds.
+        goodness: ``"A->B"`` to how well it does, for the pairs that were tried.
+        seed: Of bootstrap and goodness.
+        versions: Software, by name.
+        inputs: SHA-256 by scan label.
+        warnings: Sentences for the reader.
+
+    Example:
+        >>> Record().evidence
+        'unpaired'
+    """
+
+    evidence: str = "unpaired"
+    pairs: Mapping[str, Pair] = field(default_factory=dict, hash=False)
+    goodness: Mapping[str, Goodness] = field(default_factory=dict, hash=False)
+    seed: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict, hash=False)
+    inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
+    warnings: tuple[str, ...] = ()

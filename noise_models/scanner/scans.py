@@ -1,0 +1,114 @@
+"""Reading scans for the fit, and remembering what was estimated from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noise_models.scanner.estimate import (
+    ESTIMATOR_VERSION,
+    ScanEstimate,
+    array_digest,
+    estimate_scan,
+)
+
+Scan = str | os.PathLike[str] | tuple[NDArray[Any], Sequence[float]]
+"""A NIfTI file, or an array (X, Y, Z) in RAS order with its voxel size in mm."""
+
+
+def label_of(scan: Scan, fallback: str) -> str:
+    """What messages call a scan: its file, or where it stands in the list.
+
+    Example:
+        >>> label_of("a/sub-01.nii.gz", "A/0")
+        'a/sub-01.nii.gz'
+    """
+    return fallback if isinstance(scan, tuple) else os.fspath(scan)
+
+
+def read_scan(scan: Scan) -> tuple[NDArray[Any], tuple[float, float, float]]:
+    """Voxels in RAS order and voxel size.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: The file is not a readable image.
+
+    Example:
+        >>> read_scan((np.zeros((2, 2, 2)), (1, 1, 3)))[1]
+        (1.0, 1.0, 3.0)
+    """
+    if isinstance(scan, tuple):
+        data, spacing = scan
+        x, y, z = (float(s) for s in spacing)
+        return np.asarray(data), (x, y, z)
+    try:
+        import nibabel
+    except ImportError as error:
+        raise ImportError(
+            f"{os.fspath(scan)}: reading files needs nibabel. pip install nibabel, "
+            "or give arrays with their voxel size."
+        ) from error
+    path = Path(scan)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} not found.")
+    try:
+        image = nibabel.as_closest_canonical(nibabel.load(path))
+        data = np.asanyarray(image.dataobj)
+    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError) as error:
+        raise ValueError(f"{path}: not a readable image ({error}).") from error
+    x, y, z = (float(s) for s in image.header.get_zooms()[:3])
+    return data, (x, y, z)
+
+
+def content_digest(scan: Scan) -> str:
+    """SHA-256 of a file's bytes, or of an array with its voxel size.
+
+    Example:
+        >>> len(content_digest((np.zeros((2, 2, 2)), (1, 1, 1))))
+        64
+    """
+    if isinstance(scan, tuple):
+        data, spacing = scan
+        return array_digest(np.asarray(data), tuple(float(s) for s in spacing))
+    path = Path(scan)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} not found.")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def estimate_cached(
+    scan: Scan, label: str, site: str = "", cache: Path | None = None
+) -> ScanEstimate:
+    """Estimate a scan, or read back what was found for the same content.
+
+    Raises:
+        ValueError: The scan cannot be used; the message starts with its label.
+    """
+    digest = content_digest(scan)
+    kept = cache / f"{digest}-v{ESTIMATOR_VERSION}.json" if cache is not None else None
+    if kept is not None and kept.is_file():
+        content = json.loads(kept.read_text(encoding="utf-8"))
+        return ScanEstimate.from_dict({**content, "label": label, "site": site})
+    data, spacing = read_scan(scan)
+    found = estimate_scan(data, spacing, label=label, digest=digest).as_dict()
+    if kept is not None:
+        _write(kept, json.dumps(found))
+    return ScanEstimate.from_dict({**found, "label": label, "site": site})
+
+
+def _write(path: Path, text: str) -> None:
+    """Write under a temporary name, then rename: readers never see half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(name).replace(path)

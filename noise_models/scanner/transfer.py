@@ -1,0 +1,190 @@
+"""From scanner A to scanner B: what has to be added, and what cannot be.
+
+With the forward model ``y = |b * PSF[g(x)] + n1 + i n2|`` and Rician noise that
+composes exactly (a circular complex noise added to a noisy signal is one noise),
+
+    psf_add^2   = s_B^2 - s_A^2
+    bias_add    = b_B / b_A
+    sigma_add^2 = sigma_B^2 - (sum h^2) (g' b)^2 sigma_A^2
+
+where h is the added PSF and g', b the local slopes. A corruption can only degrade:
+negative differences are clipped to zero, counted, and reported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from noise_models.scanner.estimate import levels_of
+from noise_models.scanner.resampling import (
+    FWHM2_PER_VARIANCE,
+    noise_gain,
+    resampling_variance_mm2,
+)
+from noise_models.scanner.sites import Site
+
+STEEPEST_ABOVE_WHITE = 2.5  # fat is a poor landmark: its slope is kept within 1/2.5..2.5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What A -> B adds at typical scans of both, on A's native grid.
+
+    Attributes:
+        sigma_add: Median noise SD to add, reference units.
+        psf_add_fwhm_mm: Median FWHM to add per axis.
+        clipped_noise: Share of (A scan, B draw) pairs where B is cleaner than A
+            can be made.
+        clipped_psf: Share of axes where B is sharper than A.
+
+    Example:
+        >>> Pair(0.02, (0.0, 0.0, 1.2), 0.1, 0.5).clipped_psf
+        0.5
+    """
+
+    sigma_add: float
+    psf_add_fwhm_mm: tuple[float, float, float]
+    clipped_noise: float
+    clipped_psf: float
+
+
+def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Knots (n, 5) of g: air, csf, gm, wm, upper of A to those of B.
+
+    Args:
+        source: Parameters of A, (n, K), transformed (`estimate.NAMES`).
+        target: Parameters of B, (n, K).
+
+    Example:
+        >>> knots_in, knots_out = landmark_curve(torch.zeros(1, 26), torch.zeros(1, 26))
+        >>> knots_in.tolist() == knots_out.tolist()
+        True
+    """
+    below, above = (_levels(v) for v in (source, target))
+    ratio = (above[:, 4] - 1) / (below[:, 4] - 1)
+    ratio = ratio.clamp(1 / STEEPEST_ABOVE_WHITE, STEEPEST_ABOVE_WHITE)
+    above[:, 4] = 1 + (below[:, 4] - 1) * ratio
+    return below, above
+
+
+def _levels(vector: Tensor) -> Tensor:
+    csf, gm, upper = torch.as_tensor(levels_of(vector.double().cpu().numpy())).T
+    zero, one = torch.zeros_like(gm), torch.ones_like(gm)
+    return torch.stack([zero, csf, gm, one, upper], 1)
+
+
+def added_variance_mm2(
+    source: Tensor,
+    target: Tensor,
+    source_spacing_mm: Tensor,
+    target_spacing_mm: Tensor,
+    grid_mm: Sequence[float],
+) -> Tensor:
+    """Signed PSF variance to add per axis, (n, ndim), on a grid of ``grid_mm``.
+
+    Both scans reach the grid through a kernel of their own, which counts as blur.
+
+    Args:
+        source: Apparent PSF variances of A, (n, >= ndim), mm^2.
+        target: Those of B.
+        source_spacing_mm: Native voxel size of A, (n, >= ndim).
+        target_spacing_mm: That of B.
+        grid_mm: Voxel size of the grid.
+
+    Example:
+        >>> one, two = torch.ones(1, 3), 2 * torch.ones(1, 3)
+        >>> added_variance_mm2(one, two, one, one, (1, 1, 1)).tolist()
+        [[1.0, 1.0, 1.0]]
+    """
+    rows = []
+    for a, step in enumerate(grid_mm):
+        kernels = [
+            torch.tensor([resampling_variance_mm2(s, step) for s in spacing[:, a].tolist()])
+            for spacing in (source_spacing_mm, target_spacing_mm)
+        ]
+        own = kernels[1].to(source) - kernels[0].to(source)
+        rows.append(target[:, a] - source[:, a] + own)
+    return torch.stack(rows, 1)
+
+
+def gains(spacing_mm: Tensor, grid_mm: Sequence[float], blur_mm2: Tensor) -> Tensor:
+    """`noise_gain` for every volume, (n,).
+
+    Example:
+        >>> gains(torch.ones(2, 3), (1, 1, 1), torch.zeros(2, 3)).tolist()
+        [1.0, 1.0]
+    """
+    values = [
+        noise_gain(native[: len(grid_mm)], grid_mm, blur)
+        for native, blur in zip(spacing_mm.tolist(), blur_mm2.tolist(), strict=True)
+    ]
+    return torch.tensor(values, dtype=blur_mm2.dtype)
+
+
+def summarise_pair(
+    source: Site, target: Site, *, draws: int = 400, seed: int = 0
+) -> Pair:
+    """Typical additions of A -> B and how often they are not attainable.
+
+    Args:
+        source: Site A.
+        target: Site B.
+        draws: Number of simulated (A scan, B scan) pairs.
+        seed: Of those draws.
+    """
+    rng = np.random.default_rng(seed)
+    a, b = (_sample(site, draws, rng) for site in (source, target))
+    spacing_a, spacing_b = (
+        torch.tensor([site.spacing_mm] * draws, dtype=torch.float64)
+        for site in (source, target)
+    )
+    grid = source.spacing_mm
+    variance = added_variance_mm2(a[:, 1:4], b[:, 1:4], spacing_a, spacing_b, grid)
+    attainable = variance.clamp_min(0)
+    knots_in, knots_out = landmark_curve(a, b)
+    slope = (1 - knots_out[:, 2]) / (1 - knots_in[:, 2])  # at the reference tissue
+    none = torch.zeros_like(attainable)
+    wanted = a.new_tensor(1) * b[:, 0].exp() * gains(spacing_b, grid, none)
+    left = slope * a[:, 0].exp() * gains(spacing_a, grid, attainable)
+    power = wanted**2 - left**2
+    fwhm = (attainable * FWHM2_PER_VARIANCE).sqrt().median(0).values
+    return Pair(
+        float(power.clamp_min(0).sqrt().median()),
+        (float(fwhm[0]), float(fwhm[1]), float(fwhm[2])),
+        float((power < 0).double().mean()),
+        float((variance < 0).double().mean()),
+    )
+
+
+def _sample(site: Site, count: int, rng: np.random.Generator) -> Tensor:
+    root = matrix_root(np.array(site.covariance))
+    normal = rng.standard_normal((count, len(site.mean)))
+    return torch.as_tensor(np.array(site.mean) + normal @ root.T)
+
+
+def matrix_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """R with R R^T = covariance; directions without variance are left out.
+
+    Example:
+        >>> matrix_root(np.diag([4.0, 0.0])).round(3).tolist()
+        [[2.0, 0.0], [0.0, 0.0]]
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
+
+
+def fwhm_of(variance_mm2: Tensor) -> Tensor:
+    """FWHM of a Gaussian of given variance; negative variances give 0.
+
+    Example:
+        >>> round(fwhm_of(torch.tensor(1.0)).item(), 3)
+        2.355
+    """
+    return (variance_mm2.clamp_min(0) * 8 * math.log(2)).sqrt()
