@@ -132,7 +132,8 @@ class SiteModulation(nn.Module):
         """Modulate ``features`` (B, C, ...) by site codes (B, E)."""
         per_voxel = (*features.shape[:2], *(1 for _ in features.shape[2:]))
         scale, shift = self.affine(site).chunk(2, dim=1)
-        return features * (1 + scale.view(per_voxel)) + shift.view(per_voxel)
+        told: Tensor = features * (1 + scale.view(per_voxel)) + shift.view(per_voxel)
+        return told
 
 
 class ConvDecoder(nn.Module):

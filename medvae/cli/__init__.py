@@ -1,0 +1,25 @@
+"""The command line: verbs, words and exit codes. It holds no method of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run ``medvae``; an error the user can mend is one line and exit code 2."""
+    from medvae.cli.app import app
+    from medvae.cli.console import fail
+    from medvae.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        fail(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        fail("interrupted. The same command goes on from here (train: add --resume).")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

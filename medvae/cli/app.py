@@ -1,0 +1,50 @@
+"""Puts the verbs together; nothing heavy is imported until one of them runs."""
+
+from __future__ import annotations
+
+import typer
+
+import medvae
+from medvae.cli import data, demo, encoding, evaluation, noise, training
+
+app = typer.Typer(
+    name="medvae",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Fit how scanners differ, train an autoencoder that sees through it, and "
+        "measure on a site it never saw whether it does.\n\n"
+        "Start here: [bold]medvae demo[/bold], or with your own scans, "
+        "[bold]medvae cohort DATA[/bold]."
+    ),
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"medvae {medvae.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    del version  # its callback has done the work
+
+
+app.command("demo")(demo.demo)
+app.command("phantom")(data.phantom)
+app.command("cohort")(data.cohort)
+app.command("fit-noise")(noise.fit_noise)
+app.add_typer(noise.group, name="noise")
+app.command("train")(training.train)
+app.command("encode")(encoding.encode)
+app.command("decode")(encoding.decode)
+app.command("harmonize")(encoding.harmonize)
+app.command("evaluate")(evaluation.evaluate)

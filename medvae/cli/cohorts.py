@@ -1,0 +1,61 @@
+"""What every verb that reads a cohort does first: read it, check it, or refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medvae.cli.console import progress_bar, warn
+from medvae.errors import UserError
+
+if TYPE_CHECKING:
+    from medvae.cohort import Cohort
+
+
+def open_cohort(
+    data: Path | None, site_from: str | None = None, *, skip_bad: bool = False
+) -> Cohort:
+    """Read and check a cohort; by default the one ``medvae.yaml`` here names."""
+    from medvae.cohort import check_cohort, read_cohort
+
+    found = read_cohort(data or Path("medvae.yaml"), site_from)
+    with progress_bar("Checking") as progress:
+        return check_cohort(found, skip_bad=skip_bad, progress=progress)
+
+
+def show_left_out(cohort: Cohort) -> None:
+    """Say what ``--skip-bad`` left out and what is unusual."""
+    for problem in cohort.problems:
+        warn(str(problem))
+
+
+def site_scans(
+    sites: list[str], data: Path | None, site_from: str | None, *, skip_bad: bool
+) -> Cohort:
+    """The scans of several sites, each a directory or a label of ``data``.
+
+    Raises:
+        UserError: Fewer than two sites, or one that is neither.
+    """
+    from medvae.cohort import check_cohort, read_cohort
+
+    if len(set(sites)) < 2:
+        raise UserError(f"two different sites are needed, got {', '.join(sites)}.")
+    if data is None and all(Path(site).is_dir() for site in sites):
+        scans = [
+            replace(scan, site=folder.name)
+            for folder in map(Path, sites)
+            for scan in read_cohort(folder).scans
+        ]
+        found = replace(read_cohort(Path(sites[0])), scans=tuple(scans))
+        with progress_bar("Checking") as progress:
+            return check_cohort(found, skip_bad=skip_bad, progress=progress)
+    found = open_cohort(data, site_from, skip_bad=skip_bad)
+    unknown = [site for site in sites if site not in found.sites]
+    if unknown:
+        raise UserError(
+            f"{unknown[0]}: neither a directory nor a site of {found.root}; "
+            f"known: {', '.join(found.sites)}."
+        )
+    return found.without_sites([site for site in found.sites if site not in sites])

@@ -1,0 +1,109 @@
+"""The only place that prints: results, progress and one-line errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Progress = Callable[[int, int, str], None]
+
+PLAIN_SECONDS = 5.0  # without a terminal, a line at most this often
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print a line for a person to read."""
+    out.print(text, markup=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning to standard error."""
+    err.print(f"warning: {text}", markup=False, soft_wrap=True, style="yellow")
+
+
+def fail(text: str) -> None:
+    """Print what went wrong, as one line, to standard error."""
+    line = " ".join(text.split())
+    err.print(f"error: {line}", markup=False, soft_wrap=True, style="red")
+
+
+def emit_json(content: Any) -> None:  # noqa: ANN401 (anything JSON holds)
+    """Print JSON for a machine, unstyled."""
+    sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under a header; numbers stand to the right."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for i, column in enumerate(columns):
+        numeric = all(isinstance(row[i], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text.replace("[", r"\[")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A bar on a terminal, plain lines elsewhere; call with (done, total, label)."""
+    if not err.is_terminal:
+        yield _plain(title)
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[label]}"),
+    )
+    with Progress(*columns, console=err) as bars:
+        task = bars.add_task(title, total=None, label="")
+        yield lambda done, total, label: bars.update(
+            task, completed=done, total=total, label=label.replace("[", r"\[")
+        )
+
+
+def _plain(title: str) -> Progress:
+    last = time.monotonic()
+
+    def report(done: int, total: int, label: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done < total and now - last < PLAIN_SECONDS:
+            return
+        last = now
+        err.print(
+            f"{title}: {done}/{total}  {label}".rstrip(), markup=False, soft_wrap=True
+        )
+
+    return report
+
+
+def quiet_libraries() -> None:
+    """Keep the training library's banners out of the words we choose."""
+    import logging
+
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)

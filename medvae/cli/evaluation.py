@@ -1,0 +1,74 @@
+"""evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import emit_json, progress_bar, say, show_table
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
+    ] = None,
+    held_out: Annotated[
+        list[str] | None, typer.Option(help="Site to treat as never seen.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder; the run's own.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where prepared volumes are kept.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print evaluation.json.")
+    ] = False,
+) -> None:
+    """Measure what a run keeps and what it forgets, on sites it never saw too.
+
+    Writes evaluation.json and report.html, one file that opens offline.
+
+    Example: medvae evaluate runs/scanner --held-out SITE_C
+    """
+    from medvae.cli.cohorts import open_cohort, show_left_out
+
+    scans = open_cohort(data, site_from, skip_bad=skip_bad)
+    show_left_out(scans)
+    from medvae.evaluation.run import evaluate_run, write_run_report
+
+    with progress_bar("Evaluating") as progress:
+        found = evaluate_run(
+            run,
+            scans,
+            held_out=tuple(held_out) if held_out else None,
+            cache=cache,
+            jobs=jobs,
+            seed=seed,
+            progress=progress,
+        )
+    folder = out or run
+    found.write(folder / "evaluation.json")
+    content = found.as_dict()
+    report = write_run_report(folder / "report.html", run, found)
+    if json:
+        emit_json(content)
+        return
+    rows = [
+        [group, name, number.get("value"), number.get("ci95"), number.get("n")]
+        for group, numbers in content["metrics"].items()
+        for name, number in numbers.items()
+    ]
+    show_table(("group", "metric", "value", "95 % interval", "n"), rows)
+    for row in found.unanswered:
+        say(f"not answered: {row.question}: {row.reason}")
+    say(f"report: {report}")

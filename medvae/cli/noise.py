@@ -1,0 +1,239 @@
+"""fit-noise, and the group noise: list, show, preview, apply."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medvae.cli.console import emit_json, progress_bar, say, show_table
+from medvae.errors import UserError
+
+if TYPE_CHECKING:
+    from noise_models.base import NoiseModel
+
+group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use them.")
+
+Name = Annotated[str, typer.Argument(help="A model's name, a preset or fitted file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def fit_noise(
+    sites: Annotated[
+        list[str],
+        typer.Argument(help="Two or more: directories of scans, or labels in --data."),
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Scans that carry the labels; ./medvae.yaml.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")] = Path(
+        "scanner.yaml"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and folds.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and written.")
+    ] = False,
+) -> None:
+    """Fit how the scanners of two or more sites differ.
+
+    Every scan is measured on its own grid: noise, sharpness, bias field, contrast. A
+    site is the distribution of its scans; every pair of sites gets a transfer.
+
+    Examples: medvae fit-noise siteA/ siteB/ or
+    medvae fit-noise NYU UM_1 --data my_bids -o scanner.yaml
+    """
+    from medvae.cli.cohorts import show_left_out, site_scans
+
+    chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
+    show_left_out(chosen)
+    counts = {site: len(chosen.at(site)) for site in chosen.sites}
+    if dry_run:
+        say(f"would fit {counts} and write {out}")
+        return
+    from medvae.training.fit import fit_sites
+
+    with progress_bar("Measuring") as progress:
+        fitted = fit_sites(chosen, out, seed=seed, jobs=jobs, progress=progress)
+    _show_fit(fitted)
+    say(f"written to {out}. Next: medvae train --noise {out}")
+
+
+def _show_fit(fitted: NoiseModel) -> None:
+    from noise_models.scanner import show
+
+    content = show(fitted)
+    say(f"evidence: {content['evidence']}")
+    rows: list[list[object]] = [
+        [
+            site,
+            values["scans"],
+            values["noise_sigma"]["median"],
+            values["bias_rms"],
+            values["tissue_contrast"]["gm_over_wm"],
+            values["tissue_contrast"]["csf_over_wm"],
+        ]
+        for site, values in content["sites"].items()
+    ]
+    show_table(("site", "scans", "noise sigma", "bias rms", "gm/wm", "csf/wm"), rows)
+    pairs: list[list[object]] = []
+    for pair, values in content["pairs"].items():
+        fit = content["goodness"].get(pair, {})
+        blur = [values["psf_add_fwhm_mm"][axis] for axis in "xyz"]
+        pairs.append(
+            [
+                pair,
+                values["sigma_add"],
+                " ".join(f"{width:.2f}" for width in blur),
+                values["clipped"]["noise"],
+                values["clipped"]["psf"],
+                _or_dash(fit.get("auc_before")),
+                _or_dash(fit.get("auc_after")),
+                _or_dash(fit.get("auc_floor")),
+                fit.get("verdict", "-"),
+            ]
+        )
+    show_table(
+        (
+            "pair",
+            "sigma added",
+            "blur added mm",
+            "clipped noise",
+            "clipped psf",
+            "AUC before",
+            "after",
+            "floor",
+            "verdict",
+        ),
+        pairs,
+    )
+
+
+def _or_dash(number: float | None) -> str:
+    return "-" if number is None else f"{number:.2f}"
+
+
+@group.command("list")
+def list_models(json: Json = False) -> None:
+    """List every corruption model that --noise takes."""
+    import inspect
+
+    import noise_models
+    from noise_models.registry import model_class
+
+    rows = []
+    for name in noise_models.names():
+        doc = inspect.getdoc(model_class(name)) or ""
+        rows.append([name, doc.splitlines()[0] if doc else ""])
+    if json:
+        emit_json([{"name": name, "summary": text} for name, text in rows])
+        return
+    show_table(("name", "what it is"), rows)
+
+
+@group.command("show")
+def show_model(name: Name, json: Json = False) -> None:
+    """Show what a corruption model does, a fitted one with all its numbers."""
+    noise = _open(name)
+    if noise.name == "scanner":
+        if json:
+            from noise_models.scanner import show
+
+            emit_json(show(noise))
+            return
+        _show_fit(noise)
+        return
+    settings = dataclasses.asdict(noise)  # type: ignore[call-overload]  # every model is a dataclass
+    if json:
+        emit_json({"model": noise.name, **settings})
+        return
+    say(f"{noise.name}")
+    show_table(("setting", "value"), [[k, str(v)] for k, v in settings.items()])
+
+
+@group.command("preview")
+def preview(
+    name: Name,
+    scan: Annotated[Path, typer.Argument(help="A NIfTI file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Site it is from.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Site it goes to.")] = None,
+    draws: Annotated[int, typer.Option(min=1, max=8)] = 3,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Draw a scan beside corruptions of it.
+
+    Example: medvae noise preview rician scan.nii.gz -o rician.png
+    """
+    from medvae.corruption import preview as draw_preview
+
+    noise = _open(name, from_, to)
+    draw_preview(noise, name, scan, out, seeds=range(seed, seed + draws))
+    say(f"written to {out}")
+
+
+@group.command("apply")
+def apply(
+    name: Name,
+    scans: Annotated[list[Path], typer.Argument(help="NIfTI files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Site they are from.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+) -> None:
+    """Write corrupted copies of scans, each on its own grid, under its own name.
+
+    Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
+    """
+    from medvae.corruption import corrupt_scan
+    from medvae.encoding.folder import write_image
+    from medvae.training.seeds import seed_of
+
+    noise = _open(name, from_, to)
+    twice = {p.name for p in scans if [q.name for q in scans].count(p.name) > 1}
+    if twice:
+        raise UserError(f"{min(twice)}: two scans have this name. Apply them apart.")
+    clash = [p for p in scans if (out / p.name).resolve() == p.resolve()]
+    if clash:
+        raise UserError(f"{clash[0]}: would be overwritten. Choose another folder.")
+    if dry_run:
+        say(f"would write {len(scans)} corrupted scans into {out}")
+        return
+    with progress_bar("Corrupting") as progress:
+        for done, path in enumerate(scans, start=1):
+            _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
+            write_image(image, out / path.name)
+            progress(done, len(scans), path.name)
+    say(f"{len(scans)} scans in {out}")
+
+
+def _open(
+    name: str, source: str | None = None, target: str | None = None
+) -> NoiseModel:
+    import noise_models
+    from medvae.training.noise import FITTED
+
+    given = {"source": source, "target": target}
+    options = {key: value for key, value in given.items() if value is not None}
+    path = str(FITTED) if name == "scanner" else name
+    try:
+        return noise_models.load(path, **options)
+    except FileNotFoundError as error:
+        if name == "scanner":
+            raise UserError(
+                f"{FITTED} not found. Make it with: medvae fit-noise SITE_A SITE_B"
+            ) from None
+        raise UserError(str(error)) from None
+    except (ValueError, TypeError) as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,91 @@
+"""Corrupting a scan on its own grid, to look at or to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from medvae.errors import UserError
+from medvae.files import atomic_path
+from medvae.volume import foreground_mask, read_volume, reference_level
+from medvae.volume.nifti import nifti_image
+from noise_models.base import NoiseModel
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def corrupt_scan(
+    noise: NoiseModel, path: Path, *, seed: int = 0, source: object = None
+) -> tuple[FloatArray, nib.Nifti1Image]:
+    """Corrupt one scan on its native grid.
+
+    The scan is divided by its reference level (white matter, else the foreground
+    median), corrupted with its own voxel size, and multiplied back.
+
+    Args:
+        noise: The corruption.
+        path: A NIfTI file.
+        seed: Decides the draw.
+        source: What is known of its scanner, for a fitted noise.
+
+    Returns:
+        The clean volume (X, Y, Z, RAS+), and the corrupted image, float32, with the
+        shape, orientation and affine of the file.
+
+    Raises:
+        UserError: The scan cannot be read, or has no foreground.
+    """
+    volume = read_volume(path)
+    try:
+        head = foreground_mask(volume.data, volume.spacing_mm)
+        level = reference_level(volume.data, head, volume.spacing_mm).level
+    except ValueError as error:
+        raise UserError(f"{path}: {error}. Remove the scan.") from None
+    x = torch.from_numpy(np.maximum(volume.data / np.float32(level), 0))[None, None]
+    rng = torch.Generator().manual_seed(seed)
+    y = noise(x, rng=rng, spacing_mm=volume.spacing_mm, source=[source])
+    data = y[0, 0].numpy() * np.float32(level)
+    restored = volume.source.restore(data)
+    return volume.data, nifti_image(restored, volume.source.affine, np.float32)
+
+
+def preview(
+    noise: NoiseModel, title: str, path: Path, picture: Path, *, seeds: Sequence[int]
+) -> None:
+    """Draw a scan beside several corruptions of it, one PNG.
+
+    Three planes through the middle of the head, one column per draw; all panels share
+    one grey scale.
+    """
+    from matplotlib.figure import Figure
+
+    draws = [corrupt_scan(noise, path, seed=seed) for seed in seeds]
+    columns = [draws[0][0]]
+    columns += [
+        np.asarray(nib.as_closest_canonical(image).dataobj, np.float32)
+        for _, image in draws
+    ]
+    names = ["as scanned", *(f"draw {seed}" for seed in seeds)]
+    top = float(np.percentile(columns[0], 99.5))
+    figure = Figure(figsize=(2.6 * len(columns), 8), layout="constrained")
+    axes = figure.subplots(3, len(columns), squeeze=False)
+    for j, (name, volume) in enumerate(zip(names, columns, strict=True)):
+        for i, plane in enumerate(_planes(volume)):
+            axes[i, j].imshow(plane, cmap="gray", vmin=0, vmax=top)
+            axes[i, j].set_axis_off()
+        axes[0, j].set_title(name, fontsize=11)
+    figure.suptitle(f"{title}: {path.name}", fontsize=12)
+    with atomic_path(picture) as partial:
+        figure.savefig(partial, format="png", dpi=110)
+
+
+def _planes(volume: FloatArray) -> list[FloatArray]:
+    x, y, z = (size // 2 for size in volume.shape)
+    return [
+        np.rot90(plane) for plane in (volume[:, :, z], volume[:, y, :], volume[x, :, :])
+    ]

@@ -1,0 +1,251 @@
+"""A folder of codes on disk: one pair of files a scan, one table for statistics.
+
+OUT/index.tsv            a row per scan: name, path, site, digest, row in latents.npy
+OUT/latents.npy          float32, (scans, features), memory-mappable
+OUT/<scan>_latent.nii.gz the code as a 4-D map in the scan's world space
+OUT/<scan>_latent.json   std, where the scan lay, what made the code
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+import medvae
+from medvae.encoding.encoder import Encoder
+from medvae.encoding.latent import Latent
+from medvae.errors import UserError
+from medvae.files import atomic_path, digest, write_json, write_text
+from medvae.volume import Placement, Source, write_nifti
+
+FORMAT, VERSION = "medvae-latent", 1
+COLUMNS = ("row", "name", "path", "subject", "site", "session", "digest", "model")
+Progress = Callable[[int, int, str], object]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A scan to encode, and what is known of it."""
+
+    path: Path
+    subject: str | None = None
+    site: str | None = None
+    session: str | None = None
+
+
+def encode_folder(
+    encoder: Encoder,
+    model_digest: str,
+    items: Sequence[Item],
+    out: Path,
+    *,
+    batch_size: int = 4,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Encode scans into ``out``; scans that are already there are skipped.
+
+    Args:
+        encoder: The model.
+        model_digest: SHA-256 of its weights: another model's codes are made anew.
+        items: The scans.
+        out: Folder to write.
+        batch_size: Scans that go through the network together.
+        progress: Called with (done, total, name).
+
+    Returns:
+        One message for every scan that could not be encoded; the others are done.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    names = stems([item.path for item in items])
+    pending: list[tuple[str, Item, str]] = []
+    problems: list[str] = []
+    kept: list[tuple[str, Item, str]] = []
+    for name, item in zip(names, items, strict=True):
+        try:
+            row = (name, item, digest(item.path))
+        except OSError as error:
+            problems.append(f"{item.path}: {error.strerror}. Check the path.")
+            continue
+        kept.append(row)
+        if not _is_finished(out, name, row[2], model_digest):
+            pending.append(row)
+    finished = len(kept) - len(pending)
+    for start in range(0, len(pending), batch_size):
+        batch = pending[start : start + batch_size]
+        for (name, item, _), outcome in zip(
+            batch, _encode_batch(encoder, [item for _, item, _ in batch]), strict=True
+        ):
+            finished += 1
+            if isinstance(outcome, str):
+                problems.append(outcome)
+                kept = [row for row in kept if row[0] != name]
+            else:
+                write_latent(out, name, outcome, item.path, model_digest)
+            if progress:
+                progress(finished, len(items), item.path.name)
+    _write_table(out, kept, model_digest)
+    return problems
+
+
+def _encode_batch(encoder: Encoder, items: Sequence[Item]) -> Iterator[Latent | str]:
+    """Codes of a batch; where a scan fails, each is tried alone to find which."""
+    try:
+        paths = [item.path for item in items]
+        yield from list(encoder.encode_each(paths, len(paths)))
+    except UserError:
+        for item in items:
+            try:
+                yield encoder.encode(item.path)
+            except UserError as error:
+                yield str(error)
+
+
+def write_latent(
+    out: Path, name: str, latent: Latent, path: Path, model_digest: str
+) -> None:
+    """Write one code; its JSON comes last, so that it vouches for the rest."""
+    target = out / f"{name}_latent.nii.gz"
+    with atomic_path(target) as partial:
+        nib.save(latent.to_nifti(), partial)
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "Sources": [str(path)],
+        "GeneratedBy": [{"Name": "medvae", "Version": medvae.__version__}],
+        "scan_digest": latent.digest,
+        "model_digest": model_digest,
+        "latent_digest": digest(target),
+        "reference": latent.reference,
+        "placement": latent.placement.as_dict(),
+        "source": latent.source.as_dict(),
+        "std": [round(float(v), 6) for v in latent.std.reshape(-1)],
+    }
+    write_json(out / f"{name}_latent.json", content)
+
+
+def read_latent(path: Path) -> Latent:
+    """Read a code back from its NIfTI file and the JSON beside it.
+
+    Raises:
+        UserError: A file is missing, of another format, or does not fit the other.
+    """
+    beside = path.with_name(stem(path) + ".json")
+    try:
+        content: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{beside}: cannot be read ({error}). Encode the scan again."
+        ) from None
+    if content.get("format") != FORMAT or content.get("version") != VERSION:
+        raise UserError(f"{beside}: not the description of a medvae latent.")
+    try:
+        mean = np.moveaxis(nib.load(path).get_fdata(dtype=np.float32), -1, 0)
+        return Latent(
+            np.ascontiguousarray(mean),
+            np.array(content["std"], np.float32).reshape(mean.shape),
+            Placement.from_dict(content["placement"]),
+            Source.from_dict(content["source"]),
+            float(content["reference"]),
+            stem(path).removesuffix("_latent"),
+            content["scan_digest"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: does not fit {beside.name} ({error}). Encode the scan again."
+        ) from None
+
+
+def find_latents(places: Sequence[Path]) -> list[Path]:
+    """The ``*_latent.nii.gz`` files that paths and folders name.
+
+    Raises:
+        UserError: A path does not exist or is no latent; nothing was found.
+    """
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            found += sorted(place.glob("*_latent.nii.gz"))
+        elif not place.exists():
+            raise UserError(f"{place}: file not found. Make it with: medvae encode.")
+        elif not place.name.endswith("_latent.nii.gz"):
+            raise UserError(f"{place}: not a latent. Name a *_latent.nii.gz file.")
+        else:
+            found.append(place)
+    if not found:
+        raise UserError(f"{places[0]}: holds no *_latent.nii.gz. Run medvae encode.")
+    return found
+
+
+def write_image(image: nib.Nifti1Image, path: Path) -> None:
+    """Write a decoded image, float32, whole or not at all."""
+    write_nifti(path, np.asanyarray(image.dataobj), image.affine, np.float32)
+
+
+def stem(path: Path) -> str:
+    """File name without ``.nii`` or ``.nii.gz``."""
+    return path.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def stems(paths: Sequence[Path]) -> list[str]:
+    """A name for every scan; equal file names take their folders' names along.
+
+    Example:
+        >>> stems([Path("A/x.nii.gz"), Path("B/x.nii.gz"), Path("B/y.nii")])
+        ['A_x', 'B_x', 'y']
+    """
+    depth, names = 0, [stem(path) for path in paths]
+    while len(set(names)) < len(names) and depth < 8:
+        depth += 1
+        names = [
+            "_".join((*path.parts[-1 - depth : -1], stem(path)))
+            if names.count(name) > 1
+            else name
+            for path, name in zip(paths, names, strict=True)
+        ]
+    if len(set(names)) < len(names):
+        twice = next(p for p, n in zip(paths, names, strict=True) if names.count(n) > 1)
+        raise UserError(f"{twice}: named twice. Give every scan once.")
+    return names
+
+
+def _is_finished(out: Path, name: str, scan: str, model: str) -> bool:
+    beside, image = out / f"{name}_latent.json", out / f"{name}_latent.nii.gz"
+    try:
+        content = json.loads(beside.read_text(encoding="utf-8"))
+        return bool(
+            content["scan_digest"] == scan
+            and content["model_digest"] == model
+            and content["latent_digest"] == digest(image)
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _write_table(out: Path, rows: list[tuple[str, Item, str]], model: str) -> None:
+    lines = io.StringIO()
+    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
+    table.writerow(COLUMNS)
+    vectors: np.memmap[Any, Any] | None = None
+    with atomic_path(out / "latents.npy") as partial:
+        for i, (name, item, scan) in enumerate(rows):
+            vector = read_latent(out / f"{name}_latent.nii.gz").vector
+            if vectors is None:
+                vectors = np.lib.format.open_memmap(
+                    partial, "w+", np.float32, (len(rows), vector.size)
+                )
+            vectors[i] = vector
+            known = (item.subject or "", item.site or "", item.session or "")
+            table.writerow((i, name, item.path, *known, scan, model))
+        if vectors is None:
+            np.save(partial, np.empty((0, 0), np.float32))
+        else:
+            vectors.flush()
+    write_text(out / "index.tsv", lines.getvalue())

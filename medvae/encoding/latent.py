@@ -1,0 +1,67 @@
+"""The code of one scan, and where in the world its places lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from medvae.volume import Placement, Source
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """The posterior over codes of one scan.
+
+    Args:
+        mean: (C, x, y, z), float32. A ``vector`` model has x = y = z = 1.
+        std: Standard deviations, the same shape.
+        placement: Where the training grid lies in the scan.
+        source: How the scan lay on disk, so that a decoded image can lie likewise.
+        reference: What an intensity of 1 is, in the scan's own units.
+        name: The scan's file name, or ``image`` for one that has none.
+        digest: SHA-256 of the scan's file, if it came from one.
+    """
+
+    mean: FloatArray
+    std: FloatArray
+    placement: Placement
+    source: Source
+    reference: float
+    name: str = "image"
+    digest: str | None = None
+
+    @property
+    def vector(self) -> FloatArray:
+        """The mean as one row of features, (C * x * y * z,)."""
+        return self.mean.reshape(-1)
+
+    def sample(self, rng: np.random.Generator) -> FloatArray:
+        """One draw from the posterior, (C, x, y, z)."""
+        noise = rng.standard_normal(self.mean.shape, dtype=np.float32)
+        return self.mean + self.std * noise
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """World position (mm) of the latent map's places.
+
+        One place covers ``stride`` voxels of the grid, so its centre lies half a place
+        less half a voxel inside.
+        """
+        grid = self.placement.grid
+        places = np.array(self.mean.shape[1:], dtype=float)
+        stride = np.array(grid.shape) / places
+        scale = np.eye(4)
+        scale[:3, :3] = np.diag(stride)
+        scale[:3, 3] = (stride - 1) / 2
+        return np.asarray(self.placement.grid_affine @ scale)
+
+    def to_nifti(self) -> nib.Nifti1Image:
+        """The mean as a 4-D image (x, y, z, C) in the scan's world space."""
+        image = nib.Nifti1Image(np.moveaxis(self.mean, 0, -1), self.affine)
+        image.header.set_xyzt_units("mm")
+        return image

@@ -1,0 +1,84 @@
+"""Evaluating a run folder: the same splits, the same grid, then the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from medvae.cohort import Cohort
+from medvae.encoding.encoder import Encoder
+from medvae.evaluation.latents import StoredScan, stored_scans
+from medvae.evaluation.protocol import evaluate
+from medvae.evaluation.report import write_report
+from medvae.evaluation.result import Evaluation
+from medvae.training.config import load_config
+from medvae.training.material import check_held_out, default_cache
+from medvae.training.progress import Progress
+from medvae.training.run_folder import read_splits
+from medvae.volume import prepare_scans
+
+LEARNED = ("train", "validation")
+
+
+def evaluate_run(
+    run: Path,
+    cohort: Cohort,
+    *,
+    held_out: Sequence[str] | None = None,
+    cache: Path | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Ask a run every question that a cohort can answer.
+
+    Subjects that the run was trained on keep their split; subjects it has never met
+    count as test subjects.
+
+    Args:
+        run: Run folder.
+        cohort: The scans to evaluate on.
+        held_out: Sites never seen; by default those the run itself held out.
+        cache: Folder of prepared volumes.
+        jobs: Processes for preparing.
+        seed: Of folds, permutations and bootstrap.
+        progress: Called with (done, total, words).
+
+    Raises:
+        UserError: Not a run folder, or a site that the cohort does not have.
+    """
+    encoder = Encoder.load(run)
+    config = load_config(run / "config.yaml")
+    apart = tuple(config.held_out if held_out is None else held_out)
+    check_held_out(cohort, apart)
+    scans = prepared_scans(encoder, run, cohort, cache, jobs, progress)
+    return evaluate(
+        encoder, scans, held_out=apart, seed=seed, progress=progress, run=run.name
+    )
+
+
+def prepared_scans(
+    encoder: Encoder,
+    run: Path,
+    cohort: Cohort,
+    cache: Path | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> list[StoredScan]:
+    """The cohort on the run's grid, each scan with the split of its subject."""
+    folder = (cache or default_cache()) / "volumes"
+    store = prepare_scans(cohort.scans, encoder.grid, folder, jobs, progress)
+    learned = {k: v for k, v in read_splits(run).items() if v in LEARNED}
+    splits = {s.subject: learned.get(s.subject, "test") for s in cohort.scans}
+    return list(stored_scans(store, cohort.scans, splits))
+
+
+def write_run_report(path: Path, run: Path, found: Evaluation) -> Path:
+    """Write the report of one run; its numbers stand in ``evaluation.json``."""
+    return write_report(
+        path,
+        title=f"What {run.name} keeps and what it forgets",
+        evaluations={run.name: found},
+        noise={run.name: f"{load_config(run / 'config.yaml').noise} (noise.yaml)"},
+        curves={run.name: run / "metrics.jsonl"},
+    )

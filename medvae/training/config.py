@@ -1,0 +1,163 @@
+"""Everything that decides a training run, checked before any work starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medvae.errors import UserError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GridSettings(_Section):
+    """The voxel grid that volumes are trained on, centred on the head."""
+
+    shape: tuple[int, int, int] = (96, 112, 96)
+    spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0)
+
+
+class NetworkSettings(_Section):
+    """The shape of the network; ``conditional`` tells the decoder the site."""
+
+    latent: Literal["map", "vector"] = "map"
+    channels: tuple[int, ...] = (16, 32, 64)
+    latent_channels: int = Field(8, ge=1)
+    conditional: bool = True
+
+
+class ObjectiveSettings(_Section):
+    """The criterion: ``corruptions`` is M, ``samples`` is K, ``beta`` weighs the KL."""
+
+    name: Literal["dvae"] = "dvae"
+    corruptions: int = Field(2, ge=1)
+    samples: int = Field(1, ge=1)
+    beta: float = Field(1.0, ge=0)
+
+
+class AugmentationSettings(_Section):
+    """Geometry changed in input and target alike, before the corruption.
+
+    ``probability`` 0 switches affine and elastic off, ``flip`` 0 the left-right flip.
+    """
+
+    flip: float = Field(0.5, ge=0, le=1)
+    probability: float = Field(0.5, ge=0, le=1)
+    rotate_degrees: float = Field(5.0, ge=0)
+    scale: float = Field(0.05, ge=0, lt=1)
+    translate_mm: float = Field(4.0, ge=0)
+    elastic_mm: float = Field(2.0, ge=0)
+
+
+class OptimiserSettings(_Section):
+    """Adam with a short warm-up and a cosine to a twentieth of the rate."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(4, ge=1)
+    clip_norm: float = Field(1.0, gt=0)
+    accumulate: int = Field(1, ge=1)
+
+
+class TrainConfig(_Section):
+    """One training run. Every key can be set in YAML or by ``--set key=value``."""
+
+    noise: str = "none"
+    dispersion: float = Field(1.0, ge=0)
+    held_out: tuple[str, ...] = ()
+    seed: int = Field(0, ge=0)
+    device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    jobs: int = Field(2, ge=1)
+    grid: GridSettings = GridSettings()
+    network: NetworkSettings = NetworkSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+
+
+def load_config(
+    path: Path | None = None, overrides: Sequence[str] = (), **flags: object
+) -> TrainConfig:
+    """Defaults, then the YAML file, then ``key=value`` overrides, then named flags.
+
+    Args:
+        path: A YAML file with any of the keys of :class:`TrainConfig`.
+        overrides: Such as ``optimiser.epochs=20``; values are read as YAML.
+        flags: Top-level keys; ``None`` means not given.
+
+    Raises:
+        UserError: An unreadable file, an unknown key (with the nearest known one) or
+            a value out of range.
+
+    Example:
+        >>> load_config(overrides=["optimiser.epochs=3"]).optimiser.epochs
+        3
+    """
+    content = _read(path) if path else {}
+    for override in overrides:
+        _set(content, override)
+    content.update({key: value for key, value in flags.items() if value is not None})
+    return parse_config(content, str(path) if path else "settings")
+
+
+def parse_config(content: dict[str, Any], where: str) -> TrainConfig:
+    """Validate a mapping; ``where`` names its origin in the error."""
+    try:
+        return TrainConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{where}: unknown key {key!r}.{_nearest(key)}") from None
+        raise UserError(
+            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file. Check --config.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+    if not isinstance(content, dict | None):
+        raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
+    return content or {}
+
+
+def _set(content: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise UserError(f"--set {override}: must look like key=value.")
+    *parents, last = key.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise UserError(f"--set {override}: {parent!r} holds a value, not keys.")
+    try:
+        content[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override}: the value is not valid YAML.") from None
+
+
+def _nearest(key: str) -> str:
+    *parents, last = key.split(".")
+    section: type[BaseModel] = TrainConfig
+    for parent in parents:
+        annotation = section.model_fields[parent].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        section = annotation
+    known = list(section.model_fields)
+    close = difflib.get_close_matches(last, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."

@@ -1,0 +1,154 @@
+"""Prepared volumes to batches: order, augmentation and what belongs to each scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from monai.transforms import Rand3DElastic, RandFlip
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from medvae.training.config import AugmentationSettings, TrainConfig
+from medvae.training.seeds import seed_of
+
+Place = tuple[int, int]
+
+
+class Volumes(Protocol):
+    """Anything that holds prepared volumes by number, such as the cache."""
+
+    def image(self, index: int) -> npt.NDArray[np.float32]:
+        """The volume (X, Y, Z) in reference units."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scan as training sees it.
+
+    Args:
+        index: Its number in the prepared volumes.
+        name: Its identity in seeds and messages.
+        site: Its site label, or ``None``.
+        source: What the noise model knows of its scanner: an estimate or the site.
+    """
+
+    index: int
+    name: str
+    site: str | None
+    source: object
+
+
+class Augmentation:
+    """Flip, small affine and elastic deformation, decided by a seed alone.
+
+    MONAI's transforms do the work; the same seed gives the same geometry in any
+    process. Applied to the clean volume, so that input and target move together.
+    """
+
+    def __init__(
+        self, settings: AugmentationSettings, spacing_mm: Sequence[float]
+    ) -> None:
+        turn = float(np.deg2rad(settings.rotate_degrees))
+        shift = [settings.translate_mm / step for step in spacing_mm]
+        bend = settings.elastic_mm / float(np.mean(spacing_mm))
+        self.settings = settings
+        self.flip = RandFlip(prob=settings.flip, spatial_axis=0)
+        self.warp = Rand3DElastic(
+            sigma_range=(3.0, 5.0),
+            magnitude_range=(0.0, 60.0 * bend),
+            prob=settings.probability,
+            rotate_range=[turn] * 3,
+            translate_range=shift,
+            scale_range=[settings.scale] * 3,
+            padding_mode="zeros",
+        )
+
+    def __call__(self, volume: Tensor, seed: int) -> Tensor:
+        """Move one volume (C, X, Y, Z); the input is left as it was."""
+        self.flip.set_random_state(seed % 2**32)
+        self.warp.set_random_state((seed + 1) % 2**32)
+        moved = volume
+        if self.settings.flip > 0:
+            moved = self.flip(moved)
+        if self.settings.probability > 0:
+            moved = self.warp(moved)
+        return torch.as_tensor(np.asarray(moved), dtype=volume.dtype)
+
+
+class TrainingScans(Dataset[dict[str, Any]]):
+    """Volumes by (epoch, number): the epoch is part of the key, so workers know it."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        volumes: Volumes,
+        *,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.entries, self.volumes = entries, volumes
+        self.seed, self.augmentation = seed, augmentation
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, place: Place) -> dict[str, Any]:
+        epoch, number = place
+        entry = self.entries[number]
+        image = np.array(self.volumes.image(entry.index), dtype=np.float32)
+        volume = torch.from_numpy(image)[None]
+        if self.augmentation is not None:
+            seed = seed_of(self.seed, "augmentation", epoch, entry.name)
+            volume = self.augmentation(volume, seed)
+        return {"image": volume, "entry": number, "epoch": epoch}
+
+
+class SeededOrder(Sampler[Place]):
+    """All scans once an epoch, in an order that depends on (seed, epoch) only.
+
+    Example:
+        >>> order = SeededOrder(3, seed=0, shuffle=False)
+        >>> order.set_epoch(2)
+        >>> list(order)
+        [(2, 0), (2, 1), (2, 2)]
+    """
+
+    def __init__(self, count: int, *, seed: int, shuffle: bool) -> None:
+        self.count, self.seed, self.shuffle, self.epoch = count, seed, shuffle, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told by the trainer at the start of every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Place]:
+        order = np.arange(self.count)
+        if self.shuffle:
+            rng = np.random.default_rng(seed_of(self.seed, "order", self.epoch))
+            order = rng.permutation(self.count)
+        return iter([(self.epoch, int(number)) for number in order])
+
+
+def loader(
+    entries: Sequence[Entry], volumes: Volumes, config: TrainConfig, *, training: bool
+) -> DataLoader[dict[str, Any]]:
+    """Batches of ``entries``; only training shuffles and augments."""
+    augmentation = (
+        Augmentation(config.augmentation, config.grid.spacing_mm) if training else None
+    )
+    scans = TrainingScans(entries, volumes, seed=config.seed, augmentation=augmentation)
+    order = SeededOrder(len(entries), seed=config.seed, shuffle=training)
+    return DataLoader(
+        scans,
+        batch_size=config.optimiser.batch_size,
+        sampler=order,
+        drop_last=training and len(entries) > config.optimiser.batch_size,
+        num_workers=0,
+    )

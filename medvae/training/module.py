@@ -1,0 +1,137 @@
+"""The Lightning module: corrupt, encode, paint, score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from medvae.model.network import DenoisingVAE
+from medvae.model.objective import Bound, dvae
+from medvae.training.config import TrainConfig
+from medvae.training.corruption import corrupt
+from medvae.training.data import Entry
+from medvae.training.seeds import generator
+from noise_models.base import NoiseModel
+
+SCALE_RATE = 10.0  # the likelihood's one number learns this much faster
+WARM_UP = 0.05  # share of all steps
+
+
+class DenoisingTraining(pl.LightningModule):
+    """Raises the denoising bound of :mod:`medvae.model.objective` step by step."""
+
+    def __init__(
+        self,
+        vae: DenoisingVAE,
+        noise: NoiseModel,
+        config: TrainConfig,
+        training: Sequence[Entry],
+        validation: Sequence[Entry],
+    ) -> None:
+        super().__init__()
+        self.vae, self.noise, self.config = vae, noise, config
+        self.entries = {"train": training, "validation": validation}
+        self.sums: dict[str, list[Tensor]] = {}
+
+    def bound(self, batch: dict[str, Any], stage: str, epoch: int) -> Bound:
+        """The bound of one batch, nats per volume, (B,)."""
+        x: Tensor = batch["image"]
+        entries = [self.entries[stage][int(number)] for number in batch["entry"]]
+        settings, seed = self.config.objective, self.config.seed
+        corrupted = corrupt(
+            self.noise,
+            x,
+            copies=settings.corruptions,
+            spacing_mm=self.config.grid.spacing_mm,
+            sources=[entry.source for entry in entries],
+            seeds=[(seed, "corruption", stage, epoch, entry.name) for entry in entries],
+        )
+        known = set(self.vae.config.sites)
+        labels = [entry.site if entry.site in known else None for entry in entries]
+        sites = self.vae.site_codes(labels * settings.corruptions)
+        names = [entry.name for entry in entries]
+        return dvae(
+            x,
+            corrupted,
+            self.vae.encode,
+            lambda target, z: self.vae.likelihood(target, self.vae.decode(z, sites)),
+            generator(seed, "latent", stage, epoch, *names, device=x.device),
+            settings.samples,
+        )
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        bound = self.bound(batch, "train", self.current_epoch)
+        loss = -(bound.reconstruction - self.config.objective.beta * bound.kl).mean()
+        if not torch.isfinite(loss):
+            names = [self.entries["train"][int(i)].name for i in batch["entry"]]
+            raise FloatingPointError(
+                f"the loss is {loss.item()} at epoch {self.current_epoch} on "
+                f"{', '.join(names)}. Look at these scans, or lower "
+                "optimiser.learning_rate."
+            )
+        self._note("train", bound)
+        voxels: int = batch["image"][0].numel()
+        return loss / voxels
+
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
+        # The same corruptions at every epoch, so that epochs can be compared.
+        bound = self.bound(batch, "validation", 0)
+        self._note("validation", bound)
+        mean = bound.value.mean()
+        self.log("validation_bound", mean, batch_size=len(batch["image"]))
+
+    def _note(self, stage: str, bound: Bound) -> None:
+        for name in ("value", "reconstruction", "kl"):
+            values = getattr(bound, name).detach()
+            self.sums.setdefault(f"{stage}_{name}", []).append(values)
+
+    def averages(self) -> dict[str, float]:
+        """Means since the last call, nats per volume, and the likelihood's scale."""
+        means = {
+            name.replace("value", "bound"): torch.cat(values).mean().item()
+            for name, values in self.sums.items()
+        }
+        self.sums.clear()
+        return means | {"scale": self.vae.likelihood.scale.item()}
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own type is Any)
+        scale = list(self.vae.likelihood.parameters())
+        ids = {id(parameter) for parameter in scale}
+        weights = [p for p in self.vae.parameters() if id(p) not in ids]
+        rate = self.config.optimiser.learning_rate
+        optimiser = torch.optim.Adam(
+            [
+                {"params": weights, "lr": rate},
+                {"params": scale, "lr": rate * SCALE_RATE},
+            ]
+        )
+        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, Schedule(steps))
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+class Schedule:
+    """Learning-rate factor: linear warm-up, then a cosine down to 1/20.
+
+    Example:
+        >>> factor = Schedule(100)
+        >>> round(factor(5), 2), round(factor(100), 2)
+        (1.0, 0.05)
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.warm = steps, max(round(steps * WARM_UP), 1)
+
+    def __call__(self, step: int) -> float:
+        if step < self.warm:
+            return (step + 1) / (self.warm + 1)
+        share = min((step - self.warm) / max(self.steps - self.warm, 1), 1.0)
+        return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share))

@@ -1,0 +1,88 @@
+"""Finding the corruption that ``--noise`` names."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import noise_models
+from medvae.errors import UserError
+from noise_models.base import NoiseModel
+from noise_models.chain import Chain
+
+FITTED = Path("scanner.yaml")
+
+
+def open_noise(name: str, dispersion: float = 1.0) -> tuple[NoiseModel, str]:
+    """The corruption, and words for where it came from.
+
+    Args:
+        name: A registered name, a preset file, or a fitted file; ``scanner`` means
+            the ``scanner.yaml`` that fit-noise wrote in this directory.
+        dispersion: Widens the draws of a fitted noise.
+
+    Raises:
+        UserError: No such noise, or a file that cannot be read.
+    """
+    path = FITTED if name == "scanner" else Path(name)
+    if name == "scanner" and not path.exists():
+        raise UserError(
+            f"{path} not found. Make it with: medvae fit-noise SITE_A SITE_B"
+        )
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            options = {"dispersion": dispersion} if _is_fitted(path) else {}
+            noise = noise_models.load(path, **options)
+            origin = f"{noise.name} from {path}"
+        else:
+            noise = noise_models.load(name)
+            origin = name
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise UserError(f"--noise {name}: {error}") from None
+    if _takes_dispersion(noise):
+        return noise, f"{origin}, dispersion {dispersion:g}"
+    if dispersion != 1.0:
+        raise UserError(
+            f"dispersion {dispersion:g} changes nothing for {name}: it belongs to a "
+            "fitted noise. Leave it at 1."
+        )
+    return noise, origin
+
+
+def _is_fitted(path: Path) -> bool:
+    with path.open(encoding="utf-8") as handle:
+        return any("medvae-scanner-noise" in handle.readline() for _ in range(10))
+
+
+def _takes_dispersion(noise: NoiseModel) -> bool:
+    return hasattr(noise, "dispersion")
+
+
+def freeze(noise: NoiseModel) -> str:
+    """The corruption as YAML that :func:`noise_models.load` reads back.
+
+    Example:
+        >>> from noise_models.rician import Rician
+        >>> print(freeze(Rician(sigma=(0.01, 0.1))).strip())
+        model: rician
+        sigma:
+        - 0.01
+        - 0.1
+    """
+    if noise.name == "scanner":
+        from noise_models.scanner import scanner_yaml
+
+        return scanner_yaml(noise)
+    return str(yaml.safe_dump(_described(noise), sort_keys=False))
+
+
+def _described(noise: NoiseModel) -> dict[str, Any]:
+    if isinstance(noise, Chain):
+        return {"model": "chain", "steps": [_described(step) for step in noise.steps]}
+    fields = dataclasses.fields(noise)  # type: ignore[arg-type]  # every model is one
+    settings = {field.name: getattr(noise, field.name) for field in fields}
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+    return {"model": noise.name, **plain}

@@ -1,0 +1,192 @@
+"""One training run, from a cohort to a run folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from medvae.cohort import Cohort, Scan
+from medvae.errors import UserError
+from medvae.model.network import DenoisingVAE, NetworkConfig
+from medvae.model.weights import save_model
+from medvae.training.config import TrainConfig
+from medvae.training.data import Entry, Volumes, loader
+from medvae.training.module import DenoisingTraining
+from medvae.training.progress import Chronicle, Progress
+from medvae.training.run_folder import open_run, write_card
+from medvae.training.seeds import seed_of
+from medvae.training.split import Splits
+from medvae.volume import Grid
+from noise_models.base import NoiseModel
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from, prepared.
+
+    Args:
+        scans: Scans in the order of ``volumes``.
+        volumes: Their prepared volumes.
+        splits: Split by subject.
+        sources: What the noise model knows of a scan's own scanner, by its path;
+            the site label stands in where nothing is known.
+    """
+
+    scans: Sequence[Scan]
+    volumes: Volumes
+    splits: Splits
+    sources: Mapping[Path, object]
+
+    def entries(self, split: str, without: Sequence[str]) -> list[Entry]:
+        """The scans of one split, none of them from the sites ``without``."""
+        return [
+            Entry(i, _name(scan), scan.site, self.sources.get(scan.path, scan.site))
+            for i, scan in enumerate(self.scans)
+            if self.splits.get(scan.subject) == split and scan.site not in without
+        ]
+
+
+def _name(scan: Scan) -> str:
+    return "/".join(filter(None, (scan.site, scan.subject, scan.session)))
+
+
+def grid_of(config: TrainConfig) -> Grid:
+    """The training grid that the configuration asks for."""
+    return Grid(config.grid.shape, config.grid.spacing_mm)
+
+
+def train(
+    config: TrainConfig,
+    cohort: Cohort,
+    material: Material,
+    noise: NoiseModel,
+    run: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a denoising VAE and write its run folder.
+
+    The weights kept are those of the epoch with the best denoising bound on the
+    validation subjects, under corruptions that are the same at every epoch; without
+    validation subjects, the last.
+
+    Args:
+        config: The resolved configuration.
+        cohort: The scans of the training sites, for the model card.
+        material: Prepared volumes and who is in which split.
+        noise: The corruption, frozen.
+        run: Folder to write.
+        resume: Go on from the last checkpoint of an interrupted run.
+        progress: Called with (steps done, steps in all, words).
+
+    Raises:
+        UserError: The folder holds another run, or there is nothing to train on.
+    """
+    training = material.entries("train", config.held_out)
+    validation = material.entries("validation", config.held_out)
+    if not training:
+        raise UserError("no scans are left for training. Check --data and --held-out.")
+    known = {entry.site for entry in training if entry.site is not None}
+    sites = tuple(sorted(known)) if config.network.conditional else ()
+    last = open_run(run, config, noise, material.splits, resume=resume)
+    torch.manual_seed(seed_of(config.seed, "weights"))
+    vae = DenoisingVAE(_network(config, sites))
+    module = DenoisingTraining(vae, noise, config, training, validation)
+    best = _fit(config, module, material.volumes, run, last, progress)
+    if best is not None:
+        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+        module.load_state_dict(state)
+    save_model(vae, run)
+    write_card(run, config, cohort, sites, counts=(len(training), len(validation)))
+    return run
+
+
+def _network(config: TrainConfig, sites: tuple[str, ...]) -> NetworkConfig:
+    try:
+        return NetworkConfig(
+            grid_shape=config.grid.shape,
+            spacing_mm=config.grid.spacing_mm,
+            latent=config.network.latent,
+            channels=config.network.channels,
+            latent_channels=config.network.latent_channels,
+            sites=sites,
+        )
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"settings: {reason}") from None
+
+
+def _fit(
+    config: TrainConfig,
+    module: DenoisingTraining,
+    volumes: Volumes,
+    run: Path,
+    last: Path | None,
+    progress: Progress | None,
+) -> Path | None:
+    watched = bool(module.entries["validation"])
+    keeper = ModelCheckpoint(
+        dirpath=run / "checkpoints",
+        filename="best",
+        monitor="validation_bound" if watched else None,
+        mode="max",
+        save_last=True,
+        save_top_k=1 if watched else 0,
+        enable_version_counter=False,
+        save_on_train_epoch_end=not watched,
+    )
+    trainer = pl.Trainer(
+        max_epochs=config.optimiser.epochs,
+        accelerator=_accelerator(config.device),
+        devices=1,
+        precision=config.precision,
+        gradient_clip_val=config.optimiser.clip_norm,
+        accumulate_grad_batches=config.optimiser.accumulate,
+        callbacks=[Chronicle(run / "metrics.jsonl", progress), keeper],
+        deterministic=True,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        default_root_dir=run,
+    )
+    with warnings.catch_warnings():
+        # One process reads memory-mapped volumes; more workers would not be faster.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        try:
+            trainer.fit(
+                module,
+                loader(module.entries["train"], volumes, config, training=True),
+                _watch(module, volumes, config) if watched else None,
+                ckpt_path=last,
+                weights_only=True,
+            )
+        except SystemExit:  # how Lightning ends after Ctrl-C
+            raise KeyboardInterrupt from None
+    return Path(keeper.best_model_path) if watched and keeper.best_model_path else None
+
+
+def _watch(
+    module: DenoisingTraining, volumes: Volumes, config: TrainConfig
+) -> DataLoader[dict[str, Any]]:
+    return loader(module.entries["validation"], volumes, config, training=False)
+
+
+def _accelerator(device: str) -> str:
+    known = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
+    if device not in known:
+        raise UserError(f"--device {device}: must be one of {', '.join(known)}.")
+    if known[device] == "gpu" and not torch.cuda.is_available():
+        raise UserError(f"--device {device}: no CUDA device here. Use --device cpu.")
+    return known[device]

@@ -1,0 +1,34 @@
+"""Who is learned from, who is watched, and who is kept for the end."""
+
+from __future__ import annotations
+
+from medvae.cohort import Cohort, split_subjects
+
+Splits = dict[str, str]
+FRACTIONS = {"train": 0.7, "validation": 0.15, "test": 0.15}
+
+
+def assign_splits(cohort: Cohort, held_out: tuple[str, ...], seed: int) -> Splits:
+    """Give every subject one split: train, validation, test or held-out.
+
+    Travelers are the only ground truth of what another scanner would have seen, so
+    all of them are kept for the test. Subjects seen at held-out sites alone are
+    ``held-out``. The rest is split by subject, the same at every site.
+
+    Args:
+        cohort: All scans, held-out sites included.
+        held_out: Sites that training must not see.
+        seed: Decides the split.
+
+    Returns:
+        Split by subject.
+    """
+    splits = dict.fromkeys(cohort.travelers(), "test")
+    rest = cohort.without_sites(held_out)
+    outside = {scan.subject for scan in cohort.scans}
+    outside -= {scan.subject for scan in rest.scans}
+    splits |= dict.fromkeys(outside - set(splits), "held-out")
+    residents = rest.without_subjects(splits)
+    for name, part in split_subjects(residents, FRACTIONS, seed=seed).items():
+        splits |= {scan.subject: name for scan in part.scans}
+    return splits

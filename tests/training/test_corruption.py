@@ -1,0 +1,84 @@
+"""Corruption in training: fresh at every step, the same after every restart."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+import noise_models
+from medvae.training.corruption import corrupt
+from medvae.training.data import Augmentation, SeededOrder
+
+sys.path.insert(0, str(Path(__file__).parent))
+from training_material import settings
+
+NOISE = noise_models.get("rician", sigma=(0.05, 0.1))
+
+
+def corrupted(x, names, epoch=0, copies=2):
+    return corrupt(
+        NOISE,
+        x,
+        copies=copies,
+        spacing_mm=(1, 1, 1),
+        sources=[None] * len(names),
+        seeds=[(0, "corruption", epoch, name) for name in names],
+    )
+
+
+def test_a_scan_is_corrupted_alike_whoever_else_is_in_the_batch():
+    x = torch.rand(3, 1, 6, 6, 6)
+    together = corrupted(x, ["a", "b", "c"])
+    alone = corrupted(x[1:2], ["b"])
+    assert torch.equal(together[:, 1:2], alone)
+
+
+def test_every_epoch_and_every_copy_draws_afresh():
+    x = torch.rand(1, 1, 6, 6, 6)
+    first, later = corrupted(x, ["a"], 0), corrupted(x, ["a"], 1)
+    assert not torch.equal(first, later)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_the_target_is_bit_identical_after_the_corruption():
+    x = torch.rand(2, 1, 6, 6, 6)
+    before = x.clone()
+    corrupted(x, ["a", "b"])
+    assert torch.equal(x, before)
+
+
+def test_order_changes_with_the_epoch_and_repeats_with_the_seed():
+    orders = []
+    for epoch in (0, 1, 0):
+        order = SeededOrder(20, seed=3, shuffle=True)
+        order.set_epoch(epoch)
+        orders.append([number for _, number in order])
+    assert orders[0] == orders[2] != orders[1]
+    assert sorted(orders[1]) == list(range(20))
+
+
+def blob():
+    places = torch.stack(torch.meshgrid(*[torch.arange(24.0)] * 3, indexing="ij"))
+    centre = torch.tensor([8.0, 12, 12]).view(3, 1, 1, 1)
+    return torch.exp(-(places - centre).square().sum(0) / 18)[None]
+
+
+def test_augmentation_moves_the_head_and_repeats_with_its_seed():
+    config = settings("augmentation.probability=1", "augmentation.flip=0")
+    move = Augmentation(config.augmentation, (2.0, 2.0, 2.0))
+    x = blob()
+    first, again, other = move(x, 1), move(x, 1), move(x, 2)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert 0.001 < (first - x).abs().mean() < 0.1
+
+
+def test_flip_mirrors_left_and_right():
+    config = settings("augmentation.probability=0", "augmentation.flip=1")
+    flip = Augmentation(config.augmentation, (2.0, 2.0, 2.0))
+    assert torch.equal(flip(blob(), 0), blob().flip(1))
+
+
+def test_augmentation_switched_off_changes_nothing():
+    config = settings("augmentation.probability=0", "augmentation.flip=0")
+    assert torch.equal(Augmentation(config.augmentation, (2.0,) * 3)(blob(), 0), blob())

@@ -1,0 +1,130 @@
+"""A whole training run: what it writes, what it learns, what it survives."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import noise_models
+from medvae.errors import UserError
+from medvae.model.weights import load_model
+from medvae.training.run import train
+
+sys.path.insert(0, str(Path(__file__).parent))
+from training_material import Waves, cohort, material, settings
+
+RICIAN = noise_models.get("rician", sigma=(0.05, 0.1))
+
+
+def run_in(folder, *overrides, noise=RICIAN, **options):
+    return train(settings(*overrides), cohort(), material(), noise, folder, **options)
+
+
+def weights(run):
+    return load_model(run).state_dict()
+
+
+def lines(run):
+    return [json.loads(t) for t in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_run_folder_holds_what_the_design_promises(tmp_path):
+    run = run_in(tmp_path / "run")
+    expected = {"config.yaml", "config.json", "model.safetensors", "noise.yaml"}
+    expected |= {"metrics.jsonl", "checkpoints", "README.md", "splits.json"}
+    assert expected <= {path.name for path in run.iterdir()}
+    assert noise_models.load(run / "noise.yaml") == RICIAN
+
+
+def test_training_raises_the_bound(tmp_path):
+    told = lines(run_in(tmp_path / "run", "optimiser.epochs=12"))
+    assert told[-1]["train_bound"] > told[0]["train_bound"] + 500
+
+
+def test_same_seed_same_weights_and_another_seed_others(tmp_path):
+    first, again = run_in(tmp_path / "a"), run_in(tmp_path / "b")
+    other = run_in(tmp_path / "c", "seed=1")
+    assert same(weights(first), weights(again))
+    assert not same(weights(first), weights(other))
+
+
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
+    whole = run_in(tmp_path / "whole", "optimiser.epochs=4")
+
+    def interrupt(done, total, label):
+        if done > total // 2 + 1:
+            raise KeyboardInterrupt
+
+    broken = tmp_path / "broken"
+    with pytest.raises(KeyboardInterrupt):
+        run_in(broken, "optimiser.epochs=4", progress=interrupt)
+    resumed = run_in(broken, "optimiser.epochs=4", resume=True)
+    assert same(weights(whole), weights(resumed))
+    epochs = [line["epoch"] for line in lines(resumed)]
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_a_used_folder_is_not_overwritten(tmp_path):
+    run_in(tmp_path / "run")
+    with pytest.raises(UserError, match="not empty. Go on with --resume"):
+        run_in(tmp_path / "run")
+
+
+def test_resuming_with_other_settings_is_refused(tmp_path):
+    run_in(tmp_path / "run")
+    with pytest.raises(UserError, match="settings differ from those asked for"):
+        run_in(tmp_path / "run", "seed=5", resume=True)
+
+
+def test_held_out_site_is_neither_trained_on_nor_known(tmp_path):
+    run = run_in(tmp_path / "run", "held_out=[B]")
+    assert load_model(run).config.sites == ("A",)
+
+
+def test_nothing_left_to_train_on_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no scans are left"):
+        run_in(tmp_path / "run", "held_out=[A, B]")
+
+
+def test_unconditional_decoder_knows_no_site(tmp_path):
+    run = run_in(tmp_path / "run", "network.conditional=false")
+    assert load_model(run).config.sites == ()
+
+
+def test_corruption_reaches_the_input_alone(tmp_path):
+    class Recorder(type(RICIAN)):
+        def apply(self, x, params, rng, *, spacing_mm=None):
+            before = x.clone()
+            y = super().apply(x, params, rng, spacing_mm=spacing_mm)
+            assert torch.equal(x, before)
+            assert not torch.equal(x, y)
+            return y
+
+    run_in(tmp_path / "run", noise=Recorder(sigma=(0.05, 0.1)))
+
+
+def test_a_loss_that_is_not_finite_names_its_scans(tmp_path):
+    class Broken(Waves):
+        def image(self, index):
+            return super().image(index) * (float("nan") if index == 3 else 1)
+
+    stuff = material()
+    broken = type(stuff)(stuff.scans, Broken(), stuff.splits, {})
+    with pytest.raises(FloatingPointError, match=r"B/s3"):
+        train(settings(), cohort(), broken, RICIAN, tmp_path / "run")
+
+
+def test_an_unknown_device_is_named(tmp_path):
+    with pytest.raises(UserError, match="--device tpu9: must be one of"):
+        run_in(tmp_path / "run", "device=tpu9")
+
+
+def test_a_grid_that_cannot_be_halved_is_refused(tmp_path):
+    with pytest.raises(UserError, match="multiples of 4"):
+        run_in(tmp_path / "run", "grid.shape=[15,24,16]")
