@@ -59,7 +59,11 @@ class BiasField(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("bias_field: rms", self.rms, open_low=True)
-        check_range("bias_field: order", self.order, low=1, high=6)
+        if not isinstance(self.order, int) or not 1 <= self.order <= 6:
+            raise ValueError(
+                "bias_field: order must be a whole number from 1 to 6, "
+                f"got {self.order!r}."
+            )
         check_range("bias_field: extent_mm", self.extent_mm)
 
     def draw(

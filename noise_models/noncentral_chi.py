@@ -33,7 +33,7 @@ class NoncentralChi(NoiseModel):
     ``y^2 = (x + sigma n1)^2 + sigma^2 n2^2 + sigma^2 chi^2(2L - 2)``, and the last term
     is twice a sum of L - 1 exponentials: exact, at L + 1 draws instead of 2L.
     With one coil it is `Rician`, number for number. Air settles at
-    ``sigma sqrt(2) Gamma(L + 1/2) / Gamma(L)``, 3.8 times Rician's for 8 coils.
+    ``sigma sqrt(2) Gamma(L + 1/2) / Gamma(L)``, 3.1 times Rician's for 8 coils.
 
     Args:
         sigma: Noise std of one channel, in reference units. A range is drawn

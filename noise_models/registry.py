@@ -155,21 +155,25 @@ def _check_owner(name: str, model: type[NoiseModel]) -> None:
     """Refuse a name that belongs to another class, file or package."""
     claim = f"{model.__module__}.{model.__qualname__}"
     package, *inner = model.__module__.split(".")
-    if package == "noise_models":
-        if inner[:1] != [name]:
-            raise ValueError(
-                f"{claim} registers as {name!r}, but the registered name must be the "
-                f"file name, {'.'.join(inner)!r}. Rename one."
-            )
-        owned = True
-    else:
-        point = _plugins().get(name)
-        owned = point is not None and point.module.split(".")[0] == package
-    taken = _registered.get(name)
-    same = taken is not None and f"{taken.__module__}.{taken.__qualname__}" == claim
-    if (taken is not None and not same) or (name in names() and not (owned or same)):
-        holder = f"{taken.__module__}.{taken.__qualname__}" if taken else "another file"
+    if package == "noise_models" and inner[:1] != [name]:
+        raise ValueError(
+            f"{claim} registers as {name!r}, but the registered name must be the "
+            f"file name, {'.'.join(inner)!r}. Rename one."
+        )
+    holder = _owner(name)
+    if holder not in (None, claim, package):
         raise ValueError(
             f"{claim} registers as {name!r}, which {holder} has already. "
             "Choose another name."
         )
+
+
+def _owner(name: str) -> str | None:
+    """Who holds ``name``: a class, else the package that promises one."""
+    if name in _registered:
+        model = _registered[name]
+        return f"{model.__module__}.{model.__qualname__}"
+    if name in _files():
+        return "noise_models"
+    point = _plugins().get(name)
+    return point.module.split(".")[0] if point else None

@@ -33,8 +33,8 @@ class Rician(NoiseModel):
 
     Args:
         sigma: Noise std in reference units. A range is drawn log-uniformly, one
-            value per volume. The default spans the air noise of the ABIDE sites,
-            0.009 to 0.03 of white matter, and goes on to visibly poor scans.
+            value per volume. The default spans the ABIDE sites, whose air has a std
+            (0.66 sigma) of 0.009 to 0.03, and goes on to visibly poor scans.
 
     Raises:
         ValueError: ``sigma`` is not ``0 < low <= high``.

@@ -44,7 +44,7 @@ class SaltAndPepper(NoiseModel):
         high: Value of salt; the image's own when None.
 
     Raises:
-        ValueError: A probability is outside 0 to 1.
+        ValueError: A probability is outside 0 to 1, or ``low`` is not below ``high``.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -63,6 +63,11 @@ class SaltAndPepper(NoiseModel):
     def __post_init__(self) -> None:
         check_range("salt_and_pepper: p", self.p, high=1)
         check_range("salt_and_pepper: salt_fraction", self.salt_fraction, high=1)
+        low, high = self.low, self.high
+        if low is not None and high is not None and not low < high:
+            raise ValueError(
+                f"salt_and_pepper: low must be below high, got {low!r} and {high!r}."
+            )
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None

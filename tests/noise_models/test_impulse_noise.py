@@ -1,0 +1,71 @@
+"""Salt and pepper: how many, which, and how bright."""
+
+import pytest
+import torch
+
+from noise_models.pepper import Pepper
+from noise_models.salt_and_pepper import SaltAndPepper
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+GREY = torch.full((1, 1, 300, 300), 0.5)
+
+
+@pytest.mark.parametrize("salt_fraction", [0.0, 0.25, 0.5, 1.0])
+def test_salt_and_pepper_come_in_the_asked_proportion(salt_fraction):
+    noise = SaltAndPepper(p=0.4, salt_fraction=salt_fraction, low=0.0, high=1.0)
+    y = noise(GREY, rng=seeded())
+    assert (y == 1).double().mean().item() == pytest.approx(
+        0.4 * salt_fraction, abs=0.005
+    )
+    assert (y == 0).double().mean().item() == pytest.approx(
+        0.4 * (1 - salt_fraction), abs=0.005
+    )
+
+
+def test_pepper_is_salt_and_pepper_without_salt():
+    x = torch.rand(2, 1, 20, 20, 20)
+    params = {"p": torch.tensor([0.1, 0.5]), "salt_fraction": torch.zeros(2)}
+    pepper, both = (m.apply(x, params, seeded()) for m in (Pepper(), SaltAndPepper()))
+    assert torch.equal(pepper, both)
+
+
+def test_one_bright_vessel_does_not_set_the_salt():
+    x = torch.rand(1, 1, 40, 40, 40)
+    x[..., 20, 20, 20] = 1000
+    y = SaltAndPepper(p=0.5, salt_fraction=1.0)(x, rng=seeded())
+    salt = y[y != x]
+    assert salt.unique().numel() == 1
+    assert salt[0].item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_every_volume_and_channel_has_its_own_salt():
+    x = (
+        torch.rand(2, 2, 30, 30, 30)
+        * torch.tensor([[1.0, 2], [3, 4]])[..., None, None, None]
+    )
+    y = SaltAndPepper(p=0.5, salt_fraction=1.0)(x, rng=seeded())
+    salt = torch.where(y != x, y, 0).amax((2, 3, 4))
+    torch.testing.assert_close(
+        salt, torch.tensor([[1.0, 2], [3, 4]]), rtol=0.02, atol=0
+    )
+
+
+def test_replaced_voxels_do_not_repeat_between_volumes():
+    y = Pepper(p=0.5, low=0.0)(torch.ones(2, 1, 100, 100), rng=seeded())
+    assert (y[0] == y[1]).double().mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+def test_mean_falls_by_the_masked_share():
+    y = Pepper(p=0.25, low=0.0)(torch.ones(1, 1, 300, 300), rng=seeded())
+    assert y.mean().item() == pytest.approx(0.75, abs=0.01)
+
+
+def test_probability_above_one_is_refused():
+    with pytest.raises(
+        ValueError, match=r"p must satisfy 0 <= low <= high <= 1, got 1\.5"
+    ):
+        SaltAndPepper(p=1.5)
