@@ -104,7 +104,7 @@ def _shared_names(scans: list[Scan]) -> list[Problem]:
     return [
         Problem(
             next(iter(at.values())).path,
-            f"subject {who!r}, at sites {', '.join(at)}, is read as one traveling person",
+            f"subject {who!r}, at sites {', '.join(at)}, is read as one traveler",
             "If they are several people, give a table with subject and site.",
             "warning",
         )

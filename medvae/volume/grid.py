@@ -18,7 +18,8 @@ CENTRE_BELOW_VERTEX_MM = 85.0
 """Half of vertex to skull base in an adult, so the brain lies in the middle."""
 _CRANIUM_MM = 130.0  # below the vertex; above the nose tip and the neck
 _HEAD_MM = 100.0  # a foreground lower than this is not a whole head
-_TOP_AREA_MM2 = 600.0  # a slice with less foreground than this is noise, or hair
+_TOP_AREA_MM2 = 600.0  # less foreground than this is noise, or hair
+_TOP_SLAB_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -182,11 +183,9 @@ def _world_points(affine: FloatArray, foreground: Mask) -> tuple[FloatArray, flo
     return points, float(abs(np.linalg.det(affine[:3, :3])) * np.prod(steps))
 
 
-def _vertex_mm(heights: FloatArray, volume_mm3: float, slab_mm: float = 4.0) -> float:
+def _vertex_mm(heights: FloatArray, volume_mm3: float) -> float:
     """Height of the vertex: where the head, seen from above, first has an area."""
-    edges = np.arange(heights.min() - slab_mm, heights.max() + 2 * slab_mm, slab_mm)
-    counts, _ = np.histogram(heights, edges)
-    area = counts * volume_mm3 / slab_mm
-    wide = np.flatnonzero(area >= min(_TOP_AREA_MM2, 0.25 * area.max()))
-    in_top = heights[heights < edges[wide[-1] + 1]]
-    return float(in_top.max())
+    downwards = np.sort(heights)[::-1]
+    needed = int(min(_TOP_AREA_MM2 * _TOP_SLAB_MM / volume_mm3, 0.01 * len(heights)))
+    reached = downwards[: len(heights) - needed] - downwards[needed:]
+    return float(downwards[int(np.argmax(reached <= _TOP_SLAB_MM))])
