@@ -136,6 +136,34 @@ def test_numbers_survive_the_file(tmp_path, blind):
     assert read_evaluation(tmp_path / "evaluation.json") == blind
 
 
+def test_a_missing_or_broken_file_names_the_remedy(tmp_path):
+    with pytest.raises(UserError, match="not found. Make it with"):
+        read_evaluation(tmp_path / "none.json")
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(UserError, match="not JSON"):
+        read_evaluation(tmp_path / "x.json")
+
+
+def test_too_few_subjects_a_site_leave_leakage_open_or_the_site_out():
+    cohort = fake_cohort(sites=("A", "B", "N"), travelers=0, per_site=6)
+    alone = [s for s in cohort if s.site != "B" or s.subject == "B0"]
+    found = run(cohort=alone, permutations=2)
+    assert "leakage" not in found.metrics
+    three = fake_cohort(sites=("A", "B", "C", "N"), travelers=0, per_site=6)
+    few = [s for s in three if s.site != "C" or s.subject == "C0"]
+    found = evaluate(
+        FakeEncoder(sites=("A", "B", "C")), few, held_out=["N"], permutations=2
+    )
+    assert found.get("leakage", "auc_rbf_mean").n == 6
+    assert any("leaves out C" in note for note in found.notes)
+
+
+def test_only_an_interval_wholly_above_chance_is_above_chance(blind):
+    assert blind.get("travelers", "reidentification_seen").is_above_chance
+    assert not blind.get("leakage", "auc_linear_sample").is_above_chance
+    assert not blind.get("collapse", "dimensions").is_above_chance
+
+
 def test_another_files_format_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UserError, match="format must be"):

@@ -109,10 +109,14 @@ def test_permutation_keeps_travelers_sites_and_persons_whole():
     rng = np.random.default_rng(0)
     who = ["t", "t", "t", "a", "a", "b", "b", "c", "c"]
     y = np.array([0, 1, 2, 0, 0, 1, 1, 2, 2])
+    seen = set()
     for _ in range(20):
         shuffled = permute_labels(y, who, rng)
+        seen |= {(tuple(shuffled[:3]), tuple(shuffled[3:]))}
         assert sorted(shuffled[:3]) == [0, 1, 2]
         assert all(shuffled[i] == shuffled[i + 1] for i in (3, 5, 7))
+    assert len({traveler for traveler, _ in seen}) == 6
+    assert len({settled for _, settled in seen}) == 6
 
 
 def test_differences_far_below_the_posterior_spread_show_in_the_mean_only():
