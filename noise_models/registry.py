@@ -7,15 +7,15 @@ class carries ``@register("<name>")``, or an entry point of the group
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from noise_models.base import NoiseModel
 
     Model = TypeVar("Model", bound=type[NoiseModel])
@@ -118,6 +118,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
         >>> suggest("rican", ["gaussian", "rician"])
         "known: gaussian, rician. Did you mean 'rician'?"
     """
+    import difflib  # here, because only mistakes need it
+
     choices = sorted(known)
     near = difflib.get_close_matches(word, choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -133,6 +135,8 @@ def _files() -> set[str]:
 
 def _plugins() -> dict[str, EntryPoint]:
     """Entry points by name; a clash is an error, never a silent winner."""
+    from importlib.metadata import entry_points  # slow to import
+
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=GROUP):
         taken = found.get(point.name)

@@ -124,3 +124,13 @@ def test_slice_weights_sum_to_one(size, thickness):
 def test_fourth_axis_is_refused(model):
     with pytest.raises(ValueError, match="axis must be 0, 1 or 2, got 3"):
         model(axis=3)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_slices_are_the_same_along_every_axis(axis):
+    x = torch.rand(1, 1, 16, 16, 16)
+    first = Anisotropy(thickness_mm=3.5, axis=0)(x, rng=seeded())
+    turned = Anisotropy(thickness_mm=3.5, axis=axis)(
+        x.transpose(2, 2 + axis).contiguous(), rng=seeded()
+    )
+    torch.testing.assert_close(turned.transpose(2, 2 + axis), first)

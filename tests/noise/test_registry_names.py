@@ -1,7 +1,9 @@
 """Finding models by file name and by entry point."""
 
+import importlib.metadata
 import subprocess
 import sys
+import types
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -35,7 +37,7 @@ def plugins(monkeypatch, tmp_path):
 
     def declare(*pairs):
         points = [EntryPoint(n, v, registry.GROUP) for n, v in pairs]
-        monkeypatch.setattr(registry, "entry_points", lambda group: points)
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
 
     yield declare
     sys.modules.pop("speckle_package", None)
@@ -137,6 +139,14 @@ def test_file_must_carry_its_own_name(plugins):
     fields = {"__module__": "noise_models.speckle"}
     with pytest.raises(ValueError, match="must be the file name, 'speckle'"):
         noise_models.register("spekle")(type("Speckle", (Gaussian,), fields))
+
+
+def test_file_that_registers_nothing_is_named(plugins, monkeypatch):
+    plugins()
+    monkeypatch.setattr(registry, "_files", lambda: {"empty"})
+    monkeypatch.setitem(sys.modules, "noise_models.empty", types.ModuleType("empty"))
+    with pytest.raises(ValueError, match="must register a class as 'empty', got none"):
+        noise_models.get("empty")
 
 
 def test_missing_attribute_is_named():
