@@ -137,7 +137,7 @@ def test_numbers_survive_the_file(tmp_path, blind):
 
 
 def test_a_missing_or_broken_file_names_the_remedy(tmp_path):
-    with pytest.raises(UserError, match="not found. Make it with"):
+    with pytest.raises(UserError, match=r"not found\. Make it with"):
         read_evaluation(tmp_path / "none.json")
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(UserError, match="not JSON"):
