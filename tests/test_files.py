@@ -1,0 +1,26 @@
+"""Files are written whole or not at all."""
+
+import pytest
+
+from medvae.files import atomic_path, digest, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="cut"), atomic_path(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError("cut")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_nan_is_no_json(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_digest_is_sha256(tmp_path):
+    write_text(tmp_path / "a", "abc")
+    assert digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
