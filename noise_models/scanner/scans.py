@@ -101,11 +101,11 @@ def estimate_cached(
     data, spacing = read_scan(scan)
     found = estimate_scan(data, spacing, label=label, digest=digest).as_dict()
     if kept is not None:
-        _write(kept, json.dumps(found))
+        write_text(kept, json.dumps(found))
     return ScanEstimate.from_dict({**found, "label": label, "site": site})
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, then rename: readers never see half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")

@@ -23,6 +23,8 @@ FLAT_SHARE = 0.6
 DARK = 0.5  # of white: below this, and near the skull, it may be bone
 SAMPLES = 12000  # voxels of the brain that take part in the fit
 ROUNDS = 12
+RESTARTS = (3, 7)
+CLEAR = 0.035  # noise SD over white that grey and white bear without overlapping
 
 Array = NDArray[np.floating]
 
@@ -108,7 +110,7 @@ def fit_tissue(
         ValueError: The brain region is too small to hold three tissues.
     """
     factors = block_factors(spacing_mm, FINE_MM)
-    fine = block_means(data, factors)
+    fine = _quiet(block_means(data, factors), sigma / np.sqrt(np.prod(factors)))
     size = tuple(f * float(s) for f, s in zip(factors, spacing_mm, strict=True))
     centre = tuple(
         (c + 0.5) / f - 0.5 for c, f in zip(head.centre_voxels, factors, strict=True)
@@ -150,6 +152,15 @@ def _unbiased(levels: Array, sigma: float) -> Array:
     return np.sqrt(np.maximum(levels**2 - sigma**2, (0.3 * levels) ** 2))
 
 
+def _quiet(fine: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Smooth just enough that noise does not drown the step from grey to white."""
+    ratio = sigma / (CLEAR * float(np.percentile(fine, 95)))
+    if not ratio > 1:
+        return fine
+    width = ratio ** (2 / 3) / (2 * np.sqrt(np.pi))  # of a Gaussian with that gain
+    return np.asarray(ndimage.gaussian_filter(fine, width))
+
+
 def _flat_voxels(
     fine: Array, brain: NDArray[np.bool_], size: Sequence[float]
 ) -> tuple[NDArray[np.intp], Array]:
@@ -177,8 +188,10 @@ def _alternate(values: Array, rows: Array) -> tuple[Classes, Array, float]:
     coefficients = np.zeros(rows.shape[1])
     precision = np.diag(prior_precision())
     classes = start_classes(values)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         corrected = values / np.exp(rows @ coefficients)
+        if turn in RESTARTS:  # with less shading, other levels may fit better
+            classes = start_classes(corrected)
         classes, belongs = fit_classes(corrected, classes, rounds=6)
         levels, spreads = classes.components()
         weight = belongs * (levels / spreads) ** 2  # precision of the log-intensity
@@ -190,7 +203,7 @@ def _alternate(values: Array, rows: Array) -> tuple[Classes, Array, float]:
         lhs = centred.T @ (centred * w[:, None]) + precision
         coefficients = np.linalg.solve(lhs, centred.T @ (w * (target - mean)))
     corrected = values / np.exp(rows @ coefficients)
-    classes, belongs = fit_classes(corrected, classes, rounds=30)
+    classes, belongs = fit_classes(corrected, start_classes(corrected), rounds=30)
     predicted = np.log(classes.components()[0])[belongs.argmax(1)]
     left = log_values - rows @ coefficients - predicted
     return classes, coefficients, float(np.std(left))

@@ -1,0 +1,231 @@
+"""scanner.yaml: the fitted noise as a file that a person can read and compare."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from noise_models.registry import suggest
+from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.model import ScannerNoise
+from noise_models.scanner.record import Goodness, Record
+from noise_models.scanner.scans import write_text
+from noise_models.scanner.schema import (
+    FORMAT,
+    UNITS,
+    VERSION,
+    GoodnessFile,
+    PairFile,
+    ScannerFile,
+    SiteFile,
+)
+from noise_models.scanner.sites import Site
+from noise_models.scanner.transfer import Pair
+
+_OPTIONS = ("source", "target", "dispersion")
+_DIGITS = 9  # significant; enough to repeat a float32 draw bit by bit
+
+
+def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
+    """Write a fitted noise; the file appears complete or not at all.
+
+    The choices ``source``, ``target`` and ``dispersion`` are not part of the fit and
+    are not written.
+    """
+    record = noise.record
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "units": UNITS,
+        "evidence": record.evidence,
+        "sites": {site.label: _site(site) for site in noise.sites},
+        "pairs": {
+            key: {
+                "sigma_add": _short(pair.sigma_add),
+                "psf_add_fwhm_mm": _row(pair.psf_add_fwhm_mm),
+                "clipped_noise": _short(pair.clipped_noise),
+                "clipped_psf": _short(pair.clipped_psf),
+            }
+            for key, pair in record.pairs.items()
+        },
+        "goodness": {
+            key: {
+                "auc_before": _known(found.auc_before),
+                "auc_after": _known(found.auc_after),
+                "auc_floor": _known(found.auc_floor),
+                "verdict": found.verdict,
+                "scans": _Row(found.scans),
+            }
+            for key, found in record.goodness.items()
+        },
+        "provenance": {
+            "seed": record.seed,
+            "software": dict(record.versions),
+            "inputs_sha256": dict(record.inputs),
+            "warnings": list(record.warnings),
+        },
+    }
+    target = Path(path)
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100)
+    write_text(target, "# Fitted by medvae fit-noise. See: medvae noise show\n" + text)
+    return target
+
+
+def load_scanner(path: str | os.PathLike[str], **options: Any) -> ScannerNoise:
+    """Read a fitted noise.
+
+    Args:
+        path: The file.
+        **options: ``source``, ``target``, ``dispersion`` of `ScannerNoise`.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Not such a file, another version, or a value out of place; the
+            message names the file, the line where it can be told, and the key.
+    """
+    for key in options:
+        if key not in _OPTIONS:
+            raise ValueError(f"scanner has no option {key!r}; {suggest(key, _OPTIONS)}")
+    name = os.fspath(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{name} not found. Make it with: medvae fit-noise SITE_A SITE_B"
+        )
+    text = Path(path).read_text(encoding="utf-8")
+    file = _validated(text, name)
+    sites = tuple(_read_site(label, site) for label, site in file.sites.items())
+    record = Record(
+        evidence=file.evidence,
+        pairs={key: _read_pair(pair) for key, pair in file.pairs.items()},
+        goodness={key: _read_goodness(g) for key, g in file.goodness.items()},
+        seed=file.provenance.seed,
+        versions=file.provenance.software,
+        inputs=file.provenance.inputs_sha256,
+        warnings=tuple(file.provenance.warnings),
+    )
+    try:
+        return ScannerNoise(sites, record=record, **options)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+class _Row(list[Any]):
+    """A list that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short rows inline, so that a matrix reads as one."""
+
+
+_Dumper.add_representer(
+    _Row,
+    lambda dumper, row: dumper.represent_sequence(
+        "tag:yaml.org,2002:seq", row, flow_style=True
+    ),
+)
+
+
+def _site(site: Site) -> dict[str, Any]:
+    air, tissue, none = site.evidence
+    return {
+        "scans": site.scans,
+        "subjects": site.subjects,
+        "spacing_mm": _row(site.spacing_mm),
+        "noise_from": {"air": air, "tissue": tissue, "none": none},
+        "mean": dict(zip(NAMES, _row(site.mean), strict=True)),
+        "ci95": {n: _row(ends) for n, ends in zip(NAMES, site.ci95, strict=True)},
+        "covariance": [_row(line) for line in site.covariance],
+        "outliers": list(site.outliers),
+        "flags": list(site.flags),
+    }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _row(values: Any) -> _Row:  # noqa: ANN401 (any sequence of numbers)
+    return _Row(_short(v) for v in values)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else _short(value)
+
+
+def _read_site(label: str, site: SiteFile) -> Site:
+    counts = site.noise_from
+    return Site(
+        label=label,
+        mean=tuple(site.mean.values()),
+        covariance=tuple(tuple(row) for row in site.covariance),
+        ci95=tuple(site.ci95.values()),
+        scans=site.scans,
+        subjects=site.subjects,
+        spacing_mm=site.spacing_mm,
+        evidence=(counts.get("air", 0), counts.get("tissue", 0), counts.get("none", 0)),
+        outliers=tuple(site.outliers),
+        flags=tuple(site.flags),
+    )
+
+
+def _read_pair(pair: PairFile) -> Pair:
+    return Pair(
+        pair.sigma_add, pair.psf_add_fwhm_mm, pair.clipped_noise, pair.clipped_psf
+    )
+
+
+def _read_goodness(found: GoodnessFile) -> Goodness:
+    before, after, floor = (
+        math.nan if value is None else value
+        for value in (found.auc_before, found.auc_after, found.auc_floor)
+    )
+    return Goodness(before, after, floor, found.verdict, found.scans)
+
+
+def _validated(text: str, name: str) -> ScannerFile:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise ValueError(f"{name}: not valid YAML ({line}).") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else content
+        raise ValueError(f"{name}: format must be {FORMAT!r}, got {found!r}.")
+    if content.get("version") != VERSION:
+        raise ValueError(
+            f"{name}: version must be {VERSION}, got {content.get('version')!r}. "
+            "Fit again with this medvae, or use the one that wrote it."
+        )
+    try:
+        return ScannerFile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = tuple(part for part in first["loc"] if part != "[key]")
+        line = _line_of(text, place)
+        where = f"{name}:{line}" if line else name
+        key = ".".join(str(part) for part in place)
+        got = first["input"]
+        shown = f", got {got!r}" if isinstance(got, str | int | float) else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{where}: {key}: {message}{shown}.") from error
+
+
+def _line_of(text: str, place: tuple[int | str, ...]) -> int:
+    """Line of a key in the YAML text, or of the deepest part of it that is there."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 0
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not pairs:
+                break
+            line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

@@ -1,0 +1,100 @@
+"""The layout of scanner.yaml, checked on reading."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from noise_models.scanner.estimate import NAMES
+
+FORMAT = "medvae-scanner-noise"
+VERSION = 1
+UNITS = {
+    "intensity": "fractions of the white-matter level",
+    "length": "mm",
+    "log_sigma": "log of the noise SD on the native grid",
+    "psf": "signed variance in mm^2; only differences between sites have a meaning",
+    "contrast": "logit csf/gm, logit gm/wm, log(upper/wm - 1)",
+    "bias": "log-field coefficients, cosine basis of order 3 in a 240 mm box",
+}
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Spacing = tuple[Positive, Positive, Positive]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SiteFile(_Strict):
+    """One site."""
+
+    scans: Annotated[int, Field(ge=2)]
+    subjects: Annotated[int, Field(ge=1)]
+    spacing_mm: Spacing
+    noise_from: dict[Literal["air", "tissue", "none"], Count]
+    mean: dict[str, FiniteFloat]
+    ci95: dict[str, tuple[float, float]]
+    covariance: list[list[FiniteFloat]]
+    outliers: list[str] = []
+    flags: list[str] = []
+
+    @model_validator(mode="after")
+    def _complete(self) -> SiteFile:
+        for key, table in (("mean", self.mean), ("ci95", self.ci95)):
+            if tuple(table) != NAMES:
+                missing = [n for n in NAMES if n not in table]
+                extra = [n for n in table if n not in NAMES]
+                raise ValueError(
+                    f"{key} must list the parameters {NAMES[0]} to {NAMES[-1]} in "
+                    f"order, got {len(table)} (missing {missing}, unknown {extra})"
+                )
+        size = len(NAMES)
+        if len(self.covariance) != size or {len(r) for r in self.covariance} != {size}:
+            raise ValueError(
+                f"covariance must be {size} x {size}, got {len(self.covariance)} rows"
+            )
+        return self
+
+
+class PairFile(_Strict):
+    """One ordered pair of sites."""
+
+    sigma_add: Annotated[float, Field(ge=0)]
+    psf_add_fwhm_mm: tuple[float, float, float]
+    clipped_noise: Annotated[float, Field(ge=0, le=1)]
+    clipped_psf: Annotated[float, Field(ge=0, le=1)]
+
+
+class GoodnessFile(_Strict):
+    """The trial of one ordered pair."""
+
+    auc_before: float | None
+    auc_after: float | None
+    auc_floor: float | None
+    verdict: Literal["pass", "warn", "fail", "no difference", "not enough evidence"]
+    scans: tuple[Count, Count]
+
+
+class Provenance(_Strict):
+    """Where the numbers came from."""
+
+    seed: int
+    software: dict[str, str]
+    inputs_sha256: dict[str, str]
+    warnings: list[str] = []
+
+
+class ScannerFile(_Strict):
+    """The whole file."""
+
+    format: Literal["medvae-scanner-noise"]
+    version: Literal[1]
+    units: dict[str, str]
+    evidence: Literal["paired", "matched", "unpaired"]
+    sites: Annotated[dict[str, SiteFile], Field(min_length=1)]
+    pairs: dict[str, PairFile]
+    goodness: dict[str, GoodnessFile]
+    provenance: Provenance
