@@ -63,8 +63,10 @@ def check_cohort(
         more = f" ({len(errors) - 1} more: medvae cohort)" if len(errors) > 1 else ""
         raise UserError(f"{errors[0]}{more} Or leave such scans out with --skip-bad.")
     bad = {p.path for p in errors if p.message != _TWICE}
-    once = {s.path.absolute(): s for s in reversed(examined.scans)}
-    kept = [s for s in reversed(once.values()) if not {s.path, s.mask} & bad]
+    once: dict[Path, Scan] = {}
+    for scan in examined.scans:
+        once.setdefault(scan.path.absolute(), scan)
+    kept = [s for s in once.values() if not {s.path, s.mask} & bad]
     if not kept:
         raise UserError(f"{cohort.root}: no usable scan. See: medvae cohort")
     return examined.keeping(kept)

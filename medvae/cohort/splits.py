@@ -39,7 +39,7 @@ def split_subjects(
         order = sorted(members, key=lambda who: _draw(seed, who))
         counts = _deal(len(order), shares, behind)
         for name, count in counts.items():
-            behind[name] += shares[name] * len(order) - count
+            behind[name] += shares[name] * len(members) - count
             chosen |= dict.fromkeys(order[:count], name)
             order = order[count:]
     return {

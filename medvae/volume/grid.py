@@ -14,12 +14,13 @@ from medvae.volume.resampling import noise_gain, resample
 FloatArray = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 
-CENTRE_BELOW_VERTEX_MM = 85.0
-"""Half of vertex to skull base in an adult, so the brain lies in the middle."""
+CENTRE_BELOW_VERTEX_MM = 90.0
+"""Middle of an adult brain: it reaches from about 15 to 165 mm below the vertex."""
 _CRANIUM_MM = 130.0  # below the vertex; above the nose tip and the neck
 _HEAD_MM = 100.0  # a foreground lower than this is not a whole head
 _TOP_AREA_MM2 = 600.0  # less foreground than this is noise, or hair
 _TOP_SLAB_MM = 4.0
+_SCALP_MM = 10.0  # skin and skull, which a low grid may lose
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ def place_on_head(affine: FloatArray, foreground: Mask, grid: Grid) -> Placement
     """Lay the grid over the head so that heads of all sites lie alike.
 
     Fields of view cut the neck anywhere, so the centroid of the foreground moves
-    with them. The vertex does not: the centre is 85 mm below it (less when the
-    grid is too low to keep the vertex inside), and in the middle of the cranium,
+    with them. The vertex does not: the centre is 90 mm below it (less when the
+    grid is too low to keep the brain's top inside), and in the middle of the cranium,
     the uppermost 130 mm, from left to right and from front to back.
 
     Args:
@@ -168,7 +169,7 @@ def head_centre_mm(
     low, high = np.quantile(cranium[:, :2], [0.01, 0.99], axis=0)
     reach = top - np.quantile(points[:, 2], 0.005)
     below = CENTRE_BELOW_VERTEX_MM if reach >= _HEAD_MM else reach / 2
-    below = min(below, height_mm / 2)
+    below = min(below, height_mm / 2 + _SCALP_MM)
     return np.array([*((low + high) / 2), top - below])
 
 

@@ -3,7 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import make_head
+from simple_head import make_head
 
 from medvae.volume import check_mask, check_scan, write_nifti
 

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
-from conftest import make_head
+from simple_head import make_head
 
 from medvae.volume import foreground_mask, reference_level
 
 SPACING = (2.0, 2.0, 2.0)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return make_head()
 
 
 def dice(a, b):
@@ -34,16 +39,16 @@ def test_noise_alone_has_no_solid_foreground():
     assert foreground_mask(noise, SPACING).mean() < 0.05
 
 
-@pytest.mark.parametrize("fat", [0.8, 1.8, 3.0])
+@pytest.mark.parametrize("fat", [0.8, 3.0])
 @pytest.mark.parametrize(("gm", "csf"), [(0.58, 0.24), (0.7, 0.35), (0.85, 0.48)])
 def test_the_unit_is_white_matter_whatever_contrast_and_scalp(gm, csf, fat):
     head = make_head(gm=gm, csf=csf, fat=fat, bias=0.15, noise=0.03)
     found = reference_level(head.image, foreground_mask(head.image, SPACING), SPACING)
     assert found.kind == "white matter"
-    assert found.level / head.white_level == pytest.approx(1, abs=0.05)
+    assert found.level / head.white_level == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("bias", [0.0, 0.15, 0.3])
+@pytest.mark.parametrize("bias", [0.15, 0.3])
 @pytest.mark.parametrize("noise", [0.01, 0.08])
 def test_bias_and_noise_do_not_move_the_unit(bias, noise):
     head = make_head(bias=bias, noise=noise)

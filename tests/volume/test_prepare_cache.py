@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_head
+from simple_head import make_head
 
 from medvae.errors import UserError
 from medvae.volume import Grid, prepare, prepare_scans, read_volume, write_nifti
 
 GRID = Grid((24, 28, 24), (8.0, 8.0, 8.0))
+
+
+@pytest.fixture(scope="module")
+def head():
+    return make_head()
 
 
 @dataclass(frozen=True)

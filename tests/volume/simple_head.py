@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import nibabel as nib
 import numpy as np
-import pytest
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Head:
         return nib.Nifti1Image(self.image.astype(np.float32), self.affine)
 
 
+@cache
 def make_head(
     *,
     spacing_mm=2.0,
@@ -68,8 +69,3 @@ def make_head(
     if zeroed:
         image[~head] = 0
     return Head(image * level, affine, head, level)
-
-
-@pytest.fixture(scope="session")
-def head():
-    return make_head()

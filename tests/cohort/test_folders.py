@@ -1,0 +1,70 @@
+"""A folder per site, as people keep their scans."""
+
+import pytest
+import small_tree
+
+from medvae.cohort import read_cohort
+
+tree = small_tree.tree
+
+
+def test_a_folder_is_a_site(tree):
+    root = tree(
+        dict.fromkeys(
+            (
+                "siteA/p1.nii",
+                "siteA/deep/er/p2.nii",
+                "siteB/p3.nii",
+                "siteB/.hidden/p4.nii",
+                "derivatives/p5.nii",
+                ".git/p6.nii",
+            )
+        )
+    )
+    cohort = read_cohort(root)
+    found = {(s.subject, s.site) for s in cohort.scans}
+    assert found == {("p1", "siteA"), ("p2", "siteA"), ("p3", "siteB")}
+    assert cohort.layout == "folder per site"
+
+
+def test_a_mask_is_put_beside_its_scan(tree):
+    root = tree(
+        dict.fromkeys(
+            ("A/s1.nii", "A/s1_mask.nii", "B/sub-2_T1w.nii", "B/sub-2_brain_mask.nii")
+        )
+    )
+    masks = {s.subject: s.mask and s.mask.name for s in read_cohort(root).scans}
+    assert masks == {"s1": "s1_mask.nii", "2": "sub-2_brain_mask.nii"}
+
+
+def test_scans_right_in_a_folder_get_its_name(tree):
+    root = tree({"hospital/a.nii": "", "hospital/b.nii": ""})
+    assert read_cohort(root / "hospital").sites == ("hospital",)
+
+
+@pytest.mark.parametrize("name", ["sub-01/anat/sub-01_T1w.nii", "sub-01_T1w.nii"])
+def test_the_same_name_at_two_sites_is_one_person_and_said_so(tree, name):
+    root = tree({f"A/{name}": "", f"B/{name}": ""})
+    cohort = read_cohort(root)
+    assert list(cohort.travelers()) == ["01"]
+    assert cohort.problems[0].severity == "warning"
+    assert "'01', at sites A, B, is read as one traveler" in cohort.problems[0].message
+
+
+def test_a_column_in_a_site_folder_beats_its_name(tree):
+    root = tree(
+        {
+            "A/participants.tsv": "participant_id\tsite\nsub-1\tKKI\n",
+            "A/sub-1/anat/sub-1_T1w.nii": "",
+            "B/sub-2/anat/sub-2_T1w.nii": "",
+        }
+    )
+    assert read_cohort(root).sites == ("B", "KKI")
+
+
+def test_links_without_content_are_still_listed(tree, tmp_path):
+    root = tree({"sub-1/anat/sub-1_T1w.nii": ""})
+    folder = root / "sub-2" / "anat"
+    folder.mkdir(parents=True)
+    (folder / "sub-2_T1w.nii.gz").symlink_to("../../.git/annex/objects/x.nii.gz")
+    assert read_cohort(root).subjects == ("1", "2")
