@@ -56,8 +56,8 @@ class Day:
             >>> 0.7 < day.noise / scanner("NYU").noise < 1.4
             True
         """
-        pitch, yaw, roll = (float(v) for v in rng.normal(scale=(3.0, 1.5, 1.5)))
-        x, y, z = (float(v) for v in rng.normal(scale=(1.5, 2.5, 2.5)))
+        pitch, yaw, roll = (float(v) for v in rng.normal(scale=(1.5, 1.0, 1.0)))
+        x, y, z = (float(v) for v in rng.normal(scale=(1.0, 1.2, 1.2)))
         return cls(
             rotation_deg=(pitch, yaw, roll),
             shift_mm=(x, y, z),

@@ -139,8 +139,8 @@ def _warped(
             np.zeros_like(ventricles),
             folds[0][occupied][in_brain],
             folds[1][occupied][in_brain]
-            + ventricles * np.float32(1.1 * decades + growth[0])
-            + mantle * np.float32(0.55 * decades + growth[1]),
+            + ventricles * np.float32(2.0 * decades + growth[0])
+            + mantle * np.float32(1.3 * decades + growth[1]),
         ]
     )
     brain = np.ix_([_WM, _GM, _CSF], np.flatnonzero(in_brain))
@@ -155,8 +155,8 @@ def _source_voxels(
 ) -> np.ndarray:
     """Voxel of the average head that each voxel of the subject comes from, (3, ...)."""
     axes = head.axes_mm
-    scale = 1 + 0.03 * rng.standard_normal(3) + (0.02 if sex == "M" else -0.02)
-    widening = max(0.10 * decades + 0.03 * rng.standard_normal(), -0.25)
+    scale = 1 + 0.012 * rng.standard_normal(3) + (0.01 if sex == "M" else -0.01)
+    widening = max(0.26 * decades + 0.03 * rng.standard_normal(), -0.35)
     grid = np.meshgrid(
         *(a.astype(np.float32) for a in axes), indexing="ij", sparse=True
     )
@@ -165,7 +165,7 @@ def _source_voxels(
     pull = np.float32(widening) * np.exp(-0.5 * reach)
     places = np.empty((3, *head.ventricles.shape), dtype=np.float32)
     for axis, (g, c) in enumerate(zip(grid, centre, strict=True)):
-        shift = 2.5 * smooth_field(axes, 40.0, rng) + 1.0 * smooth_field(
+        shift = 1.5 * smooth_field(axes, 40.0, rng) + 0.8 * smooth_field(
             axes, 16.0, rng
         )
         source_mm = g / np.float32(scale[axis]) + shift - pull * (g - c)
@@ -188,7 +188,7 @@ def _sample(values: np.ndarray, places: np.ndarray, order: int = 1) -> np.ndarra
 
 def _shift_odds(shares: np.ndarray, shift: np.ndarray, spacing_mm: float) -> np.ndarray:
     """Move the log-odds of wm, gm, csf, and sharpen what averaging people blurred."""
-    sharpen = 1 + 1.5 / max(spacing_mm, 1.0)
+    sharpen = 1 + 2.5 / max(spacing_mm, 1.0)
     total = shares.sum(0)
     odds = (shares / np.maximum(total, 1) + 1e-3) ** sharpen * np.exp(shift)
     result: np.ndarray = odds / odds.sum(0) * total
@@ -197,4 +197,4 @@ def _shift_odds(shares: np.ndarray, shift: np.ndarray, spacing_mm: float) -> np.
 
 def _texture(head: Head, rng: np.random.Generator) -> np.ndarray:
     slow, quick = (smooth_field(head.axes_mm, knot, rng) for knot in (24.0, 9.0))
-    return (1 + 0.015 * slow + 0.015 * quick).astype(np.float16)
+    return (1 + 0.030 * slow + 0.025 * quick).astype(np.float16)

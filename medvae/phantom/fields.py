@@ -62,7 +62,7 @@ def receive_field(
     """
     brain = [
         np.linspace(c - r, c + r, 9)
-        for c, r in zip((0, -17, 5), (60, 75, 55), strict=True)
+        for c, r in zip((0, -17, 5), (72, 90, 72), strict=True)
     ]
     x, y, z = np.meshgrid(*[np.linspace(-1, 1, 9)] * 3, indexing="ij")
     inside = x**2 + y**2 + z**2 <= 1

@@ -41,8 +41,8 @@ _BY_FIELD: dict[float, dict[str, Tissue]] = {
         "gm": Tissue(1.188, 0.084, 0.82),
         "csf": Tissue(4.0, 1.0, 1.0),
         "bone": Tissue(0.25, 0.0012, 0.15),
-        "marrow": Tissue(0.30, 0.030, 0.50),
-        "fat": Tissue(0.288, 0.040, 0.75),
+        "marrow": Tissue(0.30, 0.030, 0.35),
+        "fat": Tissue(0.288, 0.040, 0.45),
         "muscle": Tissue(1.13, 0.030, 0.75),
     },
     3.0: {
@@ -50,8 +50,8 @@ _BY_FIELD: dict[float, dict[str, Tissue]] = {
         "gm": Tissue(1.331, 0.066, 0.82),
         "csf": Tissue(4.0, 1.0, 1.0),
         "bone": Tissue(0.25, 0.0008, 0.15),
-        "marrow": Tissue(0.38, 0.020, 0.50),
-        "fat": Tissue(0.365, 0.030, 0.75),
+        "marrow": Tissue(0.38, 0.020, 0.35),
+        "fat": Tissue(0.365, 0.030, 0.45),
         "muscle": Tissue(1.42, 0.025, 0.75),
     },
 }
