@@ -48,7 +48,7 @@ class Day:
 
     @classmethod
     def draw(cls, scanner: Scanner, rng: np.random.Generator) -> Day:
-        """Position within a few degrees and millimetres, noise and gain within 10 %.
+        """Head within some 3 degrees and mm; noise and gain spread by 10 %.
 
         Example:
             >>> from medvae.phantom.scanners import scanner
@@ -107,8 +107,8 @@ def acquire(
         >>> from medvae.phantom import anatomy, scanner
         >>> head = anatomy(0, "T01", spacing_mm=8.0)
         >>> scan = acquire(head, scanner("NYU").scaled(8), np.random.default_rng(0))
-        >>> scan.image.get_data_dtype(), nib.aff2axcodes(scan.image.affine)
-        (dtype('int16'), ('P', 'S', 'R'))
+        >>> scan.image.get_data_dtype() == np.int16, nib.aff2axcodes(scan.image.affine)
+        (True, ('P', 'S', 'R'))
     """
     day = day or Day.draw(scanner, rng)
     axes = voxel_centres(scanner)
@@ -152,12 +152,12 @@ def _object_signal(anatomy: Anatomy, scanner: Scanner, day: Day) -> np.ndarray:
     powers = np.linalg.solve(np.vander(nodes - 1, 3, increasing=True), at_nodes)
     transmit = transmit_field(anatomy.axes_mm, scanner.field_t, day.transmit)
     signal = np.empty(anatomy.texture.shape, dtype=np.float32)
-    for plane in range(signal.shape[0]):
+    for plane in range(len(signal)):
         shares = anatomy.tissues[:, plane].reshape(len(TISSUES), -1).astype(np.float32)
         constant, linear, square = powers.astype(np.float32) @ shares
         deviation = transmit[plane].ravel() - 1
         mixed = constant + deviation * (linear + deviation * square)
-        signal[plane] = mixed.reshape(signal.shape[1:])
+        signal[plane] = mixed.reshape(signal[plane].shape)
     signal *= anatomy.texture
     return signal
 

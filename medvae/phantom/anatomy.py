@@ -143,7 +143,7 @@ def _warped(
             + mantle * np.float32(1.3 * decades + growth[1]),
         ]
     )
-    brain = np.ix_([_WM, _GM, _CSF], np.flatnonzero(in_brain))
+    brain = np.ix_(np.array([_WM, _GM, _CSF]), np.flatnonzero(in_brain))
     shares[brain] = _shift_odds(shares[brain], loss, head.spacing_mm)
     tissues = np.zeros(head.tissues.shape, dtype=np.uint8)
     tissues[:, occupied] = np.round(shares.clip(0, 255)).astype(np.uint8)

@@ -190,7 +190,8 @@ scanners follow the published protocols and image quality of ABIDE sites.
 Sites: {", ".join(recipe["sites"])}. Each has {recipe["subjects"]} subjects of its own;
 {recipe["travelers"]} traveling subjects (sub-T..) were scanned at every site, one
 session a site (the site's name is in the column "site" of their sessions.tsv).
-Voxels are {recipe["voxel_scale"]:g} times their usual size; the seed was {recipe["seed"]}.
+Voxels are {recipe["voxel_scale"]:g} times their usual size.
+The seed was {recipe["seed"]}.
 
 derivatives/ground-truth holds the parameters that made each scan: scans_truth.tsv in
 one table, and a JSON file for every scan.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,7 +99,8 @@ def scan_rng(seed: int, subject: str, site: str) -> np.random.Generator:
     """Generator behind one scan of the data set.
 
     Example:
-        >>> bool(scan_rng(0, "T01", "NYU").random() == scan_rng(0, "T01", "NYU").random())
+        >>> a, b = (scan_rng(0, "T01", "NYU").random() for _ in range(2))
+        >>> bool(a == b)
         True
     """
     return subject_rng(seed, subject, "scan", site)

@@ -231,4 +231,5 @@ def _ventricles(
     deep = csf * np.clip((-depth - 22) / 6, 0, 1)
     deep = deep * (np.abs(painter.x) < 42) * (painter.z > -18)
     spread = ndimage.gaussian_filter(deep.astype(np.float32), 4.0 / spacing_mm)
-    return np.round(255 * np.clip(3 * spread, 0, 1)).astype(np.uint8)
+    levels: np.ndarray = np.round(255 * np.clip(3 * spread, 0, 1))
+    return levels.astype(np.uint8)

@@ -1,20 +1,24 @@
 """Fourteen scanners after the sites of ABIDE, read from ``sites.tsv``.
 
-Where each column of the table comes from. Vendor, TR, TE, TI, flip angle, echo
-spacing: the protocols that ABIDE published (as collected in mriqc-learn, Apache-2.0);
-where those leave a gap (the cycle of Philips' and GE's inversion-prepared sequences,
-STANFORD's preparation) a customary value stands in. Matrix, voxel size, noise (standard deviation
-of air over white matter, / .655), non-uniformity and blur: medians of the MRIQC metrics
-(Esteban 2017, doi:10.1371/journal.pone.0184661) of that site's scans, where blur is
-``0.4 sqrt(FWHM^2 - 2.9^2)``, the excess over the smoothness of anatomy itself.
+Where the columns of the table come from. Vendor, TR, TE, TI, flip angle and echo
+spacing: the protocols that ABIDE published (as collected in mriqc-learn, Apache-2.0).
+Where those leave a gap a customary value stands in: the cycle of Philips' and GE's
+inversion-prepared sequences, KKI's inversion time, STANFORD's preparation, which no
+table names but without which its contrast cannot be had; coils and k-space filters
+follow the vendors' habits. Matrix, voxel size, noise (standard deviation of air over
+white matter, divided by the Rayleigh .655), non-uniformity and blur: medians of the
+MRIQC metrics (Esteban 2017, doi:10.1371/journal.pone.0184661) over the site's scans;
+blur is ``0.4 sqrt(FWHM^2 - 2.9^2)``, their excess over the smoothness of anatomy.
+UM_1's air is zeroed in ABIDE, so its noise (.038) is that of its neighbours.
 
 ``effective_flip_deg`` and ``effective_inversion_s`` are fitted: with textbook relaxation
 times the nominal protocol misses the contrasts that ABIDE shows (real k-space
 centres, magnetisation transfer and pulse profiles are not in the equation), so the
 two were moved, by at most factors of 1.7 and 1.4, towards the site's grey / white
-ratio and its CSF / white ratio less .08, which partial volume adds in any
-segmentation. The signal equation then gives ratios of .61-.82 and .09-.38 where the
-site medians are .58-.85 and .25-.44 (last two columns of the table).
+ratio and its CSF / white ratio less .06, which partial volume adds in any
+segmentation. The signal equation then gives ratios of .62-.82 and .10-.38 where the
+site medians are .58-.85 and .25-.44 (last two columns of the table): grey matter
+agrees to .06, CSF stays darker than in ABIDE where inversion times are long.
 """
 
 from __future__ import annotations

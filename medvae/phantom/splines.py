@@ -51,7 +51,7 @@ def smooth_field(
     Example:
         >>> axes = [np.arange(-90.0, 90.0, 6.0)] * 3
         >>> field = smooth_field(axes, 20.0, np.random.default_rng(0))
-        >>> 0.8 < field.std() < 1.2
+        >>> bool(0.8 < field.std() < 1.2)
         True
     """
     low, high = -160.0 - knot_mm, 160.0 + knot_mm
