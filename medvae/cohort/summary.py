@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.errors import UserError
-from medvae.volume.nifti import checked_affine, checked_shape, open_header
+from medvae.volume.header import checked_affine, checked_shape, open_header
 
 _UNKNOWN = "-"
 

@@ -12,13 +12,8 @@ from nibabel.affines import obliquity
 
 from medvae.errors import UserError
 from medvae.volume.foreground import foreground_mask
-from medvae.volume.nifti import (
-    Volume,
-    checked_affine,
-    checked_shape,
-    open_header,
-    read_volume,
-)
+from medvae.volume.header import checked_affine, checked_shape, open_header
+from medvae.volume.nifti import Volume, read_volume
 
 _THINNEST = 8  # voxels
 _OBLIQUE_DEGREES = 5.0

@@ -77,3 +77,10 @@ def test_a_negative_foreground_is_refused():
     inside = np.ones((8, 8, 8), bool)
     with pytest.raises(ValueError, match=r"median is -3.0, must be positive"):
         reference_level(np.full((8, 8, 8), -3.0), inside, SPACING)
+
+
+def test_the_mask_of_a_fine_scan_is_not_shifted_by_its_blocks():
+    place = np.indices((60, 63, 66)) - np.array([30, 31, 33])[:, None, None, None]
+    ball = np.linalg.norm(place, axis=0) < 20
+    found = foreground_mask(ball * 100.0, (1.0, 1.0, 1.0))
+    assert place[:, found].mean(axis=1) == pytest.approx([0, 0, 0], abs=0.15)

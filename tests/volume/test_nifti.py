@@ -110,7 +110,7 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path):
 
 
 def test_a_scan_over_the_limit_is_refused(monkeypatch, image):
-    monkeypatch.setattr("medvae.volume.nifti.MAX_VOXELS", 100)
+    monkeypatch.setattr("medvae.volume.header.MAX_VOXELS", 100)
     with pytest.raises(UserError, match="over the limit of 100 voxels"):
         read_volume(image)
 

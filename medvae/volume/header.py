@@ -1,0 +1,122 @@
+"""What a NIfTI header promises, and when not to believe it."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from medvae.errors import UserError
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+MAX_VOXELS = 2**29
+"""Largest scan that is read: 812^3 voxels, 2 GiB as float32."""
+
+_GZIP_MAX_RATIO = 1100
+"""Deflate cannot shrink more than 1032-fold, so a file bounds what it can hold."""
+
+UNREADABLE = (
+    ImageFileError,
+    HeaderDataError,
+    EOFError,
+    zlib.error,
+    OSError,
+    ValueError,
+)
+
+
+def open_header(path: Path) -> nib.spatialimages.SpatialImage:
+    """Open a scan without reading its voxels; the errors are for the user."""
+    if not path.exists():
+        raise UserError(f"{path}: {missing_reason(path)}")
+    if path.is_dir():
+        raise UserError(f"{path}: a directory, not a NIfTI file. Give the file in it.")
+    try:
+        image = nib.load(path)
+    except UNREADABLE as error:
+        raise UserError(
+            f"{path}: not a readable NIfTI file ({one_line(error)}). "
+            "Copy it again, or convert it with dcm2niix."
+        ) from error
+    _refuse_empty_promise(path, image)
+    return image
+
+
+def missing_reason(path: Path) -> str:
+    """Why a path does not exist, with the remedy; git-annex links are told apart."""
+    if not path.is_symlink():
+        return "file not found. Correct the path or remove the scan."
+    target = path.readlink()
+    if "annex" in target.parts or ".git" in target.parts:
+        return (
+            "a git-annex link whose content is not here. "
+            f"Fetch it with: datalad get {path.name}"
+        )
+    return f"a broken link to {target}. Restore the target or remove the link."
+
+
+def checked_shape(
+    image: nib.spatialimages.SpatialImage, name: str
+) -> tuple[int, int, int]:
+    """The three axes of one real image, trailing axes of length one dropped."""
+    dtype = image.get_data_dtype()
+    if dtype.kind not in "iufb":
+        kind = "complex" if dtype.kind == "c" else "colour (RGB)"
+        raise UserError(
+            f"{name}: {kind} voxels, got {dtype}. Convert to one real number a voxel."
+        )
+    shape = tuple(int(n) for n in image.shape)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 or min(shape) < 1:
+        raise UserError(
+            f"{name}: one 3-D image is required, got shape {tuple(image.shape)}. "
+            "Extract one volume and give that."
+        )
+    if np.prod(np.array(shape, dtype=float)) > MAX_VOXELS:
+        raise UserError(
+            f"{name}: shape {shape} is over the limit of {MAX_VOXELS} voxels. "
+            "Check the header, or resample the scan."
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def checked_affine(image: nib.spatialimages.SpatialImage, name: str) -> FloatArray:
+    """The image's affine, refused where it cannot be inverted."""
+    affine = np.array(image.affine, dtype=float)
+    if not np.isfinite(affine).all():
+        raise UserError(f"{name}: the affine holds NaN or infinity. Mend the header.")
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if sizes.min() <= 1e-6:
+        size = tuple(round(float(s), 6) for s in sizes)
+        raise UserError(f"{name}: voxel size {size} mm. Mend the header.")
+    if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
+        raise UserError(
+            f"{name}: the affine cannot be inverted (two axes are parallel). "
+            "Mend the header."
+        )
+    return affine
+
+
+def _refuse_empty_promise(path: Path, image: nib.spatialimages.SpatialImage) -> None:
+    promised = float(np.prod(np.array(image.shape, dtype=float)))
+    promised *= image.get_data_dtype().itemsize
+    size = path.stat().st_size
+    holds = size * _GZIP_MAX_RATIO if path.suffix in {".gz", ".bz2"} else size
+    if path.suffix in {".nii", ".gz"} and promised > holds:
+        raise UserError(
+            f"{path}: the header promises {promised:.0f} bytes of voxels, the file "
+            f"has {size}. It is cut short or damaged; copy it again."
+        )
+
+
+def one_line(error: BaseException) -> str:
+    """A library's message, fit for one line of ours."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
