@@ -161,7 +161,7 @@ def estimate_scan(
         tissue = fit_tissue(volume, (x, y, z), head, sigma)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
-    blur = sharpness(volume, (x, y, z), head.centre_voxels)
+    blur = sharpness(volume, (x, y, z), head.centre_voxels, sigma)
     values = (
         float(np.log(max(sigma / tissue.reference, 1e-5))),
         *blur.variance_mm2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from itertools import permutations
 from pathlib import Path
@@ -30,7 +31,7 @@ Progress = Callable[[int, int, str], None]
 Result = TypeVar("Result")
 
 MOST_PAIRS = 6  # pairs whose goodness is tried
-MOST_SCANS = 12  # scans of A that are corrupted for each of them
+MOST_SCANS = 8  # scans of A that are corrupted for each of them
 FEW_SUBJECTS = 10
 EVIDENCE = ("unpaired", "matched", "paired")
 
@@ -78,9 +79,11 @@ def fit(
         for site, files in scans.items()
         for k, scan in enumerate(files)
     ]
-    pairs = _pairs_to_try(list(scans)) if goodness else []
-    trials = sum(min(len(scans[a]), MOST_SCANS) + len(scans[b]) for a, b in pairs)
-    counter = _Counter(len(names) + trials, progress)
+    pairs = _pairs_to_try(list(scans), people) if goodness else []
+    judged = sorted({site for pair in pairs for site in pair}, key=list(scans).index)
+    trials = sum(min(len(scans[a]), MOST_SCANS) for a, _ in pairs)
+    work = len(names) + trials + sum(len(scans[site]) for site in judged)
+    counter = _Counter(work, progress)
     found = _run(
         [
             (label, delayed(estimate_cached)(scan, label, site, folder))
@@ -96,6 +99,8 @@ def fit(
         summarise_site(site, estimates[site], subjects=people[site], seed=seed)
         for site in scans
     )
+    trial = _Trials(scans, estimates, people, seed, jobs, counter)
+    trial.read(judged)
     record = Record(
         evidence=evidence,
         pairs={
@@ -103,8 +108,11 @@ def fit(
             for a, b in permutations(sites, 2)
         },
         goodness={
-            f"{a}->{b}": _try_pair(scans, estimates, people, (a, b), seed, jobs, counter)
-            for a, b in pairs
+            f"{a}->{b}": trial.judge(a, b)
+            if (a, b) in pairs
+            else _untried(len(scans[a]), len(scans[b]))
+            for a, b in permutations(scans, 2)
+            if (a, b) in pairs or (goodness and len(pairs) < MOST_PAIRS)
         },
         seed=seed,
         versions=_versions(),
@@ -136,54 +144,70 @@ def _run(tasks: Sequence[tuple[str, Any]], jobs: int, counter: _Counter) -> list
     return results
 
 
-def _try_pair(
-    scans: Mapping[str, Sequence[Scan]],
-    estimates: Mapping[str, Sequence[ScanEstimate]],
-    people: Mapping[str, Sequence[str]],
-    pair: tuple[str, str],
-    seed: int,
-    jobs: int,
-    counter: _Counter,
-) -> Goodness:
-    """Cross-fitted: each half of A goes to B as fitted on the other half's people."""
-    a, b = pair
-    spacings = [[e.spacing_mm for e in estimates[site]] for site in pair]
-    x, y, z = np.max([np.median(s, axis=0) for s in spacings], axis=0).tolist()
-    grid = (x, y, z)
-    chosen = range(min(len(scans[a]), MOST_SCANS))
-    used = sum(min(len(scans[s]), MOST_SCANS) for s in (a,)) + len(scans[b])
-    if min(len(set(people[a])), len(set(people[b]))) < 4:
-        for _ in range(used):
-            counter.step(f"{a}->{b}")
-        nothing = float("nan")
-        counts = (len(scans[a]), len(scans[b]))
-        return Goodness(nothing, nothing, nothing, "not enough evidence", counts)
-    halves = [split_sites(estimates[s], people[s], s, seed) for s in pair]
-    fold = {i: k for k in (0, 1) for i in halves[0][0][k]}
-    tasks = []
-    for i in chosen:
-        fitted = (halves[0][1][fold[i]], halves[1][1][fold[i]])
-        trial = Trial(scans[a][i], estimates[a][i], fitted, b, grid, seed + i)
-        tasks.append((f"{a}->{b}: {estimates[a][i].label}", delayed(_trial)(trial)))
-    for e, scan in zip(estimates[b], scans[b], strict=True):
-        tasks.append((f"{b}: {e.label}", delayed(resampled_estimate)(scan, e, grid)))
-    results = _run(tasks, jobs, counter)
-    before = np.stack([own for own, _ in results[: len(chosen)]])
-    after = np.stack([new for _, new in results[: len(chosen)]])
-    groups = ([people[a][i] for i in chosen], list(people[b]))
-    return judge(before, after, np.stack(results[len(chosen) :]), groups, seed)
+@dataclass
+class _Trials:
+    """Held-out trials on one common grid, the coarsest of the sites' along each axis."""
+
+    scans: Mapping[str, Sequence[Scan]]
+    estimates: Mapping[str, Sequence[ScanEstimate]]
+    people: Mapping[str, Sequence[str]]
+    seed: int
+    jobs: int
+    counter: _Counter
+
+    def __post_init__(self) -> None:
+        spacings = [
+            np.median([e.spacing_mm for e in found], axis=0)
+            for found in self.estimates.values()
+        ]
+        x, y, z = np.max(spacings, axis=0).tolist()
+        self.grid = (x, y, z)
+        self.real: dict[str, Any] = {}
+        self.halves: dict[str, Any] = {}
+
+    def read(self, sites: Sequence[str]) -> None:
+        """What the real scans read on the grid; each site in two halves."""
+        tasks = [
+            (f"{site}: {e.label}", delayed(resampled_estimate)(scan, e, self.grid))
+            for site in sites
+            for e, scan in zip(self.estimates[site], self.scans[site], strict=True)
+        ]
+        results = iter(_run(tasks, self.jobs, self.counter))
+        for site in sites:
+            self.real[site] = np.stack([next(results) for _ in self.scans[site]])
+            self.halves[site] = split_sites(
+                self.estimates[site], self.people[site], site, self.seed
+            )
+
+    def judge(self, a: str, b: str) -> Goodness:
+        """Cross-fitted: each half of A goes to B as fitted on the other half."""
+        chosen = range(min(len(self.scans[a]), MOST_SCANS))
+        parts, fitted = self.halves[a]
+        fold = {i: k for k in (0, 1) for i in parts[k]}
+        tasks = []
+        for i in chosen:
+            sites = (fitted[fold[i]], self.halves[b][1][fold[i]])
+            e = self.estimates[a][i]
+            trial = Trial(self.scans[a][i], e, sites, b, self.grid, self.seed + i)
+            tasks.append((f"{a}->{b}: {e.label}", delayed(corrupted_estimate)(trial)))
+        after = np.stack(_run(tasks, self.jobs, self.counter))
+        groups = ([self.people[a][i] for i in chosen], list(self.people[b]))
+        before = self.real[a][: len(chosen)]
+        return judge(before, after, self.real[b], groups, self.seed)
 
 
-def _trial(trial: Trial) -> tuple[Any, Any]:
-    own = resampled_estimate(trial.scan, trial.estimate, trial.grid_mm)
-    return own, corrupted_estimate(trial)
+def _untried(scans_a: int, scans_b: int) -> Goodness:
+    nothing = float("nan")
+    counts = (scans_a, scans_b)
+    return Goodness(nothing, nothing, nothing, "not enough evidence", counts)
 
 
-def _pairs_to_try(sites: Sequence[str]) -> list[tuple[str, str]]:
-    """Neighbours first, in both directions, so that every site is tried early."""
-    every = sorted(
-        permutations(range(len(sites)), 2), key=lambda p: (abs(p[0] - p[1]), p)
-    )
+def _pairs_to_try(
+    sites: Sequence[str], people: Mapping[str, Sequence[str]]
+) -> list[tuple[str, str]]:
+    """Neighbours first, in both directions; only sites that can be halved."""
+    enough = [k for k, site in enumerate(sites) if len(set(people[site])) >= 4]
+    every = sorted(permutations(enough, 2), key=lambda p: (abs(p[0] - p[1]), p))
     return [(sites[i], sites[j]) for i, j in every[:MOST_PAIRS]]
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from noise_models.scanner.estimate import ScanEstimate, estimate_scan
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
-from noise_models.scanner.resampling import SAME_SPACING, resampling_variance_mm2
+from noise_models.scanner.resampling import is_same_spacing, to_spacing
 from noise_models.scanner.scans import Scan, read_scan
 from noise_models.scanner.sites import Site, fill_gaps, summarise_site
 from noise_models.scanner.two_sample import separation_p, two_sample_auc
@@ -88,7 +87,7 @@ def corrupted_estimate(trial: Trial) -> NDArray[np.float64]:
     """Corrupt one scan and estimate the result, (K,), nan where it cannot be."""
     data, spacing = read_scan(trial.scan)
     x = np.asarray(data, dtype=np.float32) / np.float32(trial.estimate.reference)
-    x = to_grid(x, spacing, trial.grid_mm)
+    x = to_spacing(x, spacing, trial.grid_mm)
     noise = ScannerNoise(trial.sites, target=trial.target)
     rng = torch.Generator().manual_seed(trial.seed)
     y = noise(
@@ -105,50 +104,11 @@ def resampled_estimate(
     scan: Scan, estimate: ScanEstimate, grid_mm: tuple[float, float, float]
 ) -> NDArray[np.float64]:
     """What a real scan's parameters read on the common grid, (K,)."""
-    if is_same(estimate.spacing_mm, grid_mm):
+    if is_same_spacing(estimate.spacing_mm, grid_mm):
         return estimate.vector
     data, spacing = read_scan(scan)
-    x = to_grid(np.asarray(data, dtype=np.float32), spacing, grid_mm)
+    x = to_spacing(np.asarray(data, dtype=np.float32), spacing, grid_mm)
     return estimate_scan(x, grid_mm, label=estimate.label, digest="").vector
-
-
-def is_same(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two voxel sizes agree within 1 %.
-
-    Example:
-        >>> is_same((1, 1, 1), (1, 1, 1.3))
-        False
-    """
-    return bool(np.allclose(one, other, rtol=SAME_SPACING))
-
-
-def to_grid(
-    x: NDArray[np.float32], spacing_mm: Sequence[float], grid_mm: Sequence[float]
-) -> NDArray[np.float32]:
-    """Resample with the kernel that `resampling` describes; same spacing is kept.
-
-    Example:
-        >>> to_grid(np.ones((8, 8, 8), np.float32), (1, 1, 1), (2, 2, 2)).shape
-        (4, 4, 4)
-    """
-    if is_same(spacing_mm, grid_mm):
-        return x
-    y = x
-    for axis, (native, step) in enumerate(zip(spacing_mm, grid_mm, strict=True)):
-        if abs(native - step) <= SAME_SPACING * step:
-            continue
-        sigma = np.sqrt(resampling_variance_mm2(native, step)) / native
-        if sigma > 0:
-            y = ndimage.gaussian_filter1d(y, sigma, axis=axis, mode="nearest")
-        count = max(1, int(y.shape[axis] * native / step))
-        matrix, offset = np.ones(3), np.zeros(3)
-        matrix[axis] = step / native
-        offset[axis] = (y.shape[axis] - 1 - (count - 1) * matrix[axis]) / 2
-        shape = [count if a == axis else n for a, n in enumerate(y.shape)]
-        y = ndimage.affine_transform(
-            y, matrix, offset, output_shape=shape, order=3, mode="nearest"
-        )
-    return np.asarray(np.maximum(y, 0), dtype=np.float32)
 
 
 def judge(

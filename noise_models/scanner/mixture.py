@@ -12,7 +12,7 @@ Array = NDArray[np.floating]
 LEVEL_BOUNDS = ((0.04, 0.52), (0.45, 0.95))  # csf and gm over wm, T1 weighting
 SPREAD_BOUNDS = (0.01, 0.15)  # SD over wm
 CSF_GUESS = (0.33, 0.001)  # level over wm (ABIDE sites: .24 to .48), and its weight
-START_SAMPLES = 2000
+START_SAMPLES = 1200
 STRAYS = 0.05  # share of a uniform background that takes what fits nowhere
 
 
@@ -85,7 +85,7 @@ def log_likelihood(values: Array, classes: Classes) -> float:
         True
     """
     density, background = _densities(values, classes)
-    return float(np.log(density.sum(1) + background).sum())
+    return float(np.log(density.sum(0) + background).sum())
 
 
 def fit_classes(
@@ -94,7 +94,7 @@ def fit_classes(
     """EM from a first guess.
 
     Returns:
-        The classes, and the memberships (M, 5); what the background takes is
+        The classes, and the memberships (5, M); what the background takes is
         missing from their sum.
 
     Example:
@@ -103,34 +103,39 @@ def fit_classes(
         >>> fit_classes(x, start_classes(x), 30)[0].levels.round(2).tolist()
         [0.3, 0.7, 1.0]
     """
-    belongs = np.zeros((values.size, 5))
+    belongs = np.zeros((5, values.size))
     for _ in range(rounds):
         density, background = _densities(values, classes)
-        belongs = density / (density.sum(1, keepdims=True) + background)
+        belongs = density / (density.sum(0) + background)
         classes = _maximise(values, belongs, classes)
     return classes, belongs
 
 
 def _densities(values: Array, classes: Classes) -> tuple[Array, float]:
-    """Density of every component at every value, (M, 5), and of the background."""
-    levels, spreads = classes.components()
-    z = (values[:, None] - levels) / spreads
-    density = classes.shares / (spreads * np.sqrt(2 * np.pi)) * np.exp(-0.5 * z * z)
+    """Density of every component at every value, (5, M), and of the background."""
+    levels, spreads = (v[:, None] for v in classes.components())
+    density = (values - levels) / spreads
+    density *= density
+    density *= -0.5
+    np.exp(density, out=density)
+    density *= classes.shares[:, None] / (spreads * np.sqrt(2 * np.pi))
     return density, STRAYS / (1.6 * float(classes.levels[2]))
 
 
 def _maximise(values: Array, belongs: Array, classes: Classes) -> Classes:
-    mass = belongs.sum(0) + 1e-9
-    pure = belongs[:, :3]
-    levels = (pure.T @ values + 1e-9 * classes.levels) / mass[:3]
+    mass = belongs.sum(1) + 1e-9
+    pure = belongs[:3]
+    first = pure @ values
+    levels = (first + 1e-9 * classes.levels) / mass[:3]
     guess, weight = CSF_GUESS[0] * levels[2], CSF_GUESS[1] * values.size
     levels[0] = (mass[0] * levels[0] + weight * guess) / (mass[0] + weight)
     for k, bounds in enumerate(LEVEL_BOUNDS):
         levels[k] = np.clip(levels[k], *(np.array(bounds) * levels[2]))
-    scatter = (pure * (values[:, None] - levels) ** 2).sum(0)
+    square = pure @ values**2
+    scatter = square - 2 * levels * first + levels**2 * pure.sum(1)
     # Grey and white share one SD, or either could swallow the other when they are near.
     solid = scatter[1:].sum() / mass[1:3].sum()
-    variance = np.array([scatter[0] / mass[0], solid, solid])
+    variance = np.maximum([scatter[0] / mass[0], solid, solid], 0)
     limits = np.array(SPREAD_BOUNDS) * levels[2]
     return Classes(
         levels,

@@ -12,7 +12,8 @@ from scipy import fft
 WINDOW_SD_MM = 35.0  # a brain-sized Gaussian window: no neck, no edge of the view
 BIN_PER_MM = 0.02
 BAND_PER_MM = (0.05, 0.32)
-ANATOMY_SPREAD = 0.25  # SD of log power between heads, beyond counting statistics
+ANATOMY_SPREAD = 0.25  # relative SD of power between heads, beyond counting statistics
+STEPS = 25
 
 # log power of a head against u = log(|f| / 0.1 per mm) and direction c = f_a^2/|f|^2:
 # terms u, u^2, c_y, c_z, c_y u, c_z u. Any fixed smooth curve would do where all scans
@@ -45,19 +46,21 @@ def sharpness(
     data: NDArray[np.floating],
     spacing_mm: Sequence[float],
     centre_voxels: Sequence[float],
+    sigma: float = float("nan"),
 ) -> Sharpness:
-    """Fit ``log P(f) = log P_ref(|f|) + c - 4 pi^2 sum_a s_a^2 f_a^2``.
+    """Fit ``log P(f) = log P_ref(f) + c - 4 pi^2 sum_a s_a^2 f_a^2`` over a noise floor.
 
     A Gaussian PSF of SD ``s`` multiplies the power spectrum by
     ``exp(-4 pi^2 s^2 f^2)``. The spectrum is that of a Gaussian window around the
-    head's centre, averaged in bins of (|fx|, |fy|, |fz|); the noise floor, read in
-    the corner where all frequencies are high, is taken off. Bins weigh by
-    how well their logarithm is known, so that bins under the noise count nothing.
+    head's centre, averaged in bins of (|fx|, |fy|, |fz|). The noise floor is read in
+    the corner where all frequencies are high. Bins weigh by how well their signal is
+    known, so that bins under the noise count nothing.
 
     Args:
         data: Native-grid volume, ``(X, Y, Z)``; voxels may be anisotropic.
         spacing_mm: Voxel size per axis.
         centre_voxels: Centre of the window.
+        sigma: Noise SD in native intensity, an upper limit of the floor.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -71,22 +74,52 @@ def sharpness(
     radius = np.sqrt(sum(f**2 for f in grid))
     nyquist = np.array([0.5 / s for s in spacing_mm])
     floor = _floor(power, counts, grid, nyquist)
-    inside = np.logical_and.reduce(
-        [f < 0.9 * top for f, top in zip(grid, nyquist, strict=True)]
+    if sigma > 0:  # the corner may hold signal, but never less than the noise
+        floor = min(floor, sigma**2)
+    used = (counts > 0) & (radius > BAND_PER_MM[0]) & (radius < BAND_PER_MM[1])
+    for f, top in zip(grid, nyquist, strict=True):
+        used &= f < 0.9 * top
+    u = np.log(radius[used] / 0.1)
+    cy, cz = (grid[a][used] ** 2 / radius[used] ** 2 for a in (1, 2))
+    anatomy = np.stack([u, u**2, cy, cz, cy * u, cz * u], 1) @ np.array(REFERENCE)
+    columns = [np.ones_like(u), *(-4 * np.pi**2 * f[used] ** 2 for f in grid)]
+    fitted = _fit_spectrum(
+        power[used], counts[used], anatomy, np.stack(columns, 1), floor
     )
-    usable = inside & (counts >= 4) & (power > 2 * floor)
-    usable &= (radius > BAND_PER_MM[0]) & (radius < BAND_PER_MM[1])
-    if usable.sum() < 30:
-        return Sharpness((np.nan, np.nan, np.nan), floor)
-    signal = power[usable] - floor
-    u = np.log(radius[usable] / 0.1)
-    cy, cz = (grid[a][usable] ** 2 / radius[usable] ** 2 for a in (1, 2))
-    shape = np.stack([u, u**2, cy, cz, cy * u, cz * u], 1)
-    log_excess = np.log(signal) - shape @ np.array(REFERENCE)
-    spread = ANATOMY_SPREAD**2 + (power[usable] / signal) ** 2 / counts[usable]
-    design = [np.ones_like(u), *(-4 * np.pi**2 * f[usable] ** 2 for f in grid)]
-    fitted = _robust_line(np.stack(design, 1), log_excess, 1 / spread)
     return Sharpness((float(fitted[1]), float(fitted[2]), float(fitted[3])), floor)
+
+
+def _fit_spectrum(
+    power: NDArray[np.floating],
+    counts: NDArray[np.floating],
+    anatomy: NDArray[np.floating],
+    design: NDArray[np.floating],
+    floor: float,
+) -> NDArray[np.floating]:
+    """Quasi-likelihood fit of ``E power = exp(anatomy + design @ c) + floor``.
+
+    Power and not its logarithm is fitted, and no bin is dropped for being weak:
+    choosing the bins that stand out of the noise would choose the lucky ones.
+    """
+    strong = power > 5 * floor
+    start = strong if strong.sum() > 20 else power >= np.median(power)
+    excess = np.log(np.maximum(power - floor, 0.2 * power))[start] - anatomy[start]
+    solution = np.linalg.lstsq(design[start], excess, rcond=None)[0]
+    for _ in range(STEPS):
+        signal = np.exp(np.clip(anatomy + design @ solution, -50, 50))
+        expected = signal + floor
+        spread = np.sqrt((ANATOMY_SPREAD * signal) ** 2 + expected**2 / counts)
+        z = (power - expected) / spread
+        huber = np.minimum(1.0, 2.0 / np.maximum(np.abs(z), 1e-12))
+        slope = (signal / spread)[:, None] * design
+        step = np.linalg.lstsq(
+            slope * np.sqrt(huber)[:, None], z * np.sqrt(huber), rcond=1e-8
+        )[0]
+        change = design @ step
+        solution = solution + step * min(1.0, 1.0 / (np.abs(change).max() + 1e-12))
+        if np.abs(change).max() < 1e-3:
+            break
+    return np.asarray(solution)
 
 
 def _windowed(
@@ -154,22 +187,3 @@ def _floor(
         if kept.any():
             levels.append(np.average(power[kept], weights=counts[kept]))
     return float(min(levels)) if levels else 0.0
-
-
-def _robust_line(
-    design: NDArray[np.floating],
-    values: NDArray[np.floating],
-    weights: NDArray[np.floating],
-) -> NDArray[np.floating]:
-    """Weighted least squares, with two rounds of Huber weights for odd bins."""
-    huber = np.ones_like(values)
-    solution = np.zeros(design.shape[1])
-    for _ in range(3):
-        w = weights * huber
-        solution = np.linalg.lstsq(
-            design * np.sqrt(w)[:, None], values * np.sqrt(w), rcond=None
-        )[0]
-        rest = (values - design @ solution) * np.sqrt(weights)
-        scale = 1.4826 * np.median(np.abs(rest)) + 1e-12
-        huber = np.minimum(1.0, 2.0 * scale / np.maximum(np.abs(rest), 1e-12))
-    return np.asarray(solution)

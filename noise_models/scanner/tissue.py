@@ -22,8 +22,8 @@ FINE_MM = 2.0  # block size on which tissue is told apart
 FLAT_SHARE = 0.6
 DARK = 0.5  # of white: below this, and near the skull, it may be bone
 SAMPLES = 12000  # voxels of the brain that take part in the fit
-ROUNDS = 12
-RESTARTS = (3, 7)
+ROUNDS = 10
+RESTARTS = (3,)
 CLEAR = 0.035  # noise SD over white that grey and white bear without overlapping
 
 Array = NDArray[np.floating]
@@ -194,9 +194,9 @@ def _alternate(values: Array, rows: Array) -> tuple[Classes, Array, float]:
             classes = start_classes(corrected)
         classes, belongs = fit_classes(corrected, classes, rounds=6)
         levels, spreads = classes.components()
-        weight = belongs * (levels / spreads) ** 2  # precision of the log-intensity
-        total = np.maximum(weight.sum(1), 1e-9)
-        target = log_values - (weight @ np.log(levels)) / total
+        precise = (levels / spreads) ** 2  # of the log-intensity
+        total = np.maximum(precise @ belongs, 1e-9)
+        target = log_values - ((precise * np.log(levels)) @ belongs) / total
         # Voxels are correlated (anatomy, smoothing): they count a tenth.
         w = 0.1 * np.minimum(total, 4 * np.median(total))
         mean = np.average(target, weights=w)
@@ -204,6 +204,6 @@ def _alternate(values: Array, rows: Array) -> tuple[Classes, Array, float]:
         coefficients = np.linalg.solve(lhs, centred.T @ (w * (target - mean)))
     corrected = values / np.exp(rows @ coefficients)
     classes, belongs = fit_classes(corrected, start_classes(corrected), rounds=30)
-    predicted = np.log(classes.components()[0])[belongs.argmax(1)]
+    predicted = np.log(classes.components()[0])[belongs.argmax(0)]
     left = log_values - rows @ coefficients - predicted
     return classes, coefficients, float(np.std(left))
