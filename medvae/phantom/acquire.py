@@ -172,7 +172,7 @@ def _turned(
     # scanner = turn (head - pivot) + pivot + shift; the shift moves the axes instead.
     origin = pivot + turn.T @ (low - pivot) - low
     turned: np.ndarray = ndimage.affine_transform(
-        signal, turn.T, offset=origin / anatomy.spacing_mm, order=3, mode="constant"
+        signal, turn.T, offset=origin / anatomy.spacing_mm, order=2, mode="constant"
     )
     x, y, z = (a + s for a, s in zip(anatomy.axes_mm, day.shift_mm, strict=True))
     return turned, (x, y, z)

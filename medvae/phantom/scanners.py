@@ -11,11 +11,11 @@ MRIQC metrics (Esteban 2017, doi:10.1371/journal.pone.0184661) over the site's s
 blur is ``0.4 sqrt(FWHM^2 - 2.9^2)``, their excess over the smoothness of anatomy.
 UM_1's air is zeroed in ABIDE, so its noise (.038) is that of its neighbours.
 
-``effective_flip_deg`` and ``effective_inversion_s`` are fitted: with textbook relaxation
-times the nominal protocol misses the contrasts that ABIDE shows (real k-space
-centres, magnetisation transfer and pulse profiles are not in the equation), so the
-two were moved, by at most factors of 1.7 and 1.4, towards the site's grey / white
-ratio and its CSF / white ratio less .06, which partial volume adds in any
+``effective_flip_deg`` and ``effective_inversion_s`` are fitted: with textbook
+relaxation times the nominal protocol misses the contrasts that ABIDE shows (real
+k-space centres, magnetisation transfer and pulse profiles are not in the equation),
+so the two were moved, by at most factors of 1.7 and 1.4, towards the site's grey /
+white ratio and its CSF / white ratio less .06, which partial volume adds in any
 segmentation. The signal equation then gives ratios of .62-.82 and .10-.38 where the
 site medians are .58-.85 and .25-.44 (last two columns of the table): grey matter
 agrees to .06, CSF stays darker than in ABIDE where inversion times are long.
