@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medvae.version import __version__
+
 if TYPE_CHECKING:
     from medvae.encoding import Encoder, Latent
 
-__version__ = "0.1.0"
 __all__ = ["Encoder", "Latent", "__version__"]
 
 

@@ -74,7 +74,7 @@ def demo_config(noise: str, seed: int, size: DemoSize) -> TrainConfig:
             "device": "cpu",
             "jobs": size.jobs,
             "grid": {"shape": (48, 56, 48), "spacing_mm": (4.0, 4.0, 4.0)},
-            "network": {"channels": (16, 32, 64), "latent_channels": 8},
+            "network": {"channels": (8, 32, 64), "latent_channels": 8},
             "objective": {"corruptions": 2},
             "optimiser": {"epochs": size.epochs, "learning_rate": 2e-3},
         },
@@ -118,7 +118,7 @@ def run_demo(
             jobs=size.jobs,
         )
     with bar("Checking") as progress:
-        cohort = check_cohort(read_cohort(data), progress=progress)
+        cohort = check_cohort(read_cohort(data), True, progress=progress)
     say(f"2/5  How {', '.join(SITES)} differ, fitted from their residents.")
     fitted = out / "scanner.yaml"
     with bar("Measuring") as progress:

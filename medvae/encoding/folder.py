@@ -19,11 +19,11 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-import medvae
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.errors import UserError
 from medvae.files import atomic_path, digest, write_json, write_text
+from medvae.version import __version__
 from medvae.volume import Placement, Source, write_nifti
 
 FORMAT, VERSION = "medvae-latent", 1
@@ -119,7 +119,7 @@ def write_latent(
         "format": FORMAT,
         "version": VERSION,
         "Sources": [str(path)],
-        "GeneratedBy": [{"Name": "medvae", "Version": medvae.__version__}],
+        "GeneratedBy": [{"Name": "medvae", "Version": __version__}],
         "scan_digest": latent.digest,
         "model_digest": model_digest,
         "latent_digest": digest(target),

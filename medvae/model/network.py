@@ -201,9 +201,13 @@ class DenoisingVAE(nn.Module):
         self.decoder = ConvDecoder(config, self.EMBEDDING)
         self.likelihood = Gaussian()
         self.site_embedding = nn.Embedding(max(len(config.sites), 1), self.EMBEDDING)
+        if len(config.grid_shape) == 3:  # a third faster on CPU than channels first
+            self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # missing in torch's stubs
 
     def encode(self, x: Tensor) -> Posterior:
         """Posterior over the codes of volumes (B, 1, X, Y, Z), reference units."""
+        if x.ndim == 5:
+            x = x.contiguous(memory_format=torch.channels_last_3d)
         posterior: Posterior = self.encoder((x - self.CENTRE) / self.SPREAD)
         return posterior
 

@@ -10,6 +10,7 @@ import yaml
 
 import noise_models
 from medvae.errors import UserError
+from medvae.files import write_text
 from noise_models.base import NoiseModel
 from noise_models.chain import Chain
 
@@ -61,22 +62,23 @@ def _takes_dispersion(noise: NoiseModel) -> bool:
     return hasattr(noise, "dispersion")
 
 
-def freeze(noise: NoiseModel) -> str:
-    """The corruption as YAML that :func:`noise_models.load` reads back.
+def freeze(noise: NoiseModel, path: Path) -> None:
+    """Write the corruption as YAML that :func:`noise_models.load` reads back.
 
     Example:
+        >>> import tempfile
         >>> from noise_models.rician import Rician
-        >>> print(freeze(Rician(sigma=(0.01, 0.1))).strip())
-        model: rician
-        sigma:
-        - 0.01
-        - 0.1
+        >>> path = Path(tempfile.mkdtemp()) / "noise.yaml"
+        >>> freeze(Rician(sigma=(0.01, 0.1)), path)
+        >>> noise_models.load(path)
+        Rician(sigma=(0.01, 0.1))
     """
-    if noise.name == "scanner":
-        from noise_models.scanner import scanner_yaml
+    from noise_models.scanner import ScannerNoise, save_scanner
 
-        return scanner_yaml(noise)
-    return str(yaml.safe_dump(_described(noise), sort_keys=False))
+    if isinstance(noise, ScannerNoise):
+        save_scanner(noise, path)
+    else:
+        write_text(path, yaml.safe_dump(_described(noise), sort_keys=False))
 
 
 def _described(noise: NoiseModel) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import yaml
 
-import medvae
 from medvae.cohort import Cohort
 from medvae.errors import UserError
 from medvae.files import write_json, write_text
 from medvae.training.config import TrainConfig, load_config
 from medvae.training.noise import freeze
 from medvae.training.split import Splits
+from medvae.version import __version__
 from noise_models.base import NoiseModel
 
 
@@ -40,7 +40,7 @@ def open_run(
             f"{run}: not empty. Go on with --resume, or choose another folder with -o."
         )
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-    write_text(run / "noise.yaml", freeze(noise))
+    freeze(noise, run / "noise.yaml")
     write_json(run / "splits.json", dict(sorted(splits.items())))
     write_text(written, settings)
     return None
@@ -76,8 +76,7 @@ one of its training sites would have scanned them.
 
 Use it from Python:
 
-    import medvae
-    encoder = medvae.Encoder.load("{name}")
+        encoder = medvae.Encoder.load("{name}")
     latent = encoder.encode("scan.nii.gz")
 
 **Limits.** Not a medical device. What it does on a scanner unlike all of its training
@@ -95,7 +94,7 @@ def write_card(
     """Write README.md, the model card: what it was made from, and its limits."""
     seen = sites or tuple(s for s in cohort.sites if s not in config.held_out)
     text = CARD.format(
-        version=medvae.__version__,
+        version=__version__,
         grid=" x ".join(map(str, config.grid.shape)),
         spacing=" x ".join(f"{step:g}" for step in config.grid.spacing_mm),
         sites=", ".join(seen) or "not labelled",
