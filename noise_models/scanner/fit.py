@@ -18,7 +18,6 @@ from noise_models.scanner.goodness import (
     Trial,
     corrupted_estimate,
     judge,
-    resampled_estimate,
     split_sites,
 )
 from noise_models.scanner.model import ScannerNoise
@@ -80,9 +79,8 @@ def fit(
         for k, scan in enumerate(files)
     ]
     pairs = _pairs_to_try(list(scans), people) if goodness else []
-    judged = sorted({site for pair in pairs for site in pair}, key=list(scans).index)
     trials = sum(min(len(scans[a]), MOST_SCANS) for a, _ in pairs)
-    work = len(names) + trials + sum(len(scans[site]) for site in judged)
+    work = len(names) + trials
     counter = _Counter(work, progress)
     found = _run(
         [
@@ -100,7 +98,6 @@ def fit(
         for site in scans
     )
     trial = _Trials(scans, estimates, people, seed, jobs, counter)
-    trial.read(judged)
     record = Record(
         evidence=evidence,
         pairs={
@@ -146,7 +143,7 @@ def _run(tasks: Sequence[tuple[str, Any]], jobs: int, counter: _Counter) -> list
 
 @dataclass
 class _Trials:
-    """Held-out trials on one common grid, the coarsest of the sites' along each axis."""
+    """Held-out trials: each half of a site is sent by the fit of the other half."""
 
     scans: Mapping[str, Sequence[Scan]]
     estimates: Mapping[str, Sequence[ScanEstimate]]
@@ -155,45 +152,27 @@ class _Trials:
     jobs: int
     counter: _Counter
 
-    def __post_init__(self) -> None:
-        spacings = [
-            np.median([e.spacing_mm for e in found], axis=0)
-            for found in self.estimates.values()
-        ]
-        x, y, z = np.max(spacings, axis=0).tolist()
-        self.grid = (x, y, z)
-        self.real: dict[str, Any] = {}
-        self.halves: dict[str, Any] = {}
-
-    def read(self, sites: Sequence[str]) -> None:
-        """What the real scans read on the grid; each site in two halves."""
-        tasks = [
-            (f"{site}: {e.label}", delayed(resampled_estimate)(scan, e, self.grid))
-            for site in sites
-            for e, scan in zip(self.estimates[site], self.scans[site], strict=True)
-        ]
-        results = iter(_run(tasks, self.jobs, self.counter))
-        for site in sites:
-            self.real[site] = np.stack([next(results) for _ in self.scans[site]])
-            self.halves[site] = split_sites(
-                self.estimates[site], self.people[site], site, self.seed
-            )
-
     def judge(self, a: str, b: str) -> Goodness:
-        """Cross-fitted: each half of A goes to B as fitted on the other half."""
+        """Corrupt scans of A with the fit of the other half; compare with B."""
         chosen = range(min(len(self.scans[a]), MOST_SCANS))
-        parts, fitted = self.halves[a]
+        parts, fitted = self._halves(a)
+        _, fitted_b = self._halves(b)
         fold = {i: k for k in (0, 1) for i in parts[k]}
         tasks = []
         for i in chosen:
-            sites = (fitted[fold[i]], self.halves[b][1][fold[i]])
             e = self.estimates[a][i]
-            trial = Trial(self.scans[a][i], e, sites, b, self.grid, self.seed + i)
+            sites = (fitted[fold[i]], fitted_b[fold[i]])
+            trial = Trial(self.scans[a][i], e, sites, b, self.seed + i)
             tasks.append((f"{a}->{b}: {e.label}", delayed(corrupted_estimate)(trial)))
         after = np.stack(_run(tasks, self.jobs, self.counter))
+        before, real = (
+            np.stack([e.vector for e in self.estimates[site]]) for site in (a, b)
+        )
         groups = ([self.people[a][i] for i in chosen], list(self.people[b]))
-        before = self.real[a][: len(chosen)]
-        return judge(before, after, self.real[b], groups, self.seed)
+        return judge(before[: len(chosen)], after, real, groups, self.seed)
+
+    def _halves(self, site: str) -> tuple[list[list[int]], list[Site]]:
+        return split_sites(self.estimates[site], self.people[site], site, self.seed)
 
 
 def _untried(scans_a: int, scans_b: int) -> Goodness:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from noise_models.scanner.estimate import ScanEstimate, estimate_scan
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
-from noise_models.scanner.resampling import is_same_spacing, to_spacing
 from noise_models.scanner.scans import Scan, read_scan
 from noise_models.scanner.sites import Site, fill_gaps, summarise_site
 from noise_models.scanner.two_sample import separation_p, two_sample_auc
@@ -36,7 +35,6 @@ class Trial:
     estimate: ScanEstimate
     sites: tuple[Site, ...]
     target: str
-    grid_mm: tuple[float, float, float]
     seed: int
 
 
@@ -84,31 +82,24 @@ def split_sites(
 
 
 def corrupted_estimate(trial: Trial) -> NDArray[np.float64]:
-    """Corrupt one scan and estimate the result, (K,), nan where it cannot be."""
-    data, spacing = read_scan(trial.scan)
-    x = np.asarray(data, dtype=np.float32) / np.float32(trial.estimate.reference)
-    x = to_spacing(x, spacing, trial.grid_mm)
-    noise = ScannerNoise(trial.sites, target=trial.target)
-    rng = torch.Generator().manual_seed(trial.seed)
-    y = noise(
+    """Corrupt one scan and estimate the result, (K,), nan where it cannot be.
+
+    On A's own grid, as if B had scanned with A's voxels: nothing is resampled, so
+    the estimators see the noise they were made for, and the parameters, being in mm
+    and on the native grid, compare with those of B's own scans.
+    """
+    data, _ = read_scan(trial.scan)
+    own = trial.estimate
+    x = np.asarray(data, dtype=np.float32) / np.float32(own.reference)
+    sites = tuple(replace(site, spacing_mm=own.spacing_mm) for site in trial.sites)
+    y = ScannerNoise(sites, target=trial.target)(
         torch.from_numpy(x)[None, None],
-        rng=rng,
-        spacing_mm=trial.grid_mm,
-        source=[trial.estimate],
+        rng=torch.Generator().manual_seed(trial.seed),
+        spacing_mm=own.spacing_mm,
+        source=[own],
     )
-    label = trial.estimate.label
-    return estimate_scan(y[0, 0].numpy(), trial.grid_mm, label=label, digest="").vector
-
-
-def resampled_estimate(
-    scan: Scan, estimate: ScanEstimate, grid_mm: tuple[float, float, float]
-) -> NDArray[np.float64]:
-    """What a real scan's parameters read on the common grid, (K,)."""
-    if is_same_spacing(estimate.spacing_mm, grid_mm):
-        return estimate.vector
-    data, spacing = read_scan(scan)
-    x = to_spacing(np.asarray(data, dtype=np.float32), spacing, grid_mm)
-    return estimate_scan(x, grid_mm, label=estimate.label, digest="").vector
+    found = estimate_scan(y[0, 0].numpy(), own.spacing_mm, label=own.label, digest="")
+    return found.vector
 
 
 def judge(

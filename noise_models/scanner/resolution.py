@@ -14,6 +14,7 @@ BIN_PER_MM = 0.02
 BAND_PER_MM = (0.05, 0.32)
 ANATOMY_SPREAD = 0.25  # relative SD of power between heads, beyond counting statistics
 STEPS = 25
+NYQUIST_SHARE = 0.75  # beyond lie raw-data filters, aliasing and cut-off corners
 
 # log power of a head against u = log(|f| / 0.1 per mm) and direction c = f_a^2/|f|^2:
 # terms u, u^2, c_y, c_z, c_y u, c_z u. Any fixed smooth curve would do where all scans
@@ -78,7 +79,7 @@ def sharpness(
         floor = min(floor, sigma**2)
     used = (counts > 0) & (radius > BAND_PER_MM[0]) & (radius < BAND_PER_MM[1])
     for f, top in zip(grid, nyquist, strict=True):
-        used &= f < 0.9 * top
+        used &= f < NYQUIST_SHARE * top
     u = np.log(radius[used] / 0.1)
     cy, cz = (grid[a][used] ** 2 / radius[used] ** 2 for a in (1, 2))
     anatomy = np.stack([u, u**2, cy, cz, cy * u, cz * u], 1) @ np.array(REFERENCE)
