@@ -5,12 +5,17 @@ import pytest
 from medvae.files import atomic_path, digest, write_json, write_text
 
 
+def cut_short(path):
+    with atomic_path(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError("cut")
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="cut"), atomic_path(path) as partial:
-        partial.write_text("half")
-        raise RuntimeError("cut")
+    with pytest.raises(RuntimeError, match="cut"):
+        cut_short(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 

@@ -101,7 +101,7 @@ def test_latent_map_lies_where_the_head_is(encoder):
 
 
 def test_unknown_site_is_named(encoder, scan):
-    with pytest.raises(UserError, match="--site C: .* A, B"):
+    with pytest.raises(UserError, match=r"--site C: .* A, B"):
         encoder.decode(encoder.encode(scan), site="C")
 
 

@@ -24,7 +24,7 @@ def test_a_misspelt_key_names_the_nearest():
 
 
 def test_a_misspelt_section_lists_what_is_known():
-    with pytest.raises(UserError, match="unknown key 'zzz'. Known: noise,"):
+    with pytest.raises(UserError, match=r"unknown key 'zzz'\. Known: noise,"):
         load_config(overrides=["zzz=3"])
 
 

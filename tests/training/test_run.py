@@ -72,7 +72,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
 
 def test_a_used_folder_is_not_overwritten(tmp_path):
     run_in(tmp_path / "run")
-    with pytest.raises(UserError, match="not empty. Go on with --resume"):
+    with pytest.raises(UserError, match=r"not empty\. Go on with --resume"):
         run_in(tmp_path / "run")
 
 
@@ -121,7 +121,7 @@ def test_a_loss_that_is_not_finite_names_its_scans(tmp_path):
 
 
 def test_an_unknown_device_is_named(tmp_path):
-    with pytest.raises(UserError, match="--device tpu9: must be one of"):
+    with pytest.raises(UserError, match=r"--device tpu9: must be one of"):
         run_in(tmp_path / "run", "device=tpu9")
 
 

@@ -1,0 +1,244 @@
+"""The command line end to end on a small phantom, and its errors."""
+
+import json
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import medvae
+from medvae.cli import main
+from medvae.cli.app import app
+
+SMALL = [
+    "--set",
+    "grid.shape=[24,32,24]",
+    "--set",
+    "grid.spacing_mm=[8,8,8]",
+    "--set",
+    "network.channels=[4,8]",
+    "--set",
+    "network.latent_channels=2",
+    "--set",
+    "optimiser.epochs=2",
+    "--device",
+    "cpu",
+    "--jobs",
+    "1",
+]
+
+
+def run(*words):
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    run(
+        *("phantom", root / "data", "--sites", "NYU,UM_1,KKI", "--jobs", 1),
+        *("--subjects", 4, "--travelers", 3, "--voxel-scale", 4),
+    )
+    return root / "data"
+
+
+@pytest.fixture(scope="session")
+def fitted(phantom):
+    out = phantom.parent / "scanner.yaml"
+    result = run("fit-noise", "NYU", "UM_1", "--data", phantom, "-o", out, "--jobs", 1)
+    assert "evidence: unpaired" in result.output
+    return out
+
+
+@pytest.fixture(scope="session")
+def trained(phantom, fitted):
+    out = phantom.parent / "run"
+    options = ("--data", phantom, "--held-out", "KKI", "-o", out)
+    run("train", "--noise", fitted, *options, *SMALL)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    base = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(base))
+
+
+def scans_at(phantom, site):
+    return sorted(phantom.glob(f"sub-{site}*/**/*_T1w.nii.gz"))
+
+
+def test_cohort_counts_what_the_phantom_made(phantom):
+    content = json.loads(run("cohort", phantom, "--json").output)
+    assert [row["site"] for row in content["sites"]] == ["KKI", "NYU", "UM_1"]
+    assert all(row["scans"] == 7 for row in content["sites"])
+    assert content["problems"] == []
+
+
+def test_fitted_noise_is_shown_with_the_promised_keys(fitted):
+    content = json.loads(run("noise", "show", fitted, "--json").output)
+    assert set(content) >= {"sites", "pairs", "goodness", "evidence"}
+    site = content["sites"]["NYU"]
+    assert set(site["noise_sigma"]) >= {"median", "ci95"}
+    assert set(content["pairs"]) == {"NYU->UM_1", "UM_1->NYU"}
+    assert "verdict" in content["goodness"]["NYU->UM_1"]
+    assert run("noise", "show", fitted).exit_code == 0
+
+
+def test_a_trained_run_evaluates_on_the_site_it_never_saw(phantom, trained):
+    result = run("evaluate", trained, "--data", phantom, "--jobs", 1, "--json")
+    content = json.loads(result.output)
+    assert content["held_out"] == ["KKI"]
+    assert content["metrics"]["transfer"]["error"]["n"] == 3
+    page = (trained / "report.html").read_text()
+    assert "<html" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_encode_decode_and_harmonize_keep_the_grid(phantom, trained, tmp_path):
+    scan = scans_at(phantom, "NYU")[0]
+    assert run("encode", trained, scan, "-o", tmp_path / "codes").exit_code == 0
+    assert np.load(tmp_path / "codes" / "latents.npy").shape[0] == 1
+    run(
+        "decode", trained, tmp_path / "codes", "-o", tmp_path / "back", "--site", "UM_1"
+    )
+    run("harmonize", trained, scan, "--to", "UM_1", "-o", tmp_path / "um")
+    original = nib.load(scan)
+    (back,), (moved,) = ((tmp_path / d).glob("*.nii.gz") for d in ("back", "um"))
+    for path in (back, moved):
+        image = nib.load(path)
+        assert image.shape == original.shape
+        assert np.allclose(image.affine, original.affine)
+    assert np.allclose(nib.load(back).get_fdata(), nib.load(moved).get_fdata())
+
+
+def test_a_folder_of_scans_encodes_with_its_labels(phantom, trained, tmp_path):
+    run("encode", trained, phantom, "-o", tmp_path)
+    lines = (tmp_path / "index.tsv").read_text().splitlines()
+    assert len(lines) == 1 + 21
+    assert {line.split("\t")[4] for line in lines[1:]} == {"NYU", "UM_1", "KKI"}
+
+
+def test_noise_is_applied_under_the_scan_s_own_name(phantom, fitted, tmp_path):
+    scan = scans_at(phantom, "NYU")[0]
+    options = ("--from", "NYU", "--to", "UM_1", "-o", tmp_path)
+    run("noise", "apply", fitted, scan, *options)
+    before, after = nib.load(scan), nib.load(tmp_path / scan.name)
+    assert np.array_equal(before.affine, after.affine)
+    change = np.abs(after.get_fdata() - before.get_fdata()).mean()
+    assert change > 0.01 * before.get_fdata().mean()
+
+
+def test_noise_never_overwrites_its_scan(phantom):
+    scan = scans_at(phantom, "NYU")[0]
+    with pytest.raises(medvae.errors.UserError, match="would be overwritten"):
+        run("noise", "apply", "rician", scan, "-o", scan.parent)
+
+
+def test_a_preview_is_a_picture(phantom, tmp_path):
+    scan = scans_at(phantom, "KKI")[0]
+    run("noise", "preview", "rician", scan, "-o", tmp_path / "p.png", "--draws", 2)
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_model_is_listed_with_its_summary():
+    rows = json.loads(run("noise", "list", "--json").output)
+    assert {"rician", "scanner", "none"} <= {row["name"] for row in rows}
+    assert all(row["summary"].endswith(".") for row in rows)
+
+
+def test_a_preset_is_shown():
+    content = json.loads(run("noise", "show", "rician", "--json").output)
+    assert content["model"] == "rician"
+    assert run("noise", "show", "rician").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("phantom", "{tmp}/p", "--dry-run"),
+        ("fit-noise", "NYU", "UM_1", "--data", "{data}", "-o", "{tmp}/f", "--dry-run"),
+        ("train", "--data", "{data}", "-o", "{tmp}/r", "--dry-run"),
+        ("encode", "{run}", "{data}", "-o", "{tmp}/e", "--dry-run"),
+        ("harmonize", "{run}", "{data}", "--to", "NYU", "-o", "{tmp}/h", "--dry-run"),
+        ("demo", "{tmp}/d", "--dry-run"),
+    ],
+)
+def test_a_dry_run_says_and_writes_nothing(words, phantom, trained, tmp_path):
+    filled = [w.format(tmp=tmp_path, data=phantom, run=trained) for w in words]
+    assert "would" in run(*filled).output
+    assert not list(tmp_path.iterdir())
+
+
+def main_with(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["medvae", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "--noise", "rican", "--data", "{data}"), "Did you mean 'rician'?"),
+        (("train", "--noise", "scanner", "--data", "{data}"), "medvae fit-noise"),
+        (("train", "--set", "optimiser.epoch=1", "--data", "{data}"), "'epochs'"),
+        (("train", "--held-out", "MARS", "--data", "{data}"), "no such site"),
+        (("train", "--data", "nowhere"), "nowhere: not found"),
+        (("fit-noise", "NYU", "MARS", "--data", "{data}"), "known: KKI, NYU, UM_1"),
+        (("fit-noise", "NYU", "NYU", "--data", "{data}"), "two different sites"),
+        (("evaluate", "nowhere", "--data", "{data}"), "not a run folder"),
+        (("encode", "nowhere", "x.nii.gz", "-o", "out"), "not a run folder"),
+        (("phantom", "p", "--sites", "NYV"), "NYU"),
+        (("noise", "show", "none.yaml"), "not found"),
+    ],
+)
+def test_an_error_is_one_line_with_exit_code_2(
+    words, message, phantom, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    code = main_with(monkeypatch, *(w.format(data=phantom) for w in words))
+    told = capsys.readouterr().err.strip().splitlines()
+    errors = [line for line in told if line.startswith("error: ")]
+    assert code == 2
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_a_bad_scan_stops_work_until_it_is_left_out(phantom, tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    for site in ("NYU", "KKI"):
+        (folder / site).mkdir(parents=True)
+        for path in scans_at(phantom, site)[:2]:
+            (folder / site / path.name).write_bytes(path.read_bytes())
+    (folder / "KKI" / "broken.nii.gz").write_bytes(b"not a scan")
+    options = ("--data", folder, "-o", tmp_path / "run", "--dry-run")
+    with pytest.raises(medvae.errors.UserError, match=r"broken\.nii\.gz"):
+        run("train", *options)
+    assert "broken.nii.gz" in run("train", *options, "--skip-bad").output
+
+
+def test_help_is_light_and_names_every_verb():
+    code = (
+        "import sys; sys.argv=['medvae','--help']\n"
+        "import medvae.cli\n"
+        "try: medvae.cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy={'torch','monai','nibabel','scipy','numpy','matplotlib'}&set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    for verb in ("demo", "phantom", "cohort", "fit-noise", "noise", "train", "encode"):
+        assert verb in done.stdout
+
+
+def test_version_is_the_package_s():
+    assert run("--version").output.strip() == f"medvae {medvae.__version__}"
