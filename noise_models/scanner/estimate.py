@@ -45,6 +45,8 @@ class ScanEstimate:
         reference: White-matter level in the scan's own intensity.
         evidence: Where sigma came from: ``"air"``, ``"tissue"`` or ``"none"``.
         flags: What was odd about the scan, as short words.
+        shape: Size of the scan, (X, Y, Z).
+        centre_voxels: Centre of the head, on which the shading is described.
         digest: SHA-256 of the voxels and the voxel size.
         label: File or name, for messages.
         site: Site label, where known: a volume is not sent to its own site.
@@ -60,6 +62,8 @@ class ScanEstimate:
     reference: float
     evidence: str
     flags: tuple[str, ...] = ()
+    shape: tuple[int, int, int] = (0, 0, 0)
+    centre_voxels: tuple[float, float, float] = (0.0, 0.0, 0.0)
     digest: str = ""
     label: str = ""
     site: str = ""
@@ -93,6 +97,8 @@ class ScanEstimate:
             "reference": self.reference,
             "evidence": self.evidence,
             "flags": list(self.flags),
+            "shape": list(self.shape),
+            "centre_voxels": list(self.centre_voxels),
             "digest": self.digest,
             "label": self.label,
             "site": self.site,
@@ -102,12 +108,16 @@ class ScanEstimate:
     def from_dict(cls, content: Mapping[str, Any]) -> ScanEstimate:
         """Rebuild what `as_dict` wrote."""
         x, y, z = (float(s) for s in content["spacing_mm"])
+        nx, ny, nz = (int(n) for n in content["shape"])
+        cx, cy, cz = (float(c) for c in content["centre_voxels"])
         return cls(
             tuple(float("nan") if v is None else float(v) for v in content["values"]),
             (x, y, z),
             float(content["reference"]),
             str(content["evidence"]),
             tuple(str(f) for f in content["flags"]),
+            (nx, ny, nz),
+            (cx, cy, cz),
             str(content["digest"]),
             str(content["label"]),
             str(content.get("site", "")),
@@ -171,7 +181,15 @@ def estimate_scan(
     flags = _flags(head, air, inside, sigma, step, tissue)
     key = digest if digest is not None else array_digest(data, (x, y, z))
     return ScanEstimate(
-        values, (x, y, z), tissue.reference, evidence, flags, key, label
+        values,
+        (x, y, z),
+        tissue.reference,
+        evidence,
+        flags,
+        shape=volume.shape,
+        centre_voxels=head.centre_voxels,
+        digest=key,
+        label=label,
     )
 
 

@@ -45,7 +45,7 @@ class Head:
     deep: Mask
     factors: tuple[int, ...]
     spacing_mm: tuple[float, ...]
-    centre_voxels: tuple[float, ...]
+    centre_voxels: tuple[float, float, float]
     is_stripped: bool
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from noise_models.base import (
@@ -25,7 +26,7 @@ from noise_models.rician import Rician
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
-from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER
+from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
 from noise_models.scanner.transfer import (
     added_variance_mm2,
     fwhm_of,
@@ -36,6 +37,17 @@ from noise_models.scanner.transfer import (
 
 _AIR_MEAN = np.pi / 2  # E[M]^2 / sigma^2 of a Rayleigh magnitude
 _AIR_VARIANCE = 2 - np.pi / 2
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """A volume's own scanner; shape 0 when the scan's own grid is not known."""
+
+    vector: NDArray[np.float64]
+    spacing_mm: tuple[float, float, float]
+    site: int | None
+    shape: tuple[int, int, int] = (0, 0, 0)
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @register("scanner")
@@ -110,8 +122,9 @@ class ScannerNoise(NoiseModel):
         Returns:
             ``knots_in``, ``knots_out`` (n, 5); ``sigma_source``, ``sigma_target`` (n,);
             ``variance_source_mm2``, ``variance_target_mm2``, ``spacing_source_mm``,
-            ``spacing_target_mm`` (n, 3); ``coefficients_source``,
-            ``coefficients_target`` (n, K); ``target`` (n,), index of the site.
+            ``spacing_target_mm``, ``shape_source``, ``centre_source_voxels`` (n, 3);
+            ``coefficients_source``, ``coefficients_target`` (n, K); ``target`` (n,),
+            index of the site.
         """
         origins = [None] * n if source is None else list(source)
         if len(origins) != n:
@@ -119,8 +132,8 @@ class ScannerNoise(NoiseModel):
                 f"scanner: source must name each of the {n} volumes, got {len(origins)}."
             )
         known = [self._origin(origin) for origin in origins]
-        start = torch.tensor(np.stack([vector for vector, _, _ in known]))
-        index = self._draw_targets([own for _, _, own in known], rng)
+        start = torch.tensor(np.stack([scan.vector for scan in known]))
+        index = self._draw_targets([scan.site for scan in known], rng)
         end = self._draw_scanners(index, rng)
         knots_in, knots_out = landmark_curve(start, end)
         spacings = torch.tensor([site.spacing_mm for site in self.sites])
@@ -133,33 +146,34 @@ class ScannerNoise(NoiseModel):
             "variance_target_mm2": end[:, 1:4],
             "coefficients_source": start[:, 7:],
             "coefficients_target": end[:, 7:],
-            "spacing_source_mm": torch.tensor([spacing for _, spacing, _ in known]),
+            "spacing_source_mm": torch.tensor([scan.spacing_mm for scan in known]),
             "spacing_target_mm": spacings[index],
+            "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
         }
         plain = {key: value.float().contiguous() for key, value in params.items()}
-        return {**plain, "target": index}
+        shape = torch.tensor([scan.shape for scan in known])
+        return {**plain, "shape_source": shape, "target": index}
 
-    def _origin(
-        self, origin: object
-    ) -> tuple[np.ndarray, tuple[float, float, float], int | None]:
-        """Parameters, voxel size and site index of a volume's own scanner."""
+    def _origin(self, origin: object) -> _Origin:
+        """What is known of a volume's own scanner."""
         origin = self.source if origin is None else origin
         means = np.array([site.mean for site in self.sites])
         if isinstance(origin, ScanEstimate):
             own = self.labels.index(origin.site) if origin.site in self.labels else None
             typical = means.mean(0) if own is None else means[own]
             vector = np.where(np.isnan(origin.vector), typical, origin.vector)
-            return vector, origin.spacing_mm, own
+            shape, centre = origin.shape, origin.centre_voxels
+            return _Origin(vector, origin.spacing_mm, own, shape, centre)
         if isinstance(origin, str):
             own = self._index(origin, "source")
-            return means[own], self.sites[own].spacing_mm, own
+            return _Origin(means[own], self.sites[own].spacing_mm, own)
         if origin is not None:
             raise ValueError(
                 "scanner: source must be a site label or a ScanEstimate, "
                 f"got {type(origin).__name__}."
             )
         x, y, z = np.median([site.spacing_mm for site in self.sites], axis=0).tolist()
-        return means.mean(0), (x, y, z), None
+        return _Origin(means.mean(0), (x, y, z), None)
 
     def _draw_targets(self, own: Sequence[int | None], rng: Generator) -> Tensor:
         """Site indices (n,): the chosen target, or any site but the volume's own."""
@@ -204,14 +218,18 @@ class ScannerNoise(NoiseModel):
         clean = computable(x)
         grid = spacing_of(clean, spacing_mm)
         variance = self._added_variance(params, grid).to(clean)
-        flat = _shade(clean, -of_volumes(params, "coefficients_source", clean), grid)
+        centre = _head_centres(clean, params)
+        before = of_volumes(params, "coefficients_source", clean)
+        after = of_volumes(params, "coefficients_target", clean)
+        flat = _shade(clean, -before, centre, grid)
         level = Blur().apply(
             flat, {"fwhm_mm": _flat_widths(clean, grid)}, rng, spacing_mm=grid
         )
         slope = _local_slope(level, params)
         y = Contrast().apply(flat, params, rng)
         y = Blur().apply(y, {"fwhm_mm": fwhm_of(variance)}, rng, spacing_mm=grid)
-        y = _shade(y, of_volumes(params, "coefficients_target", clean), grid)
+        y = _shade(y, after, centre, grid)
+        slope = _shade(slope, after - before, centre, grid)  # now g' b
         sigma, floor = _noise_to_add(level, slope, params, variance, grid)
         one = {"sigma": torch.ones(len(y), device=y.device)}
         noisy = Rician().apply(y / sigma, one, rng) * sigma
@@ -228,10 +246,29 @@ class ScannerNoise(NoiseModel):
         return variance.clamp_min(0)
 
 
-def _shade(x: Tensor, coefficients: Tensor, grid: Sequence[float]) -> Tensor:
+def _shade(
+    x: Tensor, coefficients: Tensor, centre_voxels: Tensor, grid: Sequence[float]
+) -> Tensor:
+    """Multiply by a shading whose logarithm has mean 0 over a typical brain."""
     shading = BiasField(order=BIAS_ORDER, extent_mm=BIAS_EXTENT_MM)
     none = torch.Generator()  # BiasField.apply draws nothing
-    return shading.apply(x, {"coefficients": coefficients}, none, spacing_mm=grid)
+    params = {"coefficients": coefficients, "centre_voxels": centre_voxels}
+    shaded = shading.apply(x, params, none, spacing_mm=grid)
+    mean = coefficients @ torch.from_numpy(brain_mean_rows()).to(coefficients)
+    return shaded * per_volume((-mean).exp(), x)
+
+
+def _head_centres(x: Tensor, params: Params) -> Tensor:
+    """Centre of the head in voxels, (n, 3): known on a scan's own grid.
+
+    A grid of any other shape is taken to be centred on the head, as a training
+    grid is.
+    """
+    shape = torch.tensor(x.shape[2:], device=x.device)
+    native = params["shape_source"].to(x.device)[:, : len(shape)]
+    own = (native == shape).all(1, keepdim=True)
+    centre = of_volumes(params, "centre_source_voxels", x)[:, : len(shape)]
+    return torch.where(own, centre, (shape - 1).to(x) / 2)
 
 
 def _flat_widths(x: Tensor, grid: Sequence[float]) -> Tensor:
@@ -267,14 +304,13 @@ def _noise_to_add(
     gain_b = gains(spacing_b, grid, torch.zeros_like(blur)).to(level)
     sigma_a = of_volumes(params, "sigma_source", level)
     sigma_b = of_volumes(params, "sigma_target", level)
-    field_change = _shade(torch.ones_like(level), of_volumes(params, "coefficients_target", level) - of_volumes(params, "coefficients_source", level), grid)
-    own = slope * field_change * per_volume(sigma_a, level)  # SD of A's noise, carried along
+    own = slope * per_volume(sigma_a, level)  # SD of A's noise, carried along
     wanted = per_volume(sigma_b * gain_b, level).square()
     tissue = (wanted - (own * per_volume(gain_a, level)).square()).clamp_min(0)
     want_air = per_volume(sigma_b.square() * (_AIR_MEAN + _AIR_VARIANCE * gain_b**2), level)
     have_air = own.square() * per_volume(_AIR_MEAN + _AIR_VARIANCE * gain_a**2, level)
     noise_only = per_volume(sigma_a, level).square() * _AIR_MEAN
-    filled = (level.square() / noise_only).clamp(0, 1)  # 0 where A's air was zeroed
+    filled = (4 * level.square() / noise_only).clamp(0, 1)  # 0 where A's air was zeroed
     lack = (want_air - have_air * filled).clamp_min(0)
     air = torch.minimum(tissue, lack / 2)
     signal = (level.square() - noise_only).clamp_min(0) / per_volume(sigma_b, level).square()

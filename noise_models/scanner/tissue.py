@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from noise_models.scanner.mixture import Classes, fit_classes, start_classes
 
 BIAS_ORDER = 3
 BIAS_EXTENT_MM = 240.0
+WHITE_MATTER_MM = (50.0, 65.0, 45.0, 12.0)  # semi-axes, and height over the centre
 BIAS_PRIOR = 0.15  # SD of a first-order coefficient; falls as 1 / order
 FINE_MM = 2.0  # block size on which tissue is told apart
 FLAT_SHARE = 0.6
@@ -34,8 +36,8 @@ class Tissue:
     """Levels of the tissues and the shading over them.
 
     Attributes:
-        reference: White-matter level in native intensity, shading included: the
-            field below has mean 0 over white matter.
+        reference: White-matter level in native intensity under the mean shading of a
+            brain: shading is relative to `brain_mean_rows`.
         csf: CSF level over the reference, shading removed.
         gm: Grey-matter level, likewise.
         upper: 99th percentile of the head, likewise (fat, where there is a scalp).
@@ -71,6 +73,24 @@ def basis_rows(
     factors = cosine_basis(shape, spacing_mm, centre, BIAS_EXTENT_MM, BIAS_ORDER)
     columns = torch.as_tensor(np.asarray(voxels, dtype=np.int64)).unbind(1)
     return np.asarray(cosine_rows(factors, columns).numpy())
+
+
+@lru_cache(maxsize=1)
+def brain_mean_rows() -> Array:
+    """Mean of every basis function over a typical brain's white matter, (K,).
+
+    The cosines have no mean over the box but do over the brain; a shading that is to
+    leave the white-matter level alone is the field less its mean here.
+
+    Example:
+        >>> brain_mean_rows().shape
+        (19,)
+    """
+    shape, centre = (61, 61, 61), (30.0, 30.0, 30.0)  # 4 mm voxels
+    x, y, z = np.meshgrid(*(4.0 * (np.arange(61) - 30),) * 3, indexing="ij")
+    a, b, c, up = WHITE_MATTER_MM
+    white = (x / a) ** 2 + (y / b) ** 2 + ((z - up) / c) ** 2 < 1
+    return basis_rows(np.argwhere(white), (4.0, 4.0, 4.0), centre, shape).mean(0)
 
 
 def prior_precision() -> Array:
@@ -125,10 +145,7 @@ def fit_tissue(
     rows = basis_rows(voxels, size, centre, fine.shape)
     classes, coefficients, residual = _alternate(values, rows)
     levels = _unbiased(classes.levels, sigma)
-    field = rows @ coefficients
-    # Reference: where the white matter of the shaded scan lies.
-    white = values / np.exp(field) > (levels[1] + levels[2]) / 2
-    offset = float(np.mean(field[white])) if white.any() else 0.0
+    offset = float(brain_mean_rows() @ coefficients)
     reference = float(levels[2] * np.exp(offset))
     shares = classes.shares[:3] / classes.shares[:3].sum()
     body = np.argwhere(spread(head.mask, fine.shape)[::2, ::2, ::2]) * 2
