@@ -76,7 +76,10 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def load_scanner(path: str | os.PathLike[str], **options: Any) -> ScannerNoise:
+def load_scanner(
+    path: str | os.PathLike[str],
+    **options: Any,  # noqa: ANN401 (each option has its own type)
+) -> ScannerNoise:
     """Read a fitted noise.
 
     Args:
@@ -206,8 +209,8 @@ def _validated(text: str, name: str) -> ScannerFile:
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple(part for part in first["loc"] if part != "[key]")
-        line = _line_of(text, place)
-        where = f"{name}:{line}" if line else name
+        number = _line_of(text, place)
+        where = f"{name}:{number}" if number else name
         key = ".".join(str(part) for part in place)
         got = first["input"]
         shown = f", got {got!r}" if isinstance(got, str | int | float) else ""

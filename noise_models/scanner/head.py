@@ -50,7 +50,9 @@ class Head:
 
 
 def otsu(values: NDArray[np.floating], bins: int = 256) -> float:
-    """Threshold with the largest between-class variance (doi:10.1109/TSMC.1979.4310076).
+    """Threshold with the largest between-class variance.
+
+    Otsu 1979, doi:10.1109/TSMC.1979.4310076.
 
     Example:
         >>> 1 < otsu(np.r_[np.full(50, 1.0), np.full(50, 5.0)]) < 5

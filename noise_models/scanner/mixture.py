@@ -99,7 +99,8 @@ def fit_classes(
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> x = rng.choice([.3, .7, 1.], 5000, p=[.1, .4, .5]) + rng.normal(0, .04, 5000)
+        >>> x = rng.choice([.3, .7, 1.], 5000, p=[.1, .4, .5])
+        >>> x += rng.normal(0, .04, 5000)
         >>> fit_classes(x, start_classes(x), 30)[0].levels.round(2).tolist()
         [0.3, 0.7, 1.0]
     """

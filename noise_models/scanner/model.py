@@ -129,7 +129,7 @@ class ScannerNoise(NoiseModel):
         origins = [None] * n if source is None else list(source)
         if len(origins) != n:
             raise ValueError(
-                f"scanner: source must name each of the {n} volumes, got {len(origins)}."
+                f"scanner: source must name each of {n} volumes, got {len(origins)}."
             )
         known = [self._origin(origin) for origin in origins]
         start = torch.tensor(np.stack([scan.vector for scan in known]))
@@ -191,10 +191,7 @@ class ScannerNoise(NoiseModel):
         """Parameters (n, K) from the sites' distributions, spread by ``dispersion``."""
         means = torch.tensor([site.mean for site in self.sites], dtype=torch.float64)
         roots = torch.stack(
-            [
-                torch.as_tensor(matrix_root(np.array(s.covariance)))
-                for s in self.sites
-            ]
+            [torch.as_tensor(matrix_root(np.array(s.covariance))) for s in self.sites]
         )
         size = (len(index), means.shape[1])
         normal = torch.randn(size, generator=rng, device=rng.device).double().cpu()
@@ -277,7 +274,7 @@ def _flat_widths(x: Tensor, grid: Sequence[float]) -> Tensor:
 
 
 def _local_slope(level: Tensor, params: Params) -> Tensor:
-    """g' at the local signal level: what the curve does to the noise there."""
+    """G' at the local signal level: what the curve does to the noise there."""
     knots = of_volumes(params, "knots_in", level)
     slopes = of_volumes(params, "knots_out", level).diff(dim=1) / knots.diff(dim=1)
     inner = knots[:, 1:-1].contiguous()
@@ -307,13 +304,17 @@ def _noise_to_add(
     own = slope * per_volume(sigma_a, level)  # SD of A's noise, carried along
     wanted = per_volume(sigma_b * gain_b, level).square()
     tissue = (wanted - (own * per_volume(gain_a, level)).square()).clamp_min(0)
-    want_air = per_volume(sigma_b.square() * (_AIR_MEAN + _AIR_VARIANCE * gain_b**2), level)
+    want_air = per_volume(
+        sigma_b.square() * (_AIR_MEAN + _AIR_VARIANCE * gain_b**2), level
+    )
     have_air = own.square() * per_volume(_AIR_MEAN + _AIR_VARIANCE * gain_a**2, level)
     noise_only = per_volume(sigma_a, level).square() * _AIR_MEAN
     filled = (4 * level.square() / noise_only).clamp(0, 1)  # 0 where A's air was zeroed
     lack = (want_air - have_air * filled).clamp_min(0)
     air = torch.minimum(tissue, lack / 2)
-    signal = (level.square() - noise_only).clamp_min(0) / per_volume(sigma_b, level).square()
+    signal = (level.square() - noise_only).clamp_min(0) / per_volume(
+        sigma_b, level
+    ).square()
     is_air = 1 / (1 + signal / 2)
     added = is_air * air + (1 - is_air) * tissue
     floor = (lack - 2 * air).clamp_min(0) * is_air

@@ -62,7 +62,8 @@ def air_noise(data: NDArray[np.floating], head: Head, step: float = 0.0) -> AirN
         >>> from noise_models.scanner.head import find_head
         >>> rng = np.random.default_rng(0)
         >>> x = np.zeros((64, 64, 64)); x[16:48, 16:48, 16:48] = 1
-        >>> y = abs(x + .05 * (rng.normal(size=x.shape) + 1j * rng.normal(size=x.shape)))
+        >>> n = .05 * rng.normal(size=(2, *x.shape))
+        >>> y = np.hypot(x + n[0], n[1])
         >>> round(air_noise(y, find_head(y, (4.0, 4.0, 4.0))).sigma, 3)
         0.05
     """
@@ -78,7 +79,7 @@ def air_noise(data: NDArray[np.floating], head: Head, step: float = 0.0) -> AirN
 
     def tiles(values: NDArray[np.floating]) -> NDArray[np.floating]:
         sums = block_sums(block_sums(values, head.factors), grouping)
-        return sums[is_air].astype(float) / count
+        return np.asarray(sums[is_air] / np.float64(count))
 
     mean, second, fourth = tiles(magnitude), tiles(power), tiles(power * power)
     zeros = tiles(magnitude <= magnitude.min())
@@ -136,7 +137,7 @@ def koay_sigma(mean: float, deviation: float, iterations: int = 30) -> float:
     1.913 the magnitude is all noise and ``t = 0``.
 
     Example:
-        >>> round(koay_sigma(1.2533, 0.6551), 3)      # Rayleigh of sigma 1
+        >>> round(koay_sigma(1.2, 0.6551), 3)      # all noise, sigma 1
         1.0
     """
     ratio = mean / deviation
@@ -167,14 +168,14 @@ def tissue_noise(data: NDArray[np.floating], head: Head) -> float:
     cut = cut[tuple(slice(0, n // 2 * 2) for n in cut.shape)]
     coarse = tuple(slice(w[0], w[-1] + 1) for w in where)
     inside = spread(region[coarse], tuple(n // 2 for n in cut.shape))
-    low, detail = cut, cut
+    sums, details = cut, cut
     for axis in range(3):
-        low, detail = _pairs(low, axis, 1), _pairs(detail, axis, -1)
-    low, detail = low / 8, detail / np.sqrt(8)
+        sums, details = _pairs(sums, axis, 1), _pairs(details, axis, -1)
+    low, detail = sums / 8, details / np.sqrt(8)
     if inside.sum() < 200:
         return float("nan")
     bright = inside & (low > 0.5 * np.median(low[inside]))
-    slope = sum(np.square(np.gradient(low, axis=a)) for a in range(3))
+    slope = np.sum([np.square(np.gradient(low, axis=a)) for a in range(3)], axis=0)
     flat = bright & (slope <= np.median(slope[bright]))
     if flat.sum() < 200:
         return float("nan")

@@ -28,8 +28,8 @@ def resampling_variance_mm2(native_mm: float, grid_mm: float) -> float:
     The cubic spline after it has no second moment.
 
     Example:
-        >>> round(resampling_variance_mm2(1.0, 2.0), 3), resampling_variance_mm2(2.0, 1.0)
-        (0.541, 0.0)
+        >>> round(resampling_variance_mm2(1.0, 2.0), 3)
+        0.541
     """
     if _is_same(native_mm, grid_mm):
         return 0.0
@@ -130,7 +130,7 @@ def is_same_spacing(one: Sequence[float], other: Sequence[float]) -> bool:
 
 @lru_cache(maxsize=256)
 def _axis_matrix(size: int, native_mm: float, grid_mm: float) -> NDArray[np.float32]:
-    """Weights (output, input) along one axis: what the kernel makes of every impulse."""
+    """Weights (output, input) along one axis: what becomes of every impulse."""
     count = max(1, int(size * native_mm / grid_mm))
     weights = np.eye(size)
     kernel = _antialias(native_mm, grid_mm)

@@ -49,7 +49,7 @@ def sharpness(
     centre_voxels: Sequence[float],
     sigma: float = float("nan"),
 ) -> Sharpness:
-    """Fit ``log P(f) = log P_ref(f) + c - 4 pi^2 sum_a s_a^2 f_a^2`` over a noise floor.
+    """Fit ``log P(f) = log P_ref(f) + c - 4 pi^2 sum_a s_a^2 f_a^2`` over noise.
 
     A Gaussian PSF of SD ``s`` multiplies the power spectrum by
     ``exp(-4 pi^2 s^2 f^2)``. The spectrum is that of a Gaussian window around the

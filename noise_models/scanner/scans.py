@@ -51,6 +51,7 @@ def read_scan(scan: Scan) -> tuple[NDArray[Any], tuple[float, float, float]]:
         return np.asarray(data), (x, y, z)
     try:
         import nibabel
+        import nibabel.filebasedimages
     except ImportError as error:
         raise ImportError(
             f"{os.fspath(scan)}: reading files needs nibabel. pip install nibabel, "
@@ -62,7 +63,7 @@ def read_scan(scan: Scan) -> tuple[NDArray[Any], tuple[float, float, float]]:
     try:
         image = nibabel.as_closest_canonical(nibabel.load(path))
         data = np.asanyarray(image.dataobj)
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError) as error:
+    except (OSError, EOFError, nibabel.filebasedimages.ImageFileError) as error:
         raise ValueError(f"{path}: not a readable image ({error}).") from error
     x, y, z = (float(s) for s in image.header.get_zooms()[:3])
     return data, (x, y, z)

@@ -74,7 +74,9 @@ def summarise_site(
         raise ValueError(
             f"site {label}: at least 2 scans are needed, got {len(estimates)}."
         )
-    people = list(subjects) if subjects is not None else [*map(str, range(len(estimates)))]
+    people = (
+        list(subjects) if subjects is not None else [*map(str, range(len(estimates)))]
+    )
     if len(people) != len(estimates):
         raise ValueError(
             f"site {label}: subjects must name each of the {len(estimates)} scans, "
@@ -123,6 +125,7 @@ def robust_mean(values: Array, weights: Array, rounds: int = 8) -> Array:
     Args:
         values: Scans by parameters, (N, K).
         weights: How often each scan counts, (R, N).
+        rounds: Iterations.
 
     Returns:
         (R, K).
@@ -195,9 +198,7 @@ def _intervals(
     centres = robust_mean(values, picks[:, owner].astype(float))
     half = stats.t.ppf(0.975, count - 1) * centres.std(axis=0, ddof=1)
     half = half * np.sqrt(count / (count - 1))
-    return tuple(
-        (float(m - h), float(m + h)) for m, h in zip(mean, half, strict=True)
-    )
+    return tuple((float(m - h), float(m + h)) for m, h in zip(mean, half, strict=True))
 
 
 def _outliers(values: Array, estimates: Sequence[ScanEstimate]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from noise_models.cosine import cosine_basis, cosine_rows
+from noise_models.cosine import cosine_basis, cosine_rows, cosine_terms
 from noise_models.scanner.blocks import block_factors, block_means, spread
 from noise_models.scanner.head import Head
 from noise_models.scanner.mixture import Classes, fit_classes, start_classes
@@ -26,7 +26,7 @@ DARK = 0.5  # of white: below this, and near the skull, it may be bone
 SAMPLES = 12000  # voxels of the brain that take part in the fit
 ROUNDS = 10
 RESTARTS = (3,)
-CLEAR = 0.035  # noise SD over white that grey and white bear without overlapping
+CLEAR = 0.02  # noise SD over white that grey and white bear without overlapping
 
 Array = NDArray[np.floating]
 
@@ -60,7 +60,9 @@ class Tissue:
 
 
 def basis_rows(
-    voxels: Array, spacing_mm: Sequence[float], centre_voxels: Sequence[float],
+    voxels: NDArray[np.integer],
+    spacing_mm: Sequence[float],
+    centre_voxels: Sequence[float],
     shape: Sequence[int],
 ) -> Array:
     """Design matrix (M, K) of the log-field at integer voxels (M, 3).
@@ -90,7 +92,8 @@ def brain_mean_rows() -> Array:
     x, y, z = np.meshgrid(*(4.0 * (np.arange(61) - 30),) * 3, indexing="ij")
     a, b, c, up = WHITE_MATTER_MM
     white = (x / a) ** 2 + (y / b) ** 2 + ((z - up) / c) ** 2 < 1
-    return basis_rows(np.argwhere(white), (4.0, 4.0, 4.0), centre, shape).mean(0)
+    rows = basis_rows(np.argwhere(white), (4.0, 4.0, 4.0), centre, shape)
+    return np.asarray(rows.mean(0))
 
 
 def prior_precision() -> Array:
@@ -100,10 +103,8 @@ def prior_precision() -> Array:
         >>> prior_precision().shape
         (19,)
     """
-    from noise_models.cosine import cosine_terms
-
     degree = np.array([sum(term) for term in cosine_terms(3, BIAS_ORDER)])
-    return (degree / BIAS_PRIOR) ** 2
+    return np.asarray((degree / BIAS_PRIOR) ** 2)
 
 
 def fit_tissue(
@@ -166,7 +167,7 @@ def _unbiased(levels: Array, sigma: float) -> Array:
     """Levels without the Rician floor: ``A^2 = E[M]^2 - sigma^2`` well above it."""
     if not sigma > 0:
         return levels
-    return np.sqrt(np.maximum(levels**2 - sigma**2, (0.3 * levels) ** 2))
+    return np.asarray(np.sqrt(np.maximum(levels**2 - sigma**2, (0.3 * levels) ** 2)))
 
 
 def _quiet(fine: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

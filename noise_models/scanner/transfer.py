@@ -30,7 +30,9 @@ from noise_models.scanner.resampling import (
 )
 from noise_models.scanner.sites import Site
 
-STEEPEST_ABOVE_WHITE = 2.5  # fat is a poor landmark: its slope is kept within 1/2.5..2.5
+STEEPEST_ABOVE_WHITE = (
+    2.5  # fat is a poor landmark: its slope is kept within 1/2.5..2.5
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def added_variance_mm2(
     rows = []
     for a, step in enumerate(grid_mm):
         kernels = [
-            torch.tensor([resampling_variance_mm2(s, step) for s in spacing[:, a].tolist()])
+            torch.tensor(
+                [resampling_variance_mm2(s, step) for s in spacing[:, a].tolist()]
+            )
             for spacing in (source_spacing_mm, target_spacing_mm)
         ]
         own = kernels[1].to(source) - kernels[0].to(source)

@@ -54,7 +54,7 @@ def two_sample_auc(
         1.0
     """
     values = np.concatenate([first, second])
-    label = np.r_[np.zeros(len(first)), np.ones(len(second))]
+    label = np.repeat([0, 1], [len(first), len(second)])
     if groups is None:
         people = np.arange(len(values))
     else:
@@ -68,7 +68,10 @@ def two_sample_auc(
         fold = (rng.permutation(count) % FOLDS)[people]
         for k in range(FOLDS):
             test, train = fold == k, fold != k
-            if len({*label[test]}) < 2 or min(np.bincount(label[train].astype(int), minlength=2)) < 2:
+            if (
+                len({*label[test]}) < 2
+                or min(np.bincount(label[train].astype(int), minlength=2)) < 2
+            ):
                 continue
             direction = _discriminant(values[train], label[train])
             shown = values[test] @ direction
@@ -83,10 +86,14 @@ def _discriminant(values: Array, label: Array) -> Array:
     scale = rest.std(axis=0) + 1e-9
     z = rest / scale
     correlation = 0.5 * z.T @ z / len(z) + 0.5 * np.eye(z.shape[1])
-    return np.asarray(np.linalg.solve(correlation, (means[1] - means[0]) / scale) / scale)
+    return np.asarray(
+        np.linalg.solve(correlation, (means[1] - means[0]) / scale) / scale
+    )
 
 
-def separation_p(first: Array, second: Array, *, seed: int = 0, repeats: int = 199) -> float:
+def separation_p(
+    first: Array, second: Array, *, seed: int = 0, repeats: int = 199
+) -> float:
     """Permutation p of the largest standardised mean difference of any parameter.
 
     Example:
