@@ -37,6 +37,7 @@ from noise_models.scanner.transfer import (
 
 _AIR_MEAN = np.pi / 2  # E[M]^2 / sigma^2 of a Rayleigh magnitude
 _AIR_VARIANCE = 2 - np.pi / 2
+_LEAST = 1e-6  # noise below this is none; nothing is divided by zero
 
 
 @dataclass(frozen=True)
@@ -299,8 +300,8 @@ def _noise_to_add(
     blur = variance.double().cpu()
     gain_a = gains(spacing_a, grid, blur).to(level)
     gain_b = gains(spacing_b, grid, torch.zeros_like(blur)).to(level)
-    sigma_a = of_volumes(params, "sigma_source", level)
-    sigma_b = of_volumes(params, "sigma_target", level)
+    sigma_a = of_volumes(params, "sigma_source", level).clamp_min(_LEAST)
+    sigma_b = of_volumes(params, "sigma_target", level).clamp_min(_LEAST)
     own = slope * per_volume(sigma_a, level)  # SD of A's noise, carried along
     wanted = per_volume(sigma_b * gain_b, level).square()
     tissue = (wanted - (own * per_volume(gain_a, level)).square()).clamp_min(0)
@@ -318,4 +319,4 @@ def _noise_to_add(
     is_air = 1 / (1 + signal / 2)
     added = is_air * air + (1 - is_air) * tissue
     floor = (lack - 2 * air).clamp_min(0) * is_air
-    return added.sqrt().clamp_min(1e-6), floor
+    return added.sqrt().clamp_min(_LEAST), floor

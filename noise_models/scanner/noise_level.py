@@ -15,6 +15,7 @@ from noise_models.scanner.head import Head
 RAYLEIGH_RATIO = 1.913  # mean / SD of a magnitude that holds only noise
 TILE_VOXELS = 8  # tiles of at least 8^3 voxels: their mean/SD is known to 3 %
 AIR_MARGIN_MM = 10.0
+FLATTEST = 0.2  # share of the bright blocks; the others hold texture
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def tissue_noise(data: NDArray[np.floating], head: Head) -> float:
 
     MAD of HHH over 0.6745 (Donoho & Johnstone 1994, doi:10.1093/biomet/81.3.425),
     with the Rician correction of Coupe et al. 2010 (doi:10.1016/j.media.2010.03.001).
-    We depart in taking only the flatter half of the bright blocks, judged by the
+    We depart in taking only the flattest fifth of the bright blocks, judged by the
     gradient of the low-pass band, which is independent of HHH: less texture.
 
     Returns:
@@ -176,7 +177,7 @@ def tissue_noise(data: NDArray[np.floating], head: Head) -> float:
         return float("nan")
     bright = inside & (low > 0.5 * np.median(low[inside]))
     slope = np.sum([np.square(np.gradient(low, axis=a)) for a in range(3)], axis=0)
-    flat = bright & (slope <= np.median(slope[bright]))
+    flat = bright & (slope <= np.quantile(slope[bright], FLATTEST))
     if flat.sum() < 200:
         return float("nan")
     deviation = float(np.median(np.abs(detail[flat])) / 0.6745)

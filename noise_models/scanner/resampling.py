@@ -69,7 +69,7 @@ def noise_gain(
         >>> noise_gain((1, 1, 1), (1, 1, 1))
         1.0
         >>> round(noise_gain((1, 1, 1), (2, 2, 2)), 2)
-        0.22
+        0.28
     """
     blur = blur_variance_mm2 or (0.0,) * len(grid_spacing_mm)
     power = 1.0

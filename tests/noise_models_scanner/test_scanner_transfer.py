@@ -1,0 +1,388 @@
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import SCANS, STEP, WORSE
+from simulated_head import Scanner, scan
+
+import noise_models
+from noise_models.blur import Blur
+from noise_models.rician import Rician
+from noise_models.scanner import (
+    ScannerNoise,
+    estimate_scan,
+    fit,
+    noise_gain,
+    save_scanner,
+    show,
+)
+from noise_models.scanner.estimate import levels_of
+from noise_models.scanner.goodness import verdict_of
+from noise_models.scanner.resampling import to_spacing
+from noise_models.scanner.sites import robust_mean, shrunk_covariance
+from noise_models.scanner.two_sample import auc, separation_p, two_sample_auc
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def as_batch(image, estimate):
+    return torch.from_numpy(image / np.float32(estimate.reference))[None, None]
+
+
+@pytest.fixture(scope="module")
+def corrupted(images, fitted, own):
+    """The first sharp scan as from the worse scanner, estimated again."""
+    x = as_batch(images["sharp"][0][0], own)
+    sites = tuple(_without_spread(site) for site in fitted.sites)
+    y = replace(fitted, target="worse", sites=sites)(
+        x, rng=generator(), spacing_mm=STEP, source=[own]
+    )
+    return y[0, 0].numpy(), estimate_scan(y[0, 0].numpy(), STEP)
+
+
+def typical(fitted, site):
+    return np.array(fitted.sites[fitted.labels.index(site)].mean)
+
+
+def test_site_sigma_is_the_true_one(fitted):
+    sharp, worse = (np.exp(typical(fitted, s)[0]) for s in ("sharp", "worse"))
+    assert sharp == pytest.approx(0.03, rel=0.03)
+    assert worse == pytest.approx(WORSE.sigma, rel=0.06)
+
+
+def test_site_psf_difference_is_the_true_one(fitted):
+    difference = (typical(fitted, "worse") - typical(fitted, "sharp"))[1:4]
+    assert difference == pytest.approx(np.square(WORSE.blur_mm), abs=0.5)
+
+
+def test_corrupted_scan_has_the_noise_of_the_target(corrupted, fitted):
+    wanted = np.exp(typical(fitted, "worse")[0])
+    assert corrupted[1].sigma == pytest.approx(wanted, rel=0.15)
+
+
+def test_corrupted_scan_has_the_contrast_of_the_target(corrupted, fitted):
+    csf, gm, _ = levels_of(typical(fitted, "worse"))
+    assert gm == pytest.approx(WORSE.gm, rel=0.04)
+    assert corrupted[1].gm_over_wm == pytest.approx(gm, rel=0.03)
+    assert csf == pytest.approx(WORSE.csf, rel=0.06)
+    assert corrupted[1].csf_over_wm == pytest.approx(csf, rel=0.10)
+
+
+def test_corrupted_scan_has_the_shading_of_the_target(corrupted, fitted):
+    wanted = typical(fitted, "worse")[7:]
+    assert np.corrcoef(corrupted[1].vector[7:], wanted)[0, 1] > 0.9
+
+
+def test_corrupted_scan_keeps_the_unit_of_intensity(corrupted):
+    assert corrupted[1].reference == pytest.approx(1.0, abs=0.05)
+
+
+def test_corrupted_air_has_the_mean_of_the_targets_air(corrupted, images):
+    image = images["worse"][0][0] / WORSE.gain
+    corner = np.s_[:8, :8, 60:]
+    assert corrupted[0][corner].mean() == pytest.approx(image[corner].mean(), rel=0.15)
+
+
+def test_own_site_as_target_changes_little(images, fitted, own):
+    x = as_batch(images["sharp"][0][0], own)
+    same = replace(fitted, source="sharp", target="sharp", dispersion=0.0)
+    params = same.draw(1, generator())
+    pairs = [
+        ("variance", "_mm2"),
+        ("sigma", ""),
+        ("coefficients", ""),
+        ("spacing", "_mm"),
+    ]
+    site = replace(fitted, target="sharp").draw(1, generator(), source=["sharp"])
+    for stem, unit in pairs:
+        params[f"{stem}_target{unit}"] = site[f"{stem}_source{unit}"]
+        params[f"{stem}_source{unit}"] = site[f"{stem}_source{unit}"]
+    params["knots_in"] = params["knots_out"] = site["knots_in"]
+    y = same.apply(x, params, generator(), spacing_mm=STEP)
+    assert (y - x).abs().mean() < 0.01
+
+
+def test_sharper_and_cleaner_targets_add_neither_blur_nor_noise(images, fitted):
+    image = images["worse"][0][0]
+    own = estimate_scan(image, STEP)
+    x = as_batch(image, own)
+    cleaner = replace(fitted, target="sharp")
+    params = cleaner.draw(1, generator(), source=[own])
+    params["knots_out"] = params["knots_in"]
+    params["coefficients_target"] = params["coefficients_source"]
+    y = cleaner.apply(x, params, generator(), spacing_mm=STEP)
+    assert (y - x).abs().max() < 0.02
+
+
+def test_clipped_shares_are_one_sided(fitted):
+    forth, back = (fitted.record.pairs[k] for k in ("sharp->worse", "worse->sharp"))
+    assert forth.clipped_noise < 0.05
+    assert back.clipped_noise > 0.95
+    assert back.clipped_psf > forth.clipped_psf
+    assert back.sigma_add == 0
+
+
+def test_rician_of_rician_is_rician():
+    x = torch.full((1, 1, 64, 64, 64), 0.4)
+    first = {"sigma": torch.tensor([0.15])}
+    second = {"sigma": torch.tensor([0.2])}
+    twice = Rician().apply(Rician().apply(x, first, generator(1)), second, generator(2))
+    once = Rician().apply(x, {"sigma": torch.tensor([0.25])}, generator(3))
+    for power in (1, 2, 4):
+        assert twice.pow(power).mean() == pytest.approx(
+            once.pow(power).mean().item(), rel=0.01
+        )
+
+
+def test_composition_reaches_the_targets_variance_under_blur_and_contrast(fitted):
+    noise = replace(fitted, source="sharp", target="worse")
+    params = noise.draw(1, generator())
+    flat = torch.full((1, 1, 48, 48, 48), 0.9)
+    own = {"sigma": params["sigma_source"]}
+    x = Rician().apply(flat, own, generator(5))
+    for key in ("coefficients_source", "coefficients_target"):
+        params[key] = torch.zeros_like(params[key])
+    y = noise.apply(x, params, generator(6), spacing_mm=STEP)
+    inner = y[..., 8:-8, 8:-8, 8:-8]
+    assert inner.std() == pytest.approx(params["sigma_target"].item(), rel=0.04)
+
+
+@pytest.mark.parametrize("grid", [(2, 2, 2), (1.4, 1.7, 3.0), (1, 1, 1)])
+def test_noise_gain_is_that_of_resampled_noise(grid):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((90, 90, 90)).astype(np.float32) + 50
+    y = to_spacing(x, (1, 1, 1.2), grid)[6:-6, 6:-6, 6:-6]
+    assert y.std() == pytest.approx(noise_gain((1, 1, 1.2), grid), rel=0.06)
+
+
+def test_noise_gain_after_blur_is_that_of_blurred_noise():
+    x = torch.randn((1, 1, 48, 48, 48), generator=generator())
+    y = Blur().apply(x, {"fwhm_mm": torch.full((1, 3), 2.0)}, generator())
+    expected = noise_gain((1, 1, 1), (1, 1, 1), (4 / 5.545,) * 3)
+    inner = y[..., 6:-6, 6:-6, 6:-6]  # the mirror at the faces correlates noise
+    assert inner.std() == pytest.approx(expected, rel=0.03)
+
+
+def test_sigma_follows_the_training_grid(images, fitted, own):
+    grid = (3.0, 3.0, 3.0)
+    x = to_spacing(images["sharp"][0][0] / np.float32(own.reference), STEP, grid)
+    real = to_spacing(images["worse"][0][0] / np.float32(WORSE.gain), STEP, grid)
+    exact = replace(
+        fitted, target="worse", sites=tuple(_without_spread(s) for s in fitted.sites)
+    )
+    y = exact(
+        torch.from_numpy(x)[None, None], rng=generator(), spacing_mm=grid, source=[own]
+    )[0, 0].numpy()
+    corner = np.s_[:5, :5, 40:]
+    assert y[corner].mean() == pytest.approx(real[corner].mean(), rel=0.1)
+    assert y[corner].std() == pytest.approx(real[corner].std(), rel=0.25)
+
+
+def _without_spread(site):
+    size = len(site.mean)
+    return replace(site, covariance=((0.0,) * size,) * size)
+
+
+def test_same_seed_same_voxels_and_other_seed_other_voxels(images, fitted, own):
+    x = as_batch(images["sharp"][0][0], own)
+    kept = x.clone()
+    runs = [
+        fitted(x, rng=generator(seed), spacing_mm=STEP, source=["sharp"])
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+    assert torch.equal(x, kept)
+
+
+def test_volumes_are_never_sent_to_their_own_site(fitted, own):
+    named = replace(own, site="worse")
+    params = fitted.draw(40, generator(), source=["sharp"] * 20 + [named] * 20)
+    assert set(params["target"][:20].tolist()) == {1}
+    assert set(params["target"][20:].tolist()) == {0}
+
+
+def test_a_batch_of_two_equals_its_volumes_alone(images, fitted, own):
+    x = as_batch(images["sharp"][0][0][:, :, :2], own).repeat(2, 1, 1, 1, 1)
+    params = fitted.draw(2, generator(), source=["sharp", "worse"])
+    quiet = {**params, "sigma_target": torch.zeros(2)}
+    both = fitted.apply(x, quiet, generator(), spacing_mm=STEP)
+    for k in range(2):
+        one = {key: value[k : k + 1] for key, value in quiet.items()}
+        alone = fitted.apply(x[k : k + 1], one, generator(), spacing_mm=STEP)
+        assert torch.allclose(both[k], alone[0], atol=1e-4)
+
+
+def test_dispersion_scales_the_spread_of_targets(fitted):
+    n = 4000
+
+    def spread(factor):
+        noise = replace(fitted, dispersion=factor)
+        return noise.draw(n, generator())["sigma_target"].log().std().item()
+
+    assert spread(2.0) == pytest.approx(2 * spread(1.0), rel=0.1)
+    assert spread(0.0) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_unknown_sites_are_refused_with_the_known_ones(fitted):
+    with pytest.raises(ValueError, match=r"'shrap' is not .*Did you mean 'sharp'"):
+        replace(fitted, target="shrap")
+    with pytest.raises(ValueError, match="source 'other' is not a fitted site"):
+        fitted.draw(1, generator(), source=["other"])
+    with pytest.raises(ValueError, match="has to be fitted"):
+        noise_models.get("scanner")
+    with pytest.raises(ValueError, match="dispersion must be at least 0, got -1"):
+        replace(fitted, dispersion=-1)
+
+
+def test_pickled_noise_draws_the_same(fitted):
+    again = pickle.loads(pickle.dumps(fitted))
+    one, other = (m.draw(3, generator()) for m in (fitted, again))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_yaml_round_trip_draws_the_same(fitted, tmp_path):
+    path = save_scanner(fitted, tmp_path / "scanner.yaml")
+    again = noise_models.load(path, source="sharp", target="worse", dispersion=2.0)
+    assert isinstance(again, ScannerNoise)
+    chosen = replace(fitted, source="sharp", target="worse", dispersion=2.0)
+    one, other = (m.draw(3, generator()) for m in (chosen, again))
+    for key in one:
+        assert torch.allclose(
+            one[key].double(), other[key].double(), rtol=1e-5, atol=1e-7
+        )
+    for key in ("evidence", "seed", "versions", "inputs", "warnings"):
+        assert getattr(again.record, key) == getattr(fitted.record, key)
+    assert again.record.pairs.keys() == fitted.record.pairs.keys()
+
+
+def test_a_broken_file_is_refused_with_line_and_key(fitted, tmp_path):
+    path = save_scanner(fitted, tmp_path / "scanner.yaml")
+    text = path.read_text()
+    line = next(k for k, row in enumerate(text.splitlines(), 1) if "subjects:" in row)
+    path.write_text(text.replace(f"subjects: {SCANS}", "subjects: many", 1))
+    with pytest.raises(
+        ValueError, match=rf"scanner.yaml:{line}: sites.sharp.subjects: .*got 'many'"
+    ):
+        noise_models.load(path)
+    path.write_text(text.replace("version: 1", "version: 9", 1))
+    with pytest.raises(ValueError, match="version must be 1, got 9"):
+        noise_models.load(path)
+    path.write_text(text.replace("      log_sigma: -", "      log_sgma: -", 1))
+    with pytest.raises(ValueError, match="log_sgma"):
+        noise_models.load(path)
+
+
+def test_show_has_the_promised_keys(fitted):
+    shown = show(fitted)
+    assert set(shown) >= {"sites", "pairs", "goodness", "evidence"}
+    site = shown["sites"]["sharp"]
+    assert set(site) >= {
+        "scans",
+        "noise_sigma",
+        "psf_fwhm_mm",
+        "bias_rms",
+        "tissue_contrast",
+    }
+    low, high = site["noise_sigma"]["ci95"]
+    assert low < site["noise_sigma"]["median"] < high
+    pair = shown["pairs"]["sharp->worse"]
+    assert set(pair) == {"sigma_add", "psf_add_fwhm_mm", "clipped"}
+    assert set(pair["clipped"]) == {"noise", "psf"}
+
+
+def test_one_site_against_itself_is_no_difference():
+    images = [(scan(300 + s, Scanner()), STEP) for s in range(12)]
+    noise = fit({"a": images[:6], "b": images[6:]}, seed=0)
+    a, b = (np.array(site.mean) for site in noise.sites)
+    ends = [np.array(site.ci95) for site in noise.sites]
+    apart = (ends[0][:, 0] > ends[1][:, 1]) | (ends[1][:, 0] > ends[0][:, 1])
+    assert apart.mean() < 0.1
+    assert abs(a[0] - b[0]) < 0.03
+    assert noise.record.goodness["a->b"].verdict == "no difference"
+
+
+def test_too_few_scans_are_not_enough_evidence():
+    assert verdict_of(1.0, 0.5, 0.001, 5) == "not enough evidence"
+    assert verdict_of(1.0, 0.95, 0.001, 12) == "fail"
+    assert verdict_of(1.0, 0.74, 0.001, 12) == "warn"
+
+
+def test_auc_is_the_share_of_ordered_pairs():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=7), rng.normal(size=9) + 0.5
+    slow = np.mean([[(y > x) + 0.5 * (y == x) for x in a] for y in b])
+    assert auc(a, b) == pytest.approx(slow)
+
+
+def test_classifier_is_at_chance_on_one_population():
+    rng = np.random.default_rng(1)
+    found = [
+        two_sample_auc(rng.normal(size=(12, 10)), rng.normal(size=(12, 10)), seed=k)
+        for k in range(12)
+    ]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.1)
+
+
+def test_permutation_p_is_uniform_under_the_null():
+    rng = np.random.default_rng(2)
+    found = [
+        separation_p(rng.normal(size=(8, 5)), rng.normal(size=(8, 5)), repeats=49)
+        for _ in range(60)
+    ]
+    assert 0.35 < np.mean(found) < 0.65
+
+
+def test_one_outlier_hardly_moves_the_robust_mean():
+    x = np.random.default_rng(0).normal(size=(20, 1))
+    spoiled = x.copy()
+    spoiled[0] = 100
+    one, other = (robust_mean(v, np.ones((1, 20)))[0, 0] for v in (x, spoiled))
+    assert abs(one - other) < 0.3
+
+
+def test_shrinkage_pulls_few_scans_to_the_diagonal():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 20))
+    c = shrunk_covariance(x, x.mean(0))
+    d = np.sqrt(np.diag(c))
+    off = (c / np.outer(d, d))[~np.eye(20, dtype=bool)]
+    raw = np.corrcoef(x.T)[~np.eye(20, dtype=bool)]
+    assert np.abs(off).mean() < 0.5 * np.abs(raw).mean()
+
+
+def test_fit_names_what_is_wrong(images, tmp_path):
+    few = {"a": images["sharp"][:2], "b": [images["worse"][0]]}
+    with pytest.raises(ValueError, match="site b: at least 2 scans are needed, got 1"):
+        fit(few)
+    with pytest.raises(ValueError, match="evidence 'paired' is not available"):
+        fit(images, evidence="paired")
+    gone = str(tmp_path / "gone.nii.gz")
+    with pytest.raises(FileNotFoundError, match=r"gone\.nii\.gz not found"):
+        fit({"a": images["sharp"][:2], "b": [gone, gone]})
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"not an image")
+    with pytest.raises(ValueError, match=r"broken\.nii\.gz: not a readable image"):
+        fit({"a": images["sharp"][:2], "b": [str(broken)] * 2})
+
+
+def test_estimates_are_kept_by_content_and_progress_is_told(images, tmp_path):
+    told = []
+    few = {site: scans[:2] for site, scans in images.items()}
+    first, again = (
+        fit(
+            few,
+            goodness=False,
+            cache=tmp_path,
+            progress=lambda done, total, label: told.append((done, total, label)),
+        )
+        for _ in range(2)
+    )
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    assert first.sites == again.sites
+    assert told[3][:2] == (4, 4)
+    assert told[0][2] == "sharp/0"
