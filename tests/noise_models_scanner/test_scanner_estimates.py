@@ -88,7 +88,7 @@ def test_psf_of_thick_slices_is_recovered_in_plane():
     assert abs(difference[1]) < 0.5
 
 
-@pytest.mark.parametrize("gm, csf", [(0.6, 0.25), (0.7, 0.3), (0.8, 0.4)])
+@pytest.mark.parametrize(("gm", "csf"), [(0.6, 0.25), (0.7, 0.3), (0.8, 0.4)])
 def test_tissue_levels_are_recovered_under_shading(gm, csf):
     truth = Scanner(gm=gm, csf=csf, shading=(0.15, 0.1, -0.2), bowl=-0.2)
     found = estimate_scan(scan(9, truth), STEP)
