@@ -13,6 +13,7 @@ from medvae.errors import UserError
 
 if TYPE_CHECKING:
     from noise_models.base import NoiseModel
+    from noise_models.scanner import ScannerNoise
 
 group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use them.")
 
@@ -65,7 +66,7 @@ def fit_noise(
     say(f"written to {out}. Next: medvae train --noise {out}")
 
 
-def _show_fit(fitted: NoiseModel) -> None:
+def _show_fit(fitted: ScannerNoise) -> None:
     from noise_models.scanner import show
 
     content = show(fitted)
@@ -141,13 +142,13 @@ def list_models(json: Json = False) -> None:
 def show_model(name: Name, json: Json = False) -> None:
     """Show what a corruption model does, a fitted one with all its numbers."""
     noise = _open(name)
-    if noise.name == "scanner":
-        if json:
-            from noise_models.scanner import show
+    from noise_models.scanner import ScannerNoise, show
 
+    if isinstance(noise, ScannerNoise):
+        if json:
             emit_json(show(noise))
-            return
-        _show_fit(noise)
+        else:
+            _show_fit(noise)
         return
     settings = dataclasses.asdict(noise)  # type: ignore[call-overload]  # every model is a dataclass
     if json:

@@ -33,6 +33,7 @@ def read_folders(
         UserError: No NIfTI file below ``root``.
     """
     groups: list[tuple[str, list[Scan]]] = []
+    looked_at: list[Path] = []
     problems: list[Problem] = []
     bids = set()  # their scans tell their site themselves
     for folder in sorted(p for p in root.iterdir() if _is_site_folder(p)):
@@ -43,9 +44,11 @@ def read_folders(
             groups.append((folder.name, list(part.scans)))
         else:
             files = sorted(p for p in folder.rglob("*.nii*") if _is_wanted(p, folder))
+            looked_at += files
             groups.append((folder.name, _scans(files, root, rule, suffix)))
     groups = [(name, scans) for name, scans in groups if scans]
     flat = sorted(p for p in root.glob("*.nii*") if is_scan_name(p))
+    looked_at += flat
     scans = _scans(flat, root, rule, suffix)
     scans = [_named(s, s.site or root.resolve().name, rule) for s in scans]
     for name, members in groups:
@@ -55,7 +58,7 @@ def read_folders(
     if not scans:
         raise UserError(f"{root}: no NIfTI file in it. Name a folder with scans.")
     layout = "folder per site" if groups else "folder"
-    problems += _shared_names(scans)
+    problems += [*_shared_names(scans), *_left_out(root, looked_at, scans, suffix)]
     return Cohort(root, layout, tuple(scans), tuple(problems))
 
 
@@ -80,6 +83,18 @@ def _scans(
     images = [p for p in files if not _is_mask(p)]
     t1 = [p for p in images if stem(p).endswith((f"_{suffix}", f"-{suffix[:2]}"))]
     return [_scan(p, root, rule, masks) for p in t1 or images]
+
+
+def _left_out(
+    root: Path, files: list[Path], scans: list[Scan], suffix: str
+) -> list[Problem]:
+    """Images that stand among files named for their kind but are not so named."""
+    taken = {scan.path for scan in scans}
+    left = [p for p in files if p not in taken and not _is_mask(p)]
+    if not left:
+        return []
+    what = f"{len(left)} images not called *_{suffix} are left out, such as {left[0]}"
+    return [Problem(root, what, "To read them, list them in a table.", "warning")]
 
 
 def _is_mask(path: Path) -> bool:

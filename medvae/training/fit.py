@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medvae.cohort import Cohort
 from medvae.errors import UserError
 from medvae.training.material import default_cache
 from medvae.training.progress import Progress
-from noise_models.base import NoiseModel
+
+if TYPE_CHECKING:
+    from noise_models.scanner import ScannerNoise
 
 
 def fit_sites(
@@ -19,7 +22,7 @@ def fit_sites(
     jobs: int = 1,
     cache: Path | None = None,
     progress: Progress | None = None,
-) -> NoiseModel:
+) -> ScannerNoise:
     """Fit how the sites of a cohort differ, and write the fitted file.
 
     Args:

@@ -75,14 +75,14 @@ def scans_at(phantom, site):
 
 
 def test_cohort_counts_what_the_phantom_made(phantom):
-    content = json.loads(run("cohort", phantom, "--json").output)
+    content = json.loads(run("cohort", phantom, "--json").stdout)
     assert [row["site"] for row in content["sites"]] == ["KKI", "NYU", "UM_1"]
     assert all(row["scans"] == 7 for row in content["sites"])
     assert content["problems"] == []
 
 
 def test_fitted_noise_is_shown_with_the_promised_keys(fitted):
-    content = json.loads(run("noise", "show", fitted, "--json").output)
+    content = json.loads(run("noise", "show", fitted, "--json").stdout)
     assert set(content) >= {"sites", "pairs", "goodness", "evidence"}
     site = content["sites"]["NYU"]
     assert set(site["noise_sigma"]) >= {"median", "ci95"}
@@ -93,7 +93,7 @@ def test_fitted_noise_is_shown_with_the_promised_keys(fitted):
 
 def test_a_trained_run_evaluates_on_the_site_it_never_saw(phantom, trained):
     result = run("evaluate", trained, "--data", phantom, "--jobs", 1, "--json")
-    content = json.loads(result.output)
+    content = json.loads(result.stdout)
     assert content["held_out"] == ["KKI"]
     assert content["metrics"]["transfer"]["error"]["n"] == 3
     page = (trained / "report.html").read_text()
@@ -148,13 +148,13 @@ def test_a_preview_is_a_picture(phantom, tmp_path):
 
 
 def test_every_model_is_listed_with_its_summary():
-    rows = json.loads(run("noise", "list", "--json").output)
+    rows = json.loads(run("noise", "list", "--json").stdout)
     assert {"rician", "scanner", "none"} <= {row["name"] for row in rows}
     assert all(row["summary"].endswith(".") for row in rows)
 
 
 def test_a_preset_is_shown():
-    content = json.loads(run("noise", "show", "rician", "--json").output)
+    content = json.loads(run("noise", "show", "rician", "--json").stdout)
     assert content["model"] == "rician"
     assert run("noise", "show", "rician").exit_code == 0
 
@@ -217,11 +217,11 @@ def test_a_bad_scan_stops_work_until_it_is_left_out(phantom, tmp_path, monkeypat
         (folder / site).mkdir(parents=True)
         for path in scans_at(phantom, site)[:2]:
             (folder / site / path.name).write_bytes(path.read_bytes())
-    (folder / "KKI" / "broken.nii.gz").write_bytes(b"not a scan")
+    (folder / "KKI" / "broken_T1w.nii.gz").write_bytes(b"not a scan")
     options = ("--data", folder, "-o", tmp_path / "run", "--dry-run")
-    with pytest.raises(medvae.errors.UserError, match=r"broken\.nii\.gz"):
+    with pytest.raises(medvae.errors.UserError, match=r"broken_T1w\.nii\.gz"):
         run("train", *options)
-    assert "broken.nii.gz" in run("train", *options, "--skip-bad").output
+    assert "broken_T1w.nii.gz" in run("train", *options, "--skip-bad").output
 
 
 def test_help_is_light_and_names_every_verb():

@@ -68,3 +68,12 @@ def test_links_without_content_are_still_listed(tree, tmp_path):
     folder.mkdir(parents=True)
     (folder / "sub-2_T1w.nii.gz").symlink_to("../../.git/annex/objects/x.nii.gz")
     assert read_cohort(root).subjects == ("1", "2")
+
+
+def test_images_of_another_kind_are_left_out_and_said_so(tree):
+    names = ("A/s1_T1w.nii.gz", "B/s2_T1w.nii.gz", "B/s2_bold.nii.gz")
+    cohort = read_cohort(tree(dict.fromkeys(names)))
+    assert len(cohort) == 2
+    (problem,) = cohort.problems
+    assert problem.severity == "warning"
+    assert "s2_bold.nii.gz" in problem.message
