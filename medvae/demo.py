@@ -51,7 +51,7 @@ class DemoSize:
     subjects: int = 14
     travelers: int = 10
     voxel_scale: float = 2.0
-    epochs: int = 60
+    epochs: int = 50
     jobs: int = 2
 
 
@@ -75,7 +75,7 @@ def demo_config(noise: str, seed: int, size: DemoSize) -> TrainConfig:
             "jobs": size.jobs,
             "grid": {"shape": (48, 56, 48), "spacing_mm": (4.0, 4.0, 4.0)},
             "network": {"channels": (8, 32, 64), "latent_channels": 8},
-            "objective": {"corruptions": 2},
+            "objective": {"corruptions": 1},
             "optimiser": {"epochs": size.epochs, "learning_rate": 2e-3},
         },
         "demo",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, say
+from medvae.cli.console import progress_bar, quiet_libraries, say
 
 
 def demo(
@@ -29,6 +29,7 @@ def demo(
         return
     from medvae.demo import DemoSize, run_demo
 
+    quiet_libraries()
     result = run_demo(
         out, seed=seed, size=DemoSize(jobs=jobs), say=say, bar=progress_bar
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, say, show_table
+from medvae.cli.console import progress_bar, quiet_libraries, say, show_table
 
 
 def train(
@@ -85,6 +85,7 @@ def train(
         return
     from medvae.training.run import train as train_run
 
+    quiet_libraries()
     with progress_bar("Preparing") as progress:
         material = gather(settings, scans, corruption, cache, progress=progress)
     with progress_bar("Training") as progress:

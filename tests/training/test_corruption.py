@@ -65,7 +65,7 @@ def blob():
 
 def test_augmentation_moves_the_head_and_repeats_with_its_seed():
     config = settings("augmentation.probability=1", "augmentation.flip=0")
-    move = Augmentation(config.augmentation, (2.0, 2.0, 2.0))
+    move = Augmentation(config.augmentation, (24,) * 3, (2.0,) * 3)
     x = blob()
     first, again, other = move(x, 1), move(x, 1), move(x, 2)
     assert torch.equal(first, again)
@@ -73,12 +73,26 @@ def test_augmentation_moves_the_head_and_repeats_with_its_seed():
     assert 0.001 < (first - x).abs().mean() < 0.1
 
 
+def test_deformation_alone_moves_no_further_than_it_may():
+    config = settings(
+        *("augmentation.probability=1", "augmentation.flip=0"),
+        *("augmentation.rotate_degrees=0", "augmentation.scale=0"),
+        *("augmentation.translate_mm=0", "augmentation.elastic_mm=4"),
+    )
+    bend = Augmentation(config.augmentation, (24,) * 3, (2.0,) * 3)
+    ramp = torch.arange(24.0)[:, None, None].expand(24, 24, 24)[None]  # voxels
+    moved = (bend(ramp, 5) - ramp)[0, 4:-4, 4:-4, 4:-4].abs().max().item()
+    assert 0.2 < moved <= 2.0 + 0.1  # 4 mm are two voxels
+
+
 def test_flip_mirrors_left_and_right():
     config = settings("augmentation.probability=0", "augmentation.flip=1")
-    flip = Augmentation(config.augmentation, (2.0, 2.0, 2.0))
+    flip = Augmentation(config.augmentation, (24,) * 3, (2.0,) * 3)
     assert torch.equal(flip(blob(), 0), blob().flip(1))
 
 
 def test_augmentation_switched_off_changes_nothing():
     config = settings("augmentation.probability=0", "augmentation.flip=0")
-    assert torch.equal(Augmentation(config.augmentation, (2.0,) * 3)(blob(), 0), blob())
+    assert torch.equal(
+        Augmentation(config.augmentation, (24,) * 3, (2.0,) * 3)(blob(), 0), blob()
+    )
