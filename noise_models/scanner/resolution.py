@@ -14,7 +14,7 @@ BIN_PER_MM = 0.02
 BAND_PER_MM = (0.05, 0.32)
 ANATOMY_SPREAD = 0.25  # relative SD of power between heads, beyond counting statistics
 STEPS = 25
-NYQUIST_SHARE = 0.75  # beyond lie raw-data filters, aliasing and cut-off corners
+NYQUIST_SHARE = 0.6  # beyond lie raw-data filters and aliasing: no Gaussian there
 
 # log power of a head against u = log(|f| / 0.1 per mm) and direction c = f_a^2/|f|^2:
 # terms u, u^2, c_y, c_z, c_y u, c_z u. Any fixed smooth curve would do where all scans
