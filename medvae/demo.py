@@ -13,29 +13,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-
-import noise_models
 from medvae.cohort import Cohort, check_cohort, read_cohort
 from medvae.cohort import summarise as summarise_cohort
 from medvae.encoding.encoder import Encoder
 from medvae.evaluation import Evaluation, compare_transfer
+from medvae.evaluation.pictures import choose_scans, pictures
 from medvae.evaluation.report import (
-    Picture,
     describe,
     describe_comparison,
     write_report,
 )
-from medvae.evaluation.run import evaluate_run
+from medvae.evaluation.run import evaluate_run, prepared_scans
 from medvae.phantom import make_phantom
 from medvae.training.config import TrainConfig, parse_config
 from medvae.training.fit import fit_sites
 from medvae.training.material import gather
 from medvae.training.noise import open_noise
 from medvae.training.run import train
-from medvae.volume import prepare_scans
-from noise_models.base import NoiseModel
 
 Progress = Callable[[int, int, str], None]
 Bar = Callable[[str], AbstractContextManager[Progress]]
@@ -177,7 +171,11 @@ def write_demo_report(
     cache: Path,
 ) -> Path:
     """The report of both runs side by side, with pictures of one traveler."""
-    fitted = noise_models.load(out / "scanner.yaml")
+    runs = {name: out / "runs" / name for name in found}
+    encoders = {name: Encoder.load(run) for name, run in runs.items()}
+    lead = encoders["scanner"]
+    scans = choose_scans(prepared_scans(lead, runs["scanner"], cohort, cache))
+    fitted, _ = open_noise(str(out / "scanner.yaml"))
     return write_report(
         out / "report.html",
         title="One head, five scanners: what an encoder learned to see through",
@@ -193,40 +191,7 @@ def write_demo_report(
             "scanner": f"fitted from {', '.join(SITES)} (scanner.yaml)",
             "none": "no corruption: an ordinary VAE",
         },
-        pictures=pictures_of(out, cohort, fitted, cache),
-        curves={name: out / "runs" / name / "metrics.jsonl" for name in found},
+        pictures=pictures(encoders, scans, fitted, SITES[0]),
+        curves={name: run / "metrics.jsonl" for name, run in runs.items()},
         reference="none",
     )
-
-
-def pictures_of(
-    out: Path, cohort: Cohort, noise: NoiseModel, cache: Path
-) -> list[Picture]:
-    """One traveler at every site: as scanned, corrupted, reconstructed, moved."""
-    encoder = Encoder.load(out / "runs" / "scanner")
-    plain = Encoder.load(out / "runs" / "none")
-    who, visits = next(iter(cohort.travelers().items()))
-    scans = [visits[site] for site in (*SITES, UNSEEN)]
-    volumes = prepare_scans(scans, encoder.grid, cache / "volumes")
-    target, rows = SITES[0], []
-    for i, scan in enumerate(scans):
-        x = torch.from_numpy(np.array(volumes.image(i)))[None, None]
-        rng = torch.Generator().manual_seed(i)
-        known = scan.site if scan.site in SITES else None
-        y = noise(x, rng=rng, spacing_mm=encoder.grid.spacing_mm, source=[known])
-        code, _ = encoder.encode_batch(x)
-        plain_code, _ = plain.encode_batch(x)
-        panels = {
-            "as scanned": x,
-            "corrupted": y,
-            "reconstructed": encoder.decode_batch(code, known),
-            f"as {target} (scanner)": encoder.decode_batch(code, target),
-            f"as {target} (none)": plain.decode_batch(plain_code, target),
-        }
-        label = f"{who} at {scan.site}" + (" (unseen)" if known is None else "")
-        middle = x.shape[-1] // 2 + 2
-        cut = {
-            name: image[0, 0, :, :, middle].numpy() for name, image in panels.items()
-        }
-        rows.append(Picture(label, cut))
-    return rows

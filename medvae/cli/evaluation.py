@@ -59,7 +59,7 @@ def evaluate(
     folder = out or run
     found.write(folder / "evaluation.json")
     content = found.as_dict()
-    report = write_run_report(folder / "report.html", run, found)
+    report = write_run_report(folder / "report.html", run, found, scans, cache)
     if json:
         emit_json(content)
         return

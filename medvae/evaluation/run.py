@@ -8,11 +8,13 @@ from pathlib import Path
 from medvae.cohort import Cohort
 from medvae.encoding.encoder import Encoder
 from medvae.evaluation.latents import StoredScan, stored_scans
+from medvae.evaluation.pictures import choose_scans, pictures
 from medvae.evaluation.protocol import evaluate
 from medvae.evaluation.report import write_report
 from medvae.evaluation.result import Evaluation
 from medvae.training.config import load_config
 from medvae.training.material import check_held_out, default_cache
+from medvae.training.noise import open_noise
 from medvae.training.progress import Progress
 from medvae.training.run_folder import read_splits
 from medvae.volume import prepare_scans
@@ -73,12 +75,23 @@ def prepared_scans(
     return list(stored_scans(store, cohort.scans, splits))
 
 
-def write_run_report(path: Path, run: Path, found: Evaluation) -> Path:
+def write_run_report(
+    path: Path,
+    run: Path,
+    found: Evaluation,
+    cohort: Cohort,
+    cache: Path | None = None,
+) -> Path:
     """Write the report of one run; its numbers stand in ``evaluation.json``."""
+    encoder, config = Encoder.load(run), load_config(run / "config.yaml")
+    noise, _ = open_noise(str(run / "noise.yaml"), config.dispersion)
+    scans = choose_scans(prepared_scans(encoder, run, cohort, cache))
+    target = encoder.sites[0] if encoder.sites else None
     return write_report(
         path,
         title=f"What {run.name} keeps and what it forgets",
         evaluations={run.name: found},
-        noise={run.name: f"{load_config(run / 'config.yaml').noise} (noise.yaml)"},
+        noise={run.name: f"{config.noise} (noise.yaml)"},
+        pictures=pictures({run.name: encoder}, scans, noise, target),
         curves={run.name: run / "metrics.jsonl"},
     )

@@ -1,0 +1,76 @@
+"""Rows of pictures: a scan of each site, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from medvae.evaluation.latents import EncoderLike, PreparedScan
+from medvae.evaluation.report import Picture
+from noise_models.base import NoiseModel
+
+
+def choose_scans(scans: Sequence[PreparedScan]) -> list[PreparedScan]:
+    """One scan a site, of one traveler where somebody has been at several sites."""
+    visits: dict[str, dict[str, PreparedScan]] = {}
+    for scan in scans:
+        if scan.site is not None and scan.split == "test":
+            visits.setdefault(scan.subject, {}).setdefault(scan.site, scan)
+    chosen: dict[str, PreparedScan] = {}
+    for seen in sorted(visits.values(), key=len, reverse=True):
+        for site, scan in seen.items():
+            chosen.setdefault(site, scan)
+    return [chosen[site] for site in sorted(chosen)]
+
+
+def pictures(
+    encoders: Mapping[str, EncoderLike],
+    scans: Sequence[PreparedScan],
+    noise: NoiseModel,
+    target: str | None,
+) -> list[Picture]:
+    """As scanned, corrupted, reconstructed, and decoded as another site's scan.
+
+    Args:
+        encoders: By name of the run; the first one reconstructs.
+        scans: One a row.
+        noise: What the first run was trained with.
+        target: The training site that every scan is decoded to; None for the average.
+    """
+    return [
+        _row(encoders, scan, noise, target, number) for number, scan in enumerate(scans)
+    ]
+
+
+def _row(
+    encoders: Mapping[str, EncoderLike],
+    scan: PreparedScan,
+    noise: NoiseModel,
+    target: str | None,
+    seed: int,
+) -> Picture:
+    lead = next(iter(encoders.values()))
+    x = torch.from_numpy(np.array(scan.image, dtype=np.float32))[None, None]
+    known = scan.site if scan.site in lead.sites else None
+    fitted = known if known in getattr(noise, "labels", ()) else None
+    rng = torch.Generator().manual_seed(seed)
+    spacing = lead.grid.spacing_mm
+    panels: dict[str, Tensor] = {
+        "as scanned": x,
+        "corrupted": noise(x, rng=rng, spacing_mm=spacing, source=[fitted]),
+        "reconstructed": lead.decode_batch(lead.encode_batch(x)[0], known),
+    }
+    for name, encoder in encoders.items():
+        moved = encoder.decode_batch(encoder.encode_batch(x)[0], target)
+        panels[f"as {target or 'the average site'} ({name})"] = moved
+    label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
+    return Picture(label, {name: _slice(image) for name, image in panels.items()})
+
+
+def _slice(image: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """The transverse slice just above the middle, where the ventricles are."""
+    volume = image[0, 0].cpu().numpy()
+    return np.asarray(volume[:, :, volume.shape[2] // 2 + 2], dtype=np.float32)
