@@ -2,23 +2,9 @@
 
 import pytest
 import torch
-from simulated_head import Scanner, scan
+from simulated_head import SCANS, SHARP, STEP, WORSE, scan
 
 from noise_models.scanner import estimate_scan, fit
-
-STEP = (2.0, 2.0, 2.0)
-SHARP = Scanner()
-WORSE = Scanner(
-    sigma=0.06,
-    blur_mm=(0.8, 0.8, 1.6),
-    gm=0.8,
-    csf=0.4,
-    fat=1.5,
-    shading=(0.2, -0.1, 0.2),
-    bowl=-0.2,
-    gain=900.0,
-)
-SCANS = 7
 
 
 @pytest.fixture(scope="session", autouse=True)

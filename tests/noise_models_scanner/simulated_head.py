@@ -24,6 +24,21 @@ class Scanner:
     gain: float = 400.0
 
 
+STEP = (2.0, 2.0, 2.0)
+SHARP = Scanner()
+WORSE = Scanner(
+    sigma=0.06,
+    blur_mm=(0.8, 0.8, 1.6),
+    gm=0.8,
+    csf=0.4,
+    fat=1.5,
+    shading=(0.2, -0.1, 0.2),
+    bowl=-0.2,
+    gain=900.0,
+)
+SCANS = 7
+
+
 def anatomy(seed, step=2.0):
     """Labels 0 air, 1 skull, 2 fat, 3 csf, 4 gm, 5 wm on (X, Y, Z), and positions."""
     rng = np.random.default_rng(seed)

@@ -4,8 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import SCANS, STEP, WORSE
-from simulated_head import Scanner, scan
+from simulated_head import SCANS, STEP, WORSE, Scanner, scan
 
 import noise_models
 from noise_models.blur import Blur
