@@ -24,11 +24,11 @@ from medvae.evaluation.report import (
     write_report,
 )
 from medvae.evaluation.run import evaluate_run, prepared_scans
+from medvae.noise.fitted import fit_sites
+from medvae.noise.named import open_noise
 from medvae.phantom import make_phantom
 from medvae.training.config import TrainConfig, parse_config
-from medvae.training.fit import fit_sites
 from medvae.training.material import gather
-from medvae.training.noise import open_noise
 from medvae.training.run import train
 
 Progress = Callable[[int, int, str], None]

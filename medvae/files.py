@@ -58,3 +58,12 @@ def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def user_cache() -> Path:
+    """Where work is kept between commands: ``$XDG_CACHE_HOME/medvae``.
+
+    Without that variable, ``~/.cache/medvae``.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "medvae"

@@ -58,7 +58,7 @@ def fit_noise(
     if dry_run:
         say(f"would fit {counts} and write {out}")
         return
-    from medvae.training.fit import fit_sites
+    from medvae.noise.fitted import fit_sites
 
     with progress_bar("Measuring") as progress:
         fitted = fit_sites(chosen, out, seed=seed, jobs=jobs, progress=progress)
@@ -174,7 +174,7 @@ def preview(
 
     Example: medvae noise preview rician scan.nii.gz -o rician.png
     """
-    from medvae.corruption import preview as draw_preview
+    from medvae.noise.scan import preview as draw_preview
 
     noise = _open(name, from_, to)
     draw_preview(noise, name, scan, out, seeds=range(seed, seed + draws))
@@ -197,8 +197,8 @@ def apply(
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
-    from medvae.corruption import corrupt_scan
     from medvae.encoding.folder import write_image
+    from medvae.noise.scan import corrupt_scan
     from medvae.training.seeds import seed_of
 
     noise = _open(name, from_, to)
@@ -223,7 +223,7 @@ def _open(
     name: str, source: str | None = None, target: str | None = None
 ) -> NoiseModel:
     import noise_models
-    from medvae.training.noise import FITTED
+    from medvae.noise.named import FITTED
 
     given = {"source": source, "target": target}
     options = {key: value for key, value in given.items() if value is not None}

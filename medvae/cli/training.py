@@ -73,8 +73,8 @@ def train(
     run = out or Path("runs") / Path(settings.noise).stem
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
+    from medvae.noise.named import open_noise
     from medvae.training.material import check_held_out, gather
-    from medvae.training.noise import open_noise
 
     check_held_out(scans, settings.held_out)
     corruption, origin = open_noise(settings.noise, settings.dispersion)

@@ -12,9 +12,10 @@ from medvae.evaluation.pictures import choose_scans, pictures
 from medvae.evaluation.protocol import evaluate
 from medvae.evaluation.report import write_report
 from medvae.evaluation.result import Evaluation
+from medvae.files import user_cache
+from medvae.noise.named import open_noise
 from medvae.training.config import load_config
-from medvae.training.material import check_held_out, default_cache
-from medvae.training.noise import open_noise
+from medvae.training.material import check_held_out
 from medvae.training.progress import Progress
 from medvae.training.run_folder import read_splits
 from medvae.volume import prepare_scans
@@ -68,7 +69,7 @@ def prepared_scans(
     progress: Progress | None = None,
 ) -> list[StoredScan]:
     """The cohort on the run's grid, each scan with the split of its subject."""
-    folder = (cache or default_cache()) / "volumes"
+    folder = (cache or user_cache()) / "volumes"
     store = prepare_scans(cohort.scans, encoder.grid, folder, jobs, progress)
     learned = {k: v for k, v in read_splits(run).items() if v in LEARNED}
     splits = {s.subject: learned.get(s.subject, "test") for s in cohort.scans}

@@ -10,8 +10,8 @@ import yaml
 from medvae.cohort import Cohort
 from medvae.errors import UserError
 from medvae.files import write_json, write_text
+from medvae.noise.named import freeze
 from medvae.training.config import TrainConfig, load_config
-from medvae.training.noise import freeze
 from medvae.training.split import Splits
 from medvae.version import __version__
 from noise_models.base import NoiseModel

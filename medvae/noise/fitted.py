@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medvae.cohort import Cohort
+from joblib import Parallel, delayed
+
+from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
-from medvae.training.material import default_cache
-from medvae.training.progress import Progress
+from medvae.files import user_cache
+from noise_models.base import NoiseModel
+from noise_models.chain import Chain
 
 if TYPE_CHECKING:
     from noise_models.scanner import ScannerNoise
+
+Progress = Callable[[int, int, str], None]
 
 
 def fit_sites(
@@ -41,7 +47,7 @@ def fit_sites(
     unlabelled = [scan for scan in cohort.scans if scan.site is None]
     if unlabelled:
         raise UserError(f"{unlabelled[0].path}: no site. Use --site-from.")
-    folder = (cache or default_cache()) / "estimates"
+    folder = (cache or user_cache()) / "estimates"
     try:
         fitted = fit(
             {site: [s.path for s in cohort.at(site).scans] for site in cohort.sites},
@@ -58,3 +64,42 @@ def fit_sites(
         raise UserError(str(error)) from None
     save_scanner(fitted, out)
     return fitted
+
+
+def needs_estimates(noise: NoiseModel) -> bool:
+    """Whether a corruption wants to know each scan's own scanner.
+
+    Example:
+        >>> from noise_models.rician import Rician
+        >>> needs_estimates(Rician())
+        False
+    """
+    if isinstance(noise, Chain):
+        return any(needs_estimates(step) for step in noise.steps)
+    return noise.name == "scanner"
+
+
+def estimate_scans(
+    scans: Sequence[Scan], cache: Path, jobs: int, progress: Progress | None = None
+) -> dict[Path, object]:
+    """What each scan tells of its own scanner, by path; remembered by content.
+
+    Raises:
+        UserError: A scan cannot be measured; names it.
+    """
+    from noise_models.scanner import estimate_cached
+
+    pool = Parallel(n_jobs=jobs, return_as="generator")
+    work = (
+        delayed(estimate_cached)(s.path, str(s.path), s.site or "", cache)
+        for s in scans
+    )
+    found: dict[Path, object] = {}
+    try:
+        for scan, estimate in zip(scans, pool(work), strict=True):
+            found[scan.path] = estimate
+            if progress:
+                progress(len(found), len(scans), f"measuring {scan.path.name}")
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return found
