@@ -17,7 +17,7 @@ from medvae.cohort import Cohort, check_cohort, read_cohort
 from medvae.cohort import summarise as summarise_cohort
 from medvae.encoding.encoder import Encoder
 from medvae.evaluation import Evaluation, compare_transfer
-from medvae.evaluation.pictures import choose_scans, pictures
+from medvae.evaluation.pictures import choose_scans, draw_sheet, pictures
 from medvae.evaluation.report import (
     describe,
     describe_comparison,
@@ -176,6 +176,8 @@ def write_demo_report(
     lead = encoders["scanner"]
     scans = choose_scans(prepared_scans(lead, runs["scanner"], cohort, cache))
     fitted, _ = open_noise(str(out / "scanner.yaml"))
+    rows = pictures(encoders, scans, fitted, SITES[0])
+    draw_sheet(out / "travelers.png", rows)
     return write_report(
         out / "report.html",
         title="One head, five scanners: what an encoder learned to see through",
@@ -191,7 +193,7 @@ def write_demo_report(
             "scanner": f"fitted from {', '.join(SITES)} (scanner.yaml)",
             "none": "no corruption: an ordinary VAE",
         },
-        pictures=pictures(encoders, scans, fitted, SITES[0]),
+        pictures=rows,
         curves={name: run / "metrics.jsonl" for name, run in runs.items()},
         reference="none",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from medvae.evaluation.latents import EncoderLike, PreparedScan
 from medvae.evaluation.report import Picture
+from medvae.files import atomic_path
 from noise_models.base import NoiseModel
 
 
@@ -74,3 +76,22 @@ def _slice(image: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """The transverse slice just above the middle, where the ventricles are."""
     volume = image[0, 0].cpu().numpy()
     return np.asarray(volume[:, :, volume.shape[2] // 2 + 2], dtype=np.float32)
+
+
+def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:
+    """Write rows of pictures as one PNG, all in one grey scale."""
+    from matplotlib.figure import Figure
+
+    names = list(rows[0].panels)
+    figure = Figure(figsize=(1.9 * len(names), 2.1 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), len(names), squeeze=False)
+    for line, row in zip(axes, rows, strict=True):
+        for axis, name in zip(line, names, strict=True):
+            axis.imshow(np.rot90(row.panels[name]), cmap="gray", vmin=0, vmax=1.3)
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        line[0].set_ylabel(row.label.replace(" at ", "\nat "), fontsize=9)
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(name.replace(" (", "\n("), fontsize=9)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=90)
