@@ -76,6 +76,12 @@ def test_corrupted_scan_has_the_shading_of_the_target(corrupted, fitted):
     assert np.corrcoef(corrupted[1].vector[7:], wanted)[0, 1] > 0.9
 
 
+def test_corrupted_scan_has_the_sharpness_of_the_target(corrupted, fitted, own):
+    wanted = typical(fitted, "worse")[3] - own.vector[3]
+    assert wanted > 2
+    assert corrupted[1].vector[3] - own.vector[3] == pytest.approx(wanted, abs=0.8)
+
+
 def test_corrupted_scan_keeps_the_unit_of_intensity(corrupted):
     assert corrupted[1].reference == pytest.approx(1.0, abs=0.05)
 
@@ -143,6 +149,8 @@ def test_composition_reaches_the_targets_variance_under_blur_and_contrast(fitted
     noise = replace(fitted, source="sharp", target="worse")
     params = noise.draw(1, generator())
     flat = torch.full((1, 1, 48, 48, 48), 0.9)
+    params["sigma_source"] = 0.8 * params["sigma_target"]
+    params["variance_target_mm2"] = params["variance_source_mm2"] + 0.5
     own = {"sigma": params["sigma_source"]}
     x = Rician().apply(flat, own, generator(5))
     for key in ("coefficients_source", "coefficients_target"):
