@@ -96,9 +96,9 @@ def estimate_cached(
     """
     digest = content_digest(scan)
     kept = cache / f"{digest}-v{ESTIMATOR_VERSION}.json" if cache is not None else None
-    if kept is not None and kept.is_file():
-        content = json.loads(kept.read_text(encoding="utf-8"))
-        return ScanEstimate.from_dict({**content, "label": label, "site": site})
+    known = _remembered(kept)
+    if known is not None:
+        return ScanEstimate.from_dict({**known, "label": label, "site": site})
     data, spacing = read_scan(scan)
     found = estimate_scan(data, spacing, label=label, digest=digest).as_dict()
     if kept is not None:
@@ -112,4 +112,19 @@ def write_text(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+    umask = os.umask(0)
+    os.umask(umask)
+    Path(name).chmod(0o666 & ~umask)  # what open() would have given
     Path(name).replace(path)
+
+
+def _remembered(path: Path | None) -> dict[str, Any] | None:
+    """A kept estimate; None where there is none, or one that cannot be read."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        ScanEstimate.from_dict(content)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return content
