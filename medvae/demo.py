@@ -45,7 +45,7 @@ class DemoSize:
     subjects: int = 14
     travelers: int = 10
     voxel_scale: float = 2.0
-    epochs: int = 50
+    epochs: int = 60
     jobs: int = 2
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from medvae.errors import UserError
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -27,7 +29,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         >>> out.read_text()
         'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{path.parent}: not a folder to write to ({error.strerror}). "
+            "Choose another."
+        ) from None
     handle, name = tempfile.mkstemp(
         prefix=f".partial-{os.getpid()}-", suffix=f"-{path.name}", dir=path.parent
     )

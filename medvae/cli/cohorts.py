@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medvae.cli.console import progress_bar, warn
+from medvae.cli.console import progress_bar, say, warn
 from medvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,3 +59,22 @@ def site_scans(
             f"known: {', '.join(found.sites)}."
         )
     return found.without_sites([site for site in found.sites if site not in sites])
+
+
+def residents_of(cohort: Cohort) -> Cohort:
+    """Without the travelers, who are the test's ground truth; says how many.
+
+    Raises:
+        UserError: A site has fewer than two scans without them.
+    """
+    travelers = cohort.travelers()
+    rest = cohort.without_subjects(travelers)
+    thin = [site for site in cohort.sites if len(rest.at(site)) < 2]
+    if thin and travelers:
+        raise UserError(
+            f"{thin[0]}: fewer than two scans without the people seen at several "
+            "sites. Fit on them too with --with-travelers."
+        )
+    if travelers:
+        say(f"{len(travelers)} people seen at several sites are left for the test.")
+    return rest

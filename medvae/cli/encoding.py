@@ -75,16 +75,24 @@ def decode(
     Example: medvae decode runs/scanner latents -o images --site NYU
     """
     from medvae.encoding.encoder import Encoder
-    from medvae.encoding.folder import find_latents, read_latent, write_image
+    from medvae.encoding.folder import (
+        check_outputs,
+        find_latents,
+        read_latent,
+        write_image,
+    )
+    from medvae.files import digest
 
     paths = find_latents(latents)
+    check_outputs(out, [path.name.replace("_latent", "") for path in paths], paths)
     if dry_run:
         say(f"would decode {len(paths)} latents with {run} into {out}")
         return
     encoder = Encoder.load(run, device)
+    model = digest(run / "model.safetensors")
     with progress_bar("Decoding") as progress:
         for done, path in enumerate(paths, start=1):
-            latent = read_latent(path)
+            latent = read_latent(path, model)
             write_image(encoder.decode(latent, site), out / f"{latent.name}.nii.gz")
             progress(done, len(paths), path.name)
     say(f"{len(paths)} images in {out}")
@@ -103,9 +111,10 @@ def harmonize(
     Example: medvae harmonize runs/scanner siteB/*.nii.gz --to NYU -o as_nyu
     """
     from medvae.encoding.encoder import Encoder
-    from medvae.encoding.folder import stems, write_image
+    from medvae.encoding.folder import check_outputs, stems, write_image
 
     paths = [item.path for item in _items(scans)]
+    check_outputs(out, [f"{name}.nii.gz" for name in stems(paths)], paths)
     if dry_run:
         say(f"would write {len(paths)} scans as {to} into {out}")
         return

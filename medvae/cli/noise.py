@@ -32,6 +32,13 @@ def fit_noise(
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")] = Path(
         "scanner.yaml"
     ),
+    with_travelers: Annotated[
+        bool,
+        typer.Option(
+            "--with-travelers",
+            help="Fit on people seen at several sites too; they are kept for tests.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and folds.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
@@ -50,10 +57,12 @@ def fit_noise(
     Examples: medvae fit-noise siteA/ siteB/ or
     medvae fit-noise NYU UM_1 --data my_bids -o scanner.yaml
     """
-    from medvae.cli.cohorts import show_left_out, site_scans
+    from medvae.cli.cohorts import residents_of, show_left_out, site_scans
 
     chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
     show_left_out(chosen)
+    if not with_travelers:
+        chosen = residents_of(chosen)
     counts = {site: len(chosen.at(site)) for site in chosen.sites}
     if dry_run:
         say(f"would fit {counts} and write {out}")
@@ -197,17 +206,12 @@ def apply(
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
-    from medvae.encoding.folder import write_image
+    from medvae.encoding.folder import check_outputs, write_image
     from medvae.noise.scan import corrupt_scan
     from medvae.training.seeds import seed_of
 
     noise = _open(name, from_, to)
-    twice = {p.name for p in scans if [q.name for q in scans].count(p.name) > 1}
-    if twice:
-        raise UserError(f"{min(twice)}: two scans have this name. Apply them apart.")
-    clash = [p for p in scans if (out / p.name).resolve() == p.resolve()]
-    if clash:
-        raise UserError(f"{clash[0]}: would be overwritten. Choose another folder.")
+    check_outputs(out, [path.name for path in scans], scans)
     if dry_run:
         say(f"would write {len(scans)} corrupted scans into {out}")
         return

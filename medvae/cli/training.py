@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, quiet_libraries, say, show_table
+from medvae.cli.console import progress_bar, quiet_libraries, say, show_table, warn
 
 
 def train(
@@ -75,10 +75,19 @@ def train(
     show_left_out(scans)
     from medvae.noise.named import open_noise
     from medvae.training.material import check_held_out, gather
+    from medvae.training.run import accelerator_of, network_of
 
     check_held_out(scans, settings.held_out)
+    accelerator_of(settings.device)
+    network_of(settings)
     corruption, origin = open_noise(settings.noise, settings.dispersion)
     say(f"noise: {origin}")
+    fitted = set(getattr(corruption, "labels", ())) & set(settings.held_out)
+    if fitted:
+        warn(
+            f"the noise was fitted on scans of held-out {', '.join(sorted(fitted))}: "
+            "report it as the regime 'fitted', not 'unseen'."
+        )
     if dry_run:
         say(f"would train on {len(scans)} scans of {data or 'medvae.yaml'} into {run}")
         say(f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}")

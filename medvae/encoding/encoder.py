@@ -17,7 +17,7 @@ from medvae.encoding.latent import Latent
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.model.network import DenoisingVAE
-from medvae.model.weights import load_model
+from medvae.model.weights import check_device, load_model
 from medvae.volume import Grid, prepare, read_volume
 from medvae.volume.nifti import nifti_image
 
@@ -60,8 +60,7 @@ class Encoder:
         Raises:
             UserError: Not a run folder, an unfinished one, or no such device.
         """
-        if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-            raise UserError(f"device {device!r}: no CUDA device here. Use 'cpu'.")
+        check_device(device)
         return cls(load_model(Path(run)), device)
 
     @property
@@ -151,7 +150,7 @@ class Encoder:
         try:
             codes = self.vae.site_codes([site] * len(z))
         except ValueError as error:
-            raise UserError(f"--site {site}: {error}") from None
+            raise UserError(str(error)) from None
         return self.vae.decode(z.to(self.device, torch.float32), codes)
 
     def decode(self, latent: Latent, site: str | None = None) -> nib.Nifti1Image:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
@@ -28,6 +30,7 @@ from medvae.volume import Placement, Source, write_nifti
 
 FORMAT, VERSION = "medvae-latent", 1
 COLUMNS = ("row", "name", "path", "subject", "site", "session", "digest", "model")
+UNREADABLE = (OSError, EOFError, zlib.error, ImageFileError)
 Progress = Callable[[int, int, str], object]
 
 
@@ -131,21 +134,33 @@ def write_latent(
     write_json(out / f"{name}_latent.json", content)
 
 
-def read_latent(path: Path) -> Latent:
+def read_latent(path: Path, model_digest: str | None = None) -> Latent:
     """Read a code back from its NIfTI file and the JSON beside it.
 
+    Args:
+        path: ``*_latent.nii.gz``.
+        model_digest: SHA-256 of the weights that are to decode it.
+
     Raises:
-        UserError: A file is missing, of another format, or does not fit the other.
+        UserError: A file is missing, of another format, does not fit the other, or
+            was made by another model.
     """
     beside = path.with_name(stem(path) + ".json")
     try:
-        content: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        content: Any = json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{beside}: cannot be read ({error}). Encode the scan again."
         ) from None
+    if not isinstance(content, dict):
+        raise UserError(f"{beside}: not the description of a medvae latent.")
     if content.get("format") != FORMAT or content.get("version") != VERSION:
         raise UserError(f"{beside}: not the description of a medvae latent.")
+    if model_digest is not None and content.get("model_digest") != model_digest:
+        raise UserError(
+            f"{path}: was encoded by another model. Decode it with the run that made "
+            "it, or encode the scan again."
+        )
     try:
         mean = np.moveaxis(nib.load(path).get_fdata(dtype=np.float32), -1, 0)
         return Latent(
@@ -157,7 +172,7 @@ def read_latent(path: Path) -> Latent:
             stem(path).removesuffix("_latent"),
             content["scan_digest"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: does not fit {beside.name} ({error}). Encode the scan again."
         ) from None
@@ -182,6 +197,22 @@ def find_latents(places: Sequence[Path]) -> list[Path]:
     if not found:
         raise UserError(f"{places[0]}: holds no *_latent.nii.gz. Run medvae encode.")
     return found
+
+
+def check_outputs(out: Path, names: Sequence[str], inputs: Sequence[Path]) -> None:
+    """Refuse to write one image over another, or over a scan that is read.
+
+    Raises:
+        UserError: Names the file.
+    """
+    originals = {path.resolve() for path in inputs}
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{name}: two inputs have this name. Give them apart.")
+        if (out / name).resolve() in originals:
+            raise UserError(
+                f"{out / name}: would be overwritten. Choose another folder with -o."
+            )
 
 
 def write_image(image: nib.Nifti1Image, path: Path) -> None:

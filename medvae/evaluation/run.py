@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medvae.cohort import Cohort
 from medvae.encoding.encoder import Encoder
+from medvae.errors import UserError
 from medvae.evaluation.latents import StoredScan, stored_scans
 from medvae.evaluation.pictures import choose_scans, pictures
 from medvae.evaluation.protocol import evaluate
@@ -15,9 +16,8 @@ from medvae.evaluation.result import Evaluation
 from medvae.files import user_cache
 from medvae.noise.named import open_noise
 from medvae.training.config import load_config
-from medvae.training.material import check_held_out
 from medvae.training.progress import Progress
-from medvae.training.run_folder import read_splits
+from medvae.training.run_folder import read_plan
 from medvae.volume import prepare_scans
 
 LEARNED = ("train", "validation")
@@ -52,12 +52,28 @@ def evaluate_run(
     """
     encoder = Encoder.load(run)
     config = load_config(run / "config.yaml")
-    apart = tuple(config.held_out if held_out is None else held_out)
-    check_held_out(cohort, apart)
+    if held_out is None:
+        apart = tuple(site for site in config.held_out if site in cohort.sites)
+    else:
+        apart = tuple(held_out)
+    _refuse_unfit(apart, run, cohort)
     scans = prepared_scans(encoder, run, cohort, cache, jobs, progress)
     return evaluate(
         encoder, scans, held_out=apart, seed=seed, progress=progress, run=run.name
     )
+
+
+def _refuse_unfit(held_out: Sequence[str], run: Path, cohort: Cohort) -> None:
+    learned = read_plan(run).sites
+    for site in held_out:
+        if site not in cohort.sites:
+            known = ", ".join(cohort.sites)
+            raise UserError(f"--held-out {site}: no such site; known: {known}.")
+        if site in learned:
+            raise UserError(
+                f"--held-out {site}: {run} was trained on it. Choose a site other than "
+                f"{', '.join(learned)}, or train without it."
+            )
 
 
 def prepared_scans(
@@ -71,7 +87,8 @@ def prepared_scans(
     """The cohort on the run's grid, each scan with the split of its subject."""
     folder = (cache or user_cache()) / "volumes"
     store = prepare_scans(cohort.scans, encoder.grid, folder, jobs, progress)
-    learned = {k: v for k, v in read_splits(run).items() if v in LEARNED}
+    plan = read_plan(run)
+    learned = {k: v for k, v in plan.subjects.items() if v in LEARNED}
     splits = {s.subject: learned.get(s.subject, "test") for s in cohort.scans}
     return list(stored_scans(store, cohort.scans, splits))
 

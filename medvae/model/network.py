@@ -222,6 +222,11 @@ class DenoisingVAE(nn.Module):
             ValueError: A label the decoder was not trained with.
         """
         weight = self.site_embedding.weight
+        if not self.config.sites and any(site is not None for site in sites):
+            raise ValueError(
+                f"site {next(s for s in sites if s)!r}: this decoder was trained "
+                "without sites and paints one image only. Leave the site out."
+            )
         if not self.config.sites:
             return torch.zeros(len(sites), self.EMBEDDING).to(weight)
         unknown = sorted({s for s in sites if s is not None} - set(self.config.sites))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -54,6 +55,24 @@ def load_model(folder: Path) -> DenoisingVAE:
             f"{weights}: does not fit config.json ({reason}). Copy the run again."
         ) from None
     return vae.eval()
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        UserError: Not cpu, cuda or mps, or not here.
+    """
+    kind = device.partition(":")[0]
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if kind not in here:
+        raise UserError(f"--device {device}: must be one of {', '.join(here)}.")
+    if not here[kind]:
+        raise UserError(f"--device {device}: no such device here. Use --device cpu.")
 
 
 def _read_config(folder: Path) -> NetworkConfig:

@@ -8,27 +8,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from medvae.errors import UserError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class GridSettings(_Section):
     """The voxel grid that volumes are trained on, centred on the head."""
 
-    shape: tuple[int, int, int] = (96, 112, 96)
-    spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0)
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 112, 96)
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.0, 2.0, 2.0)
 
 
 class NetworkSettings(_Section):
     """The shape of the network; ``conditional`` tells the decoder the site."""
 
     latent: Literal["map", "vector"] = "map"
-    channels: tuple[int, ...] = (16, 32, 64)
+    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=1)
     latent_channels: int = Field(8, ge=1)
     conditional: bool = True
 

@@ -76,7 +76,10 @@ class Augmentation:
             rand_size=self.FIELD,
             prob=settings.probability,
             def_range=2 * settings.elastic_mm / float(np.mean(extent)),
-            grid_padding_mode="zeros",
+            field_mode="trilinear",
+            grid_mode="bilinear",
+            grid_padding_mode="border",
+            grid_align_corners=True,  # else no deformation is a shrinkage
         )
 
     def __call__(self, volume: Tensor, seed: int) -> Tensor:
@@ -156,7 +159,7 @@ class SeededOrder(Sampler[Place]):
 def loader(
     entries: Sequence[Entry], volumes: Volumes, config: TrainConfig, *, training: bool
 ) -> DataLoader[dict[str, Any]]:
-    """Batches of ``entries``; only training shuffles and augments."""
+    """Batches of all ``entries``; only training shuffles and augments."""
     augmentation = (
         Augmentation(config.augmentation, config.grid.shape, config.grid.spacing_mm)
         if training
@@ -168,6 +171,5 @@ def loader(
         scans,
         batch_size=config.optimiser.batch_size,
         sampler=order,
-        drop_last=training and len(entries) > config.optimiser.batch_size,
         num_workers=0,
     )

@@ -43,7 +43,7 @@ def gather(
 
     Args:
         config: Grid, held-out sites, seed and processes.
-        cohort: All scans; those of held-out sites are neither read nor kept.
+        cohort: All scans; those of held-out sites are not prepared.
         noise: The corruption; a fitted one knows its own scans by their digests.
         cache: Folder of prepared volumes; by default the user's cache.
         progress: Called with (done, total, name).

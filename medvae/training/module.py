@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE
 from medvae.model.objective import Bound, dvae
 from medvae.training.config import TrainConfig
@@ -69,7 +70,7 @@ class DenoisingTraining(pl.LightningModule):
         loss = -(bound.reconstruction - self.config.objective.beta * bound.kl).mean()
         if not torch.isfinite(loss):
             names = [self.entries["train"][int(i)].name for i in batch["entry"]]
-            raise FloatingPointError(
+            raise UserError(
                 f"the loss is {loss.item()} at epoch {self.current_epoch} on "
                 f"{', '.join(names)}. Look at these scans, or lower "
                 "optimiser.learning_rate."

@@ -10,18 +10,19 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pydantic import ValidationError
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE, NetworkConfig
-from medvae.model.weights import save_model
+from medvae.model.weights import check_device, save_model
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Volumes, loader
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
-from medvae.training.run_folder import open_run, write_card
+from medvae.training.run_folder import Plan, open_run, write_card
 from medvae.training.seeds import seed_of
 from medvae.training.split import Splits
 from medvae.volume import Grid
@@ -94,12 +95,16 @@ def train(
     training = material.entries("train", config.held_out)
     validation = material.entries("validation", config.held_out)
     if not training:
-        raise UserError("no scans are left for training. Check --data and --held-out.")
+        raise UserError(
+            "no scans are left for training: subjects seen at several sites are kept "
+            "for the test. Hold out fewer sites, or give a column 'split'."
+        )
     known = {entry.site for entry in training if entry.site is not None}
     sites = tuple(sorted(known)) if config.network.conditional else ()
-    last = open_run(run, config, noise, material.splits, resume=resume)
     torch.manual_seed(seed_of(config.seed, "weights"))
-    vae = DenoisingVAE(_network(config, sites))
+    vae = DenoisingVAE(network_of(config, sites))
+    plan = Plan(tuple(sorted(known)), material.splits)
+    last = open_run(run, config, noise, plan, resume=resume)
     module = DenoisingTraining(vae, noise, config, training, validation)
     best = _fit(config, module, material.volumes, run, last, progress)
     if best is not None:
@@ -110,7 +115,12 @@ def train(
     return run
 
 
-def _network(config: TrainConfig, sites: tuple[str, ...]) -> NetworkConfig:
+def network_of(config: TrainConfig, sites: tuple[str, ...] = ()) -> NetworkConfig:
+    """The network that the configuration asks for.
+
+    Raises:
+        UserError: A grid that the levels cannot halve.
+    """
     try:
         return NetworkConfig(
             grid_shape=config.grid.shape,
@@ -120,8 +130,8 @@ def _network(config: TrainConfig, sites: tuple[str, ...]) -> NetworkConfig:
             latent_channels=config.network.latent_channels,
             sites=sites,
         )
-    except ValueError as error:
-        reason = " ".join(str(error).split())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UserError(f"settings: {reason}") from None
 
 
@@ -142,11 +152,11 @@ def _fit(
         save_last=True,
         save_top_k=1 if watched else 0,
         enable_version_counter=False,
-        save_on_train_epoch_end=not watched,
+        save_on_train_epoch_end=True,  # after the epoch's line in metrics.jsonl
     )
     trainer = pl.Trainer(
         max_epochs=config.optimiser.epochs,
-        accelerator=_accelerator(config.device),
+        accelerator=accelerator_of(config.device),
         devices=1,
         precision=config.precision,
         gradient_clip_val=config.optimiser.clip_norm,
@@ -164,6 +174,7 @@ def _fit(
         # One process reads memory-mapped volumes; more workers would not be faster.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
         try:
             trainer.fit(
                 module,
@@ -183,10 +194,15 @@ def _watch(
     return loader(module.entries["validation"], volumes, config, training=False)
 
 
-def _accelerator(device: str) -> str:
+def accelerator_of(device: str) -> str:
+    """Lightning's name for a device.
+
+    Raises:
+        UserError: No such device here.
+    """
     known = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
     if device not in known:
         raise UserError(f"--device {device}: must be one of {', '.join(known)}.")
-    if known[device] == "gpu" and not torch.cuda.is_available():
-        raise UserError(f"--device {device}: no CUDA device here. Use --device cpu.")
+    if device != "auto":
+        check_device("cuda" if known[device] == "gpu" else device)
     return known[device]

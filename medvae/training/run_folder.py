@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -17,8 +19,16 @@ from medvae.version import __version__
 from noise_models.base import NoiseModel
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Who was learned from: training sites, and the split of every subject."""
+
+    sites: tuple[str, ...]
+    subjects: Splits
+
+
 def open_run(
-    run: Path, config: TrainConfig, noise: NoiseModel, splits: Splits, *, resume: bool
+    run: Path, config: TrainConfig, noise: NoiseModel, plan: Plan, *, resume: bool
 ) -> Path | None:
     """Start a run folder, or return the checkpoint to go on from.
 
@@ -29,11 +39,7 @@ def open_run(
     last = run / "checkpoints" / "last.ckpt"
     written = run / "config.yaml"
     if resume and written.exists():
-        if load_config(written) != config:
-            raise UserError(
-                f"{written}: its settings differ from those asked for. Resume with "
-                "the same settings, or choose another folder with -o."
-            )
+        _refuse_another_run(run, config, noise, plan)
         return last if last.exists() else None
     if run.exists() and any(run.iterdir()):
         raise UserError(
@@ -41,13 +47,38 @@ def open_run(
         )
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     freeze(noise, run / "noise.yaml")
-    write_json(run / "splits.json", dict(sorted(splits.items())))
+    content = {"sites": plan.sites, "subjects": dict(sorted(plan.subjects.items()))}
+    write_json(run / "splits.json", content)
     write_text(written, settings)
     return None
 
 
-def read_splits(run: Path) -> Splits:
-    """Split by subject, as it was when the run was trained.
+MACHINERY = {"jobs": 1, "device": "auto"}  # how, not what: free to change on resuming
+
+
+def _refuse_another_run(
+    run: Path, config: TrainConfig, noise: NoiseModel, plan: Plan
+) -> None:
+    was = load_config(run / "config.yaml").model_copy(update=MACHINERY)
+    with tempfile.TemporaryDirectory() as folder:
+        now = Path(folder) / "noise.yaml"
+        freeze(noise, now)
+        same_noise = now.read_bytes() == (run / "noise.yaml").read_bytes()
+    differences = {
+        "config.yaml: its settings": was != config.model_copy(update=MACHINERY),
+        "noise.yaml: its corruption": not same_noise,
+        "splits.json: its subjects": read_plan(run) != plan,
+    }
+    for what, differs in differences.items():
+        if differs:
+            raise UserError(
+                f"{run}/{what} differ from those asked for. Resume with the same, or "
+                "choose another folder."
+            )
+
+
+def read_plan(run: Path) -> Plan:
+    """Sites and splits as they were when the run was trained.
 
     Raises:
         UserError: The run has no readable ``splits.json``.
@@ -55,9 +86,10 @@ def read_splits(run: Path) -> Splits:
     path = run / "splits.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        subjects = {str(k): str(v) for k, v in content["subjects"].items()}
+        return Plan(tuple(map(str, content["sites"])), subjects)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: cannot be read ({error}). Train again.") from None
-    return {str(subject): str(split) for subject, split in content.items()}
 
 
 CARD = """# A denoising VAE trained with medvae {version}
@@ -76,11 +108,15 @@ one of its training sites would have scanned them.
 
 Use it from Python:
 
-        encoder = medvae.Encoder.load("{name}")
-    latent = encoder.encode("scan.nii.gz")
+```python
+import medvae
+
+encoder = medvae.Encoder.load("{path}")
+latent = encoder.encode("scan.nii.gz")
+```
 
 **Limits.** Not a medical device. What it does on a scanner unlike all of its training
-sites has to be measured, not assumed: `medvae evaluate {name} --held-out SITE`.
+sites has to be measured, not assumed: `medvae evaluate {path} --held-out SITE`.
 """
 
 
@@ -106,6 +142,6 @@ def write_card(
         latent=config.network.latent,
         channels=config.network.latent_channels,
         seed=config.seed,
-        name=run.name,
+        path=run.as_posix(),
     )
     write_text(run / "README.md", text)

@@ -13,7 +13,8 @@ def assign_splits(cohort: Cohort, held_out: tuple[str, ...], seed: int) -> Split
 
     Travelers are the only ground truth of what another scanner would have seen, so
     all of them are kept for the test. Subjects seen at held-out sites alone are
-    ``held-out``. The rest is split by subject, the same at every site.
+    ``held-out``. The rest is split by subject, the same at every site. A split that
+    the data itself declares stands.
 
     Args:
         cohort: All scans, held-out sites included.
@@ -24,6 +25,7 @@ def assign_splits(cohort: Cohort, held_out: tuple[str, ...], seed: int) -> Split
         Split by subject.
     """
     splits = dict.fromkeys(cohort.travelers(), "test")
+    splits |= {scan.subject: scan.split for scan in cohort.scans if scan.split}
     rest = cohort.without_sites(held_out)
     outside = {scan.subject for scan in cohort.scans}
     outside -= {scan.subject for scan in rest.scans}

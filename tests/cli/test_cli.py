@@ -141,6 +141,34 @@ def test_noise_never_overwrites_its_scan(phantom):
         run("noise", "apply", "rician", scan, "-o", scan.parent)
 
 
+def test_harmonize_never_overwrites_its_scan(phantom, trained):
+    scan = scans_at(phantom, "NYU")[0]
+    with pytest.raises(medvae.errors.UserError, match="would be overwritten"):
+        run("harmonize", trained, scan, "--to", "NYU", "-o", scan.parent)
+
+
+def test_a_new_cohort_is_evaluated_without_the_run_s_own_sites(
+    phantom, trained, tmp_path
+):
+    only = tmp_path / "data.csv"
+    rows = [f"{p},{p.name[4:9]},NEW" for p in scans_at(phantom, "KKI")[:3]]
+    only.write_text("\n".join(["path,subject,site", *rows]) + "\n")
+    options = ("--data", only, "--held-out", "NEW", "-o", tmp_path, "--jobs", 1)
+    run("evaluate", trained, *options)
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    assert content["held_out"] == ["NEW"]
+
+
+def test_a_training_site_cannot_be_called_unseen(phantom, trained):
+    with pytest.raises(medvae.errors.UserError, match="was trained on it"):
+        run("evaluate", trained, "--data", phantom, "--held-out", "NYU")
+
+
+def test_travelers_stay_out_of_the_fit_unless_asked_for(phantom, fitted):
+    content = json.loads(run("noise", "show", fitted, "--json").stdout)
+    assert content["sites"]["NYU"]["scans"] == 4  # of 7, three are travelers'
+
+
 def test_a_preview_is_a_picture(phantom, tmp_path):
     scan = scans_at(phantom, "KKI")[0]
     run("noise", "preview", "rician", scan, "-o", tmp_path / "p.png", "--draws", 2)

@@ -101,7 +101,7 @@ def test_latent_map_lies_where_the_head_is(encoder):
 
 
 def test_unknown_site_is_named(encoder, scan):
-    with pytest.raises(UserError, match=r"--site C: .* A, B"):
+    with pytest.raises(UserError, match="'C' is not among the training sites: A, B"):
         encoder.decode(encoder.encode(scan), site="C")
 
 
@@ -113,7 +113,7 @@ def test_a_run_folder_loads_by_the_package_s_own_name(encoder, scan, tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
 def test_a_missing_gpu_is_named(tmp_path):
-    with pytest.raises(UserError, match="no CUDA device here"):
+    with pytest.raises(UserError, match="no such device here"):
         Encoder.load(tmp_path, "cuda")
 
 
@@ -173,6 +173,29 @@ def test_a_latent_without_its_description_is_refused(encoder, tmp_path):
     (tmp_path / "out" / "scan0_latent.json").unlink()
     with pytest.raises(UserError, match=r"scan0_latent\.json: cannot be read"):
         read_latent(tmp_path / "out" / "scan0_latent.nii.gz")
+
+
+def test_a_latent_of_another_model_is_refused(encoder, tmp_path):
+    encode_folder(encoder, "digest", folder_of(tmp_path, 1), tmp_path / "out")
+    with pytest.raises(UserError, match="encoded by another model"):
+        read_latent(tmp_path / "out" / "scan0_latent.nii.gz", "other")
+
+
+def test_a_truncated_latent_is_named(encoder, tmp_path):
+    encode_folder(encoder, "digest", folder_of(tmp_path, 1), tmp_path / "out")
+    target = tmp_path / "out" / "scan0_latent.nii.gz"
+    target.write_bytes(target.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"scan0_latent\.nii\.gz: does not fit"):
+        read_latent(target)
+
+
+def test_an_unconditional_decoder_refuses_a_site(scan):
+    config = NetworkConfig(
+        grid_shape=(24, 24, 24), spacing_mm=(8.0,) * 3, channels=(4, 8)
+    )
+    plain = Encoder(DenoisingVAE(config))
+    with pytest.raises(UserError, match="trained without sites"):
+        plain.decode(plain.encode(scan), site="A")
 
 
 def test_what_is_no_latent_is_refused(tmp_path):

@@ -87,7 +87,9 @@ def test_no_site_means_the_average_site():
 
 def test_unconditional_decoder_ignores_the_site():
     vae = small(sites=())
-    assert vae.site_codes(["anywhere"]).abs().max() == 0
+    assert vae.site_codes([None]).abs().max() == 0
+    with pytest.raises(ValueError, match="trained without sites"):
+        vae.site_codes(["anywhere"])
 
 
 def test_unknown_site_names_those_known():

@@ -74,15 +74,30 @@ def test_augmentation_moves_the_head_and_repeats_with_its_seed():
 
 
 def test_deformation_alone_moves_no_further_than_it_may():
-    config = settings(
-        *("augmentation.probability=1", "augmentation.flip=0"),
-        *("augmentation.rotate_degrees=0", "augmentation.scale=0"),
-        *("augmentation.translate_mm=0", "augmentation.elastic_mm=4"),
-    )
-    bend = Augmentation(config.augmentation, (24,) * 3, (2.0,) * 3)
+    bend = bend_by(4)
     ramp = torch.arange(24.0)[:, None, None].expand(24, 24, 24)[None]  # voxels
     moved = (bend(ramp, 5) - ramp)[0, 4:-4, 4:-4, 4:-4].abs().max().item()
     assert 0.2 < moved <= 2.0 + 0.1  # 4 mm are two voxels
+
+
+def bend_by(elastic_mm):
+    config = settings(
+        *("augmentation.probability=1", "augmentation.flip=0"),
+        *("augmentation.rotate_degrees=0", "augmentation.scale=0"),
+        *("augmentation.translate_mm=0", f"augmentation.elastic_mm={elastic_mm}"),
+    )
+    return Augmentation(config.augmentation, (24,) * 3, (2.0,) * 3)
+
+
+def test_a_vanishing_deformation_changes_nothing():
+    x = torch.rand(1, 24, 24, 24, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(bend_by(1e-5)(x, 3), x, atol=1e-3)
+
+
+def test_the_deformation_does_not_tear():
+    ramp = torch.arange(24.0)[:, None, None].expand(24, 24, 24)[None]  # voxels
+    shift = (bend_by(4)(ramp, 5) - ramp)[0, 3:-3, 12, 12]
+    assert shift.diff().abs().max() < 0.4  # two voxels at most, over four places
 
 
 def test_flip_mirrors_left_and_right():
