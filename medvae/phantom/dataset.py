@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_json
@@ -190,7 +191,8 @@ def _scan_everyone(
                 progress(done, total, name)
 
 
-def _scan_subject(
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # untyped library
+def _scan_subject(  # one thread: sums must not depend on the number of processes
     root: Path, subject: str, places: tuple[str, ...], recipe: Recipe
 ) -> list[str]:
     names = []

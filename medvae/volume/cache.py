@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from medvae.errors import UserError
 from medvae.files import digest
@@ -133,7 +134,8 @@ def cache_key(path: Path, mask: Path | None, grid: Grid) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _ensure(
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # untyped library
+def _ensure(  # one thread, so that 1 and 2 jobs prepare the same bits
     i: int, path: Path, mask: Path | None, grid: Grid, cache_dir: Path
 ) -> tuple[int, Path]:
     try:
