@@ -21,6 +21,7 @@ from medvae.phantom.fields import receive_field, transmit_field
 from medvae.phantom.sampling import axis_operator, kernel_fwhm_mm
 from medvae.phantom.scanners import Scanner
 from medvae.phantom.tissues import TISSUES
+from medvae.threads import one_thread
 
 HEAD_TOP_MM = 106.0
 """Top of the field of view, above the crown, in the head's own millimetres."""
@@ -81,6 +82,7 @@ class Acquisition:
     truth: dict[str, Any]
 
 
+@one_thread
 def acquire(
     anatomy: Anatomy,
     scanner: Scanner,

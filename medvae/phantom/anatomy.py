@@ -11,6 +11,7 @@ from scipy import ndimage
 from medvae.phantom.head import Head, average_head
 from medvae.phantom.splines import smooth_field
 from medvae.phantom.tissues import TISSUES, Constitution
+from medvae.threads import one_thread
 
 AGES = (18.0, 80.0)
 """Youngest and oldest person, in years; ages are uniform between them."""
@@ -74,6 +75,7 @@ def draw_person(seed: int, subject: str) -> tuple[float, str]:
     return round(float(rng.uniform(*AGES)), 1), "FM"[int(rng.integers(2))]
 
 
+@one_thread
 def anatomy(
     seed: int,
     subject: str,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_json
@@ -191,8 +190,7 @@ def _scan_everyone(
                 progress(done, total, name)
 
 
-@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # untyped library
-def _scan_subject(  # one thread: sums must not depend on the number of processes
+def _scan_subject(
     root: Path, subject: str, places: tuple[str, ...], recipe: Recipe
 ) -> list[str]:
     names = []

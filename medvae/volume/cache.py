@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from medvae.errors import UserError
 from medvae.files import digest
@@ -134,8 +133,7 @@ def cache_key(path: Path, mask: Path | None, grid: Grid) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # untyped library
-def _ensure(  # one thread, so that 1 and 2 jobs prepare the same bits
+def _ensure(
     i: int, path: Path, mask: Path | None, grid: Grid, cache_dir: Path
 ) -> tuple[int, Path]:
     try:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medvae.errors import UserError
+from medvae.threads import one_thread
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.grid import Grid, Placement, place_on_head
 from medvae.volume.intensity import reference_level
@@ -48,6 +49,7 @@ class Prepared:
         }
 
 
+@one_thread
 def prepare(
     volume: Volume, grid: Grid, mask: npt.NDArray[Any] | None = None
 ) -> Prepared:
