@@ -16,7 +16,9 @@ Progress = Callable[[int, int, str], None]
 
 PLAIN_SECONDS = 5.0  # without a terminal, a line at most this often
 
-out = Console(highlight=False)
+PLAIN_WIDTH = 160  # a pipe has no width; tables must not lose columns in it
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 
