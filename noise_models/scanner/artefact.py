@@ -50,6 +50,12 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
                 "psf_add_fwhm_mm": _row(pair.psf_add_fwhm_mm),
                 "clipped_noise": _short(pair.clipped_noise),
                 "clipped_psf": _short(pair.clipped_psf),
+                "clipped_axes": _row(pair.clipped_axes),
+                "offset": {
+                    name: _short(value)
+                    for name, value in zip(NAMES, pair.offset, strict=False)
+                    if value
+                },
             }
             for key, pair in record.pairs.items()
         },
@@ -60,6 +66,13 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
                 "auc_floor": _known(found.auc_floor),
                 "verdict": found.verdict,
                 "scans": _Row(found.scans),
+                "auc_after_ci95": _Row(_known(v) for v in found.auc_after_ci95),
+                "auc_attainable": _known(found.auc_attainable),
+                "unattainable": list(found.unattainable),
+                "separation_p": _known(found.separation_p),
+                "features": {
+                    name: _row(numbers) for name, numbers in found.features.items()
+                },
             }
             for key, found in record.goodness.items()
         },
@@ -177,17 +190,43 @@ def _read_site(label: str, site: SiteFile) -> Site:
 
 
 def _read_pair(pair: PairFile) -> Pair:
+    offset = tuple(pair.offset.get(name, 0.0) for name in NAMES)
     return Pair(
-        pair.sigma_add, pair.psf_add_fwhm_mm, pair.clipped_noise, pair.clipped_psf
+        pair.sigma_add,
+        pair.psf_add_fwhm_mm,
+        pair.clipped_noise,
+        pair.clipped_psf,
+        pair.clipped_axes,
+        offset if any(offset) else (),
     )
 
 
 def _read_goodness(found: GoodnessFile) -> Goodness:
-    before, after, floor = (
+    low, high = found.auc_after_ci95
+    before, after, floor, fair, p, low, high = (
         math.nan if value is None else value
-        for value in (found.auc_before, found.auc_after, found.auc_floor)
+        for value in (
+            found.auc_before,
+            found.auc_after,
+            found.auc_floor,
+            found.auc_attainable,
+            found.separation_p,
+            low,
+            high,
+        )
     )
-    return Goodness(before, after, floor, found.verdict, found.scans)
+    return Goodness(
+        before,
+        after,
+        floor,
+        found.verdict,
+        found.scans,
+        auc_after_ci95=(low, high),
+        auc_attainable=fair,
+        unattainable=tuple(found.unattainable),
+        separation_p=p,
+        features=dict(found.features),
+    )
 
 
 def _validated(text: str, name: str) -> ScannerFile:

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import permutations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
+from noise_models.scanner.calibration import calibrate
+from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.goodness import (
-    Trial,
-    corrupted_estimate,
+    feature_table,
+    halves,
     judge,
-    split_sites,
+    try_half,
+    unattainable,
 )
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness, Record
 from noise_models.scanner.scans import Scan, estimate_cached, label_of
-from noise_models.scanner.sites import Site, summarise_site
-from noise_models.scanner.transfer import summarise_pair
+from noise_models.scanner.sites import Site, fill_gaps, per_subject, summarise_site
+from noise_models.scanner.transfer import Pair, summarise_pair
 
 Progress = Callable[[int, int, str], None]
-Result = TypeVar("Result")
+Specimens = dict[str, list[Specimen]]
 
 MOST_PAIRS = 6  # pairs whose goodness is tried
-MOST_SCANS = 8  # scans of A that are corrupted for each of them
+MOST_MOVED = 20  # pairs that are calibrated
+MOST_SCANS = 16  # people of a site who are looked at on the common grid
+MOST_CALIBRATED = 6  # scans of A that are corrupted to calibrate a pair
+FEWEST_MOVED = 4  # scans a site below which nothing is calibrated
 FEW_SUBJECTS = 10
 EVIDENCE = ("unpaired", "matched", "paired")
 
@@ -45,6 +52,7 @@ def fit(
     progress: Progress | None = None,
     cache: str | Path | None = None,
     goodness: bool = True,
+    calibration: bool = True,
 ) -> ScannerNoise:
     """Fit how the scanners of two or more sites differ.
 
@@ -61,6 +69,7 @@ def fit(
         progress: Called with (done, total, label).
         cache: Folder where estimates are kept by content.
         goodness: Whether to try the fit on held-out scans.
+        calibration: Whether to correct each transfer by what it does (`calibrate`).
 
     Returns:
         The noise, with no source and no target chosen.
@@ -78,17 +87,14 @@ def fit(
         for site, files in scans.items()
         for k, scan in enumerate(files)
     ]
-    pairs = _pairs_to_try(list(scans), people) if goodness else []
-    trials = sum(min(len(scans[a]), MOST_SCANS) for a, _ in pairs)
-    work = len(names) + trials
-    counter = _Counter(work, progress)
-    found = _run(
-        [
-            (label, delayed(estimate_cached)(scan, label, site, folder))
-            for site, scan, label in names
-        ],
-        jobs,
-        counter,
+    tried = _pairs_to_try(list(scans), people) if goodness else []
+    moved = _pairs_to_calibrate(scans) if calibration else []
+    shown = _shown(people) if tried or moved else {}
+    work = len(names) + sum(map(len, shown.values())) + len(moved) + 2 * len(tried)
+    pool = _Pool(jobs, work, progress)
+    found = pool.run(
+        (label, delayed(estimate_cached)(scan, label, site, folder))
+        for site, scan, label in names
     )
     estimates: dict[str, list[ScanEstimate]] = {site: [] for site in scans}
     for (site, _, _), estimate in zip(names, found, strict=True):
@@ -97,19 +103,23 @@ def fit(
         summarise_site(site, estimates[site], subjects=people[site], seed=seed)
         for site in scans
     )
-    trial = _Trials(scans, estimates, people, seed, jobs, counter)
+    material = _Material(scans, estimates, people, seed, pool)
+    specimens = material.specimens(shown)
+    offsets = material.calibrate(specimens, sites, moved)
+    pairs = {
+        f"{a.label}->{b.label}": summarise_pair(
+            a, b, offset=offsets.get((a.label, b.label), ()), seed=seed
+        )
+        for a, b in permutations(sites, 2)
+    }
+    judged = material.judge(specimens, pairs, tried)
     record = Record(
         evidence=evidence,
-        pairs={
-            f"{a.label}->{b.label}": summarise_pair(a, b, seed=seed)
-            for a, b in permutations(sites, 2)
-        },
+        pairs=pairs,
         goodness={
-            f"{a}->{b}": trial.judge(a, b)
-            if (a, b) in pairs
-            else _untried(len(scans[a]), len(scans[b]))
+            f"{a}->{b}": judged.get((a, b), _untried(len(scans[a]), len(scans[b])))
             for a, b in permutations(scans, 2)
-            if (a, b) in pairs or (goodness and len(pairs) < MOST_PAIRS)
+            if (a, b) in judged or (goodness and len(tried) < MOST_PAIRS)
         },
         seed=seed,
         versions=_versions(),
@@ -119,60 +129,130 @@ def fit(
     return ScannerNoise(sites, record=record)
 
 
-class _Counter:
-    """Counts finished work for the progress callback."""
+class _Pool:
+    """Runs named tasks on several processes and tells of each that is done."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self.done, self.total, self.progress = 0, total, progress
+    def __init__(self, jobs: int, total: int, progress: Progress | None) -> None:
+        self.jobs, self.done, self.total, self.progress = jobs, 0, total, progress
 
-    def step(self, label: str) -> None:
-        self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.total, label)
-
-
-def _run(tasks: Sequence[tuple[str, Any]], jobs: int, counter: _Counter) -> list[Any]:
-    """Results in the order of the tasks; the counter hears of each as it is done."""
-    results = []
-    work = Parallel(n_jobs=jobs, return_as="generator")(task for _, task in tasks)
-    for (label, _), result in zip(tasks, work, strict=True):
-        results.append(result)
-        counter.step(label)
-    return results
+    def run(self, tasks: Iterable[tuple[str, Any]]) -> list[Any]:
+        """Results in the order of the tasks."""
+        named = list(tasks)
+        work = Parallel(n_jobs=self.jobs, return_as="generator")
+        results = []
+        for (label, _), result in zip(named, work(t for _, t in named), strict=True):
+            results.append(result)
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total, label)
+        return results
 
 
-@dataclass
-class _Trials:
-    """Held-out trials: each half of a site is sent by the fit of the other half."""
+@dataclass(frozen=True)
+class _Material:
+    """What calibration and trial work on."""
 
     scans: Mapping[str, Sequence[Scan]]
     estimates: Mapping[str, Sequence[ScanEstimate]]
     people: Mapping[str, Sequence[str]]
     seed: int
-    jobs: int
-    counter: _Counter
+    pool: _Pool
 
-    def judge(self, a: str, b: str) -> Goodness:
-        """Corrupt scans of A with the fit of the other half; compare with B."""
-        chosen = range(min(len(self.scans[a]), MOST_SCANS))
-        parts, fitted = self._halves(a)
-        _, fitted_b = self._halves(b)
-        fold = {i: k for k in (0, 1) for i in parts[k]}
-        tasks = []
-        for i in chosen:
-            e = self.estimates[a][i]
-            sites = (fitted[fold[i]], fitted_b[fold[i]])
-            trial = Trial(self.scans[a][i], e, sites, b, self.seed + i)
-            tasks.append((f"{a}->{b}: {e.label}", delayed(corrupted_estimate)(trial)))
-        after = np.stack(_run(tasks, self.jobs, self.counter))
-        before, real = (
-            np.stack([e.vector for e in self.estimates[site]]) for site in (a, b)
-        )
-        groups = ([self.people[a][i] for i in chosen], list(self.people[b]))
-        return judge(before[: len(chosen)], after, real, groups, self.seed)
+    def specimens(self, shown: Mapping[str, Sequence[int]]) -> Specimens:
+        """Some scans of every site on the common grid."""
+        which = [(site, i) for site, chosen in shown.items() for i in chosen]
+        tasks = [
+            (
+                f"{self.estimates[site][i].label} on the common grid",
+                delayed(specimen)(
+                    self.scans[site][i], self.estimates[site][i], self.people[site][i]
+                ),
+            )
+            for site, i in which
+        ]
+        found: dict[str, list[Specimen]] = {site: [] for site in self.scans}
+        for (site, _), one in zip(which, self.pool.run(tasks), strict=True):
+            found[site].append(one)
+        return found
 
-    def _halves(self, site: str) -> tuple[list[list[int]], list[Site]]:
-        return split_sites(self.estimates[site], self.people[site], site, self.seed)
+    def calibrate(
+        self,
+        specimens: Specimens,
+        sites: tuple[Site, ...],
+        pairs: Sequence[tuple[str, str]],
+    ) -> dict[tuple[str, str], tuple[float, ...]]:
+        """Offset of every pair."""
+        tasks = [
+            (
+                f"{a}->{b}: calibration",
+                delayed(calibrate)(
+                    specimens[a][:MOST_CALIBRATED],
+                    feature_table(specimens[b]),
+                    sites,
+                    b,
+                    seed=self.seed,
+                ),
+            )
+            for a, b in pairs
+        ]
+        found = self.pool.run(tasks)
+        return {
+            pair: tuple(float(v) for v in offset)
+            for pair, offset in zip(pairs, found, strict=True)
+        }
+
+    def judge(
+        self,
+        specimens: Specimens,
+        pairs: Mapping[str, Pair],
+        tried: Sequence[tuple[str, str]],
+    ) -> dict[tuple[str, str], Goodness]:
+        """Goodness of the tried pairs, each half by the fit of the other."""
+        both = [
+            halves(specimens, self.estimates, self.people, pair, self.seed)
+            for pair in tried
+        ]
+        tasks = [
+            (f"{a}->{b}: trial", delayed(try_half)(half))
+            for (a, b), pair in zip(tried, both, strict=True)
+            for half in pair
+        ]
+        found = self.pool.run(tasks)
+        judged = {}
+        for k, (pair, (first, second)) in enumerate(zip(tried, both, strict=True)):
+            trials = [(found[2 * k], first), (found[2 * k + 1], second)]
+            added = pairs["->".join(pair)]
+            judged[pair] = judge(
+                trials,
+                (self._vectors(pair[0]), self._vectors(pair[1])),
+                unattainable(added.clipped_noise, added.clipped_axes),
+                self.seed,
+            )
+        return judged
+
+    def _vectors(self, site: str) -> NDArray[np.float64]:
+        """Parameters of the people of a site, (N, K)."""
+        rows = np.stack([e.vector for e in self.estimates[site]])
+        return per_subject(fill_gaps(rows, site), self.people[site])
+
+
+def _shown(people: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+    """Scans that are looked at on the common grid: one of each of the first people."""
+    chosen = {}
+    for site, names in people.items():
+        first = {name: i for i, name in reversed(list(enumerate(names)))}
+        chosen[site] = sorted(first.values())[:MOST_SCANS]
+    return chosen
+
+
+def _pairs_to_calibrate(
+    scans: Mapping[str, Sequence[Scan]],
+) -> list[tuple[str, str]]:
+    """All pairs of few sites; of many, neighbours first."""
+    enough = [k for k, files in enumerate(scans.values()) if len(files) >= FEWEST_MOVED]
+    every = sorted(permutations(enough, 2), key=lambda p: (abs(p[0] - p[1]), p))
+    labels = list(scans)
+    return [(labels[i], labels[j]) for i, j in every[:MOST_MOVED]]
 
 
 def _untried(scans_a: int, scans_b: int) -> Goodness:

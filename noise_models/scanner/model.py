@@ -23,7 +23,7 @@ from noise_models.blur import Blur
 from noise_models.contrast import Contrast
 from noise_models.registry import register, suggest
 from noise_models.rician import Rician
-from noise_models.scanner.estimate import ScanEstimate
+from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
 from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
@@ -134,8 +134,11 @@ class ScannerNoise(NoiseModel):
             )
         known = [self._origin(origin) for origin in origins]
         start = torch.tensor(np.stack([scan.vector for scan in known]))
-        index = self._draw_targets([scan.site for scan in known], rng)
+        own = [scan.site for scan in known]
+        index = self._draw_targets(own, rng)
         end = self._draw_scanners(index, rng)
+        # Towards the mean of all sites (dispersion 0) no pair is left to calibrate.
+        end = end + min(self.dispersion, 1.0) * self._offsets(own, index.tolist())
         knots_in, knots_out = landmark_curve(start, end)
         spacings = torch.tensor([site.spacing_mm for site in self.sites])
         params = {
@@ -199,6 +202,20 @@ class ScannerNoise(NoiseModel):
         within = (roots[index] @ normal[:, :, None])[:, :, 0]
         grand = means.mean(0)
         return grand + self.dispersion * (means[index] - grand + within)
+
+    def _offsets(self, own: Sequence[int | None], target: Sequence[int]) -> Tensor:
+        """Calibration of each volume's pair, (n, K).
+
+        A volume of unknown origin takes the mean of what is known into its target.
+        """
+        rows = []
+        for mine, goal in zip(own, target, strict=True):
+            sources = range(len(self.sites)) if mine is None else [mine]
+            keys = [f"{self.labels[k]}->{self.labels[goal]}" for k in sources]
+            pairs = [self.record.pairs[k] for k in keys if k in self.record.pairs]
+            known = [pair.offset for pair in pairs if pair.offset]
+            rows.append(np.mean(known, axis=0) if known else np.zeros(len(NAMES)))
+        return torch.tensor(np.stack(rows), dtype=torch.float64)
 
     def apply(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,12 @@ class Goodness:
         verdict: ``"pass"``, ``"warn"``, ``"fail"``, ``"no difference"`` or
             ``"not enough evidence"``; the rule is in `goodness.verdict_of`.
         scans: Scans of A and B that were compared.
+        auc_after_ci95: Interval of ``auc_after`` (Hanley & McNeil).
+        auc_attainable: ``auc_after`` without what B has less of than A.
+        unattainable: What that is: ``"noise"``, ``"psf x"``, ...
+        separation_p: Permutation p of A against B.
+        features: For every low-level feature the Kolmogorov-Smirnov distance of
+            corrupt(A) and B, and its p corrected for their number (Holm).
 
     Example:
         >>> Goodness(0.99, 0.6, 0.5, "pass", (8, 8)).verdict
@@ -30,6 +37,13 @@ class Goodness:
     auc_floor: float
     verdict: str
     scans: tuple[int, int]
+    auc_after_ci95: tuple[float, float] = (math.nan, math.nan)
+    auc_attainable: float = math.nan
+    unattainable: tuple[str, ...] = ()
+    separation_p: float = math.nan
+    features: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict, hash=False
+    )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ UNITS = {
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Spacing = tuple[Positive, Positive, Positive]
 
 
@@ -66,6 +67,15 @@ class PairFile(_Strict):
     psf_add_fwhm_mm: tuple[float, float, float]
     clipped_noise: Annotated[float, Field(ge=0, le=1)]
     clipped_psf: Annotated[float, Field(ge=0, le=1)]
+    clipped_axes: tuple[Share, Share, Share] = (0.0, 0.0, 0.0)
+    offset: dict[str, FiniteFloat] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> PairFile:
+        unknown = [name for name in self.offset if name not in NAMES]
+        if unknown:
+            raise ValueError(f"offset must list known parameters, got {unknown}")
+        return self
 
 
 class GoodnessFile(_Strict):
@@ -76,6 +86,11 @@ class GoodnessFile(_Strict):
     auc_floor: float | None
     verdict: Literal["pass", "warn", "fail", "no difference", "not enough evidence"]
     scans: tuple[Count, Count]
+    auc_after_ci95: tuple[float | None, float | None] = (None, None)
+    auc_attainable: float | None = None
+    unattainable: list[str] = []
+    separation_p: float | None = None
+    features: dict[str, tuple[float, float]] = {}
 
 
 class Provenance(_Strict):

@@ -69,6 +69,14 @@ def _goodness(found: Goodness) -> dict[str, Any]:
         "auc_before": found.auc_before,
         "auc_after": found.auc_after,
         "auc_floor": found.auc_floor,
+        "auc_attainable": found.auc_attainable,
+        "separation_p": found.separation_p,
     }
     shown = {key: None if math.isnan(v) else v for key, v in numbers.items()}
-    return {**shown, "verdict": found.verdict}
+    interval = [None if math.isnan(v) else v for v in found.auc_after_ci95]
+    return {
+        **shown,
+        "auc_after_ci95": interval,
+        "unattainable": list(found.unattainable),
+        "verdict": found.verdict,
+    }

@@ -103,6 +103,20 @@ def summarise_site(
     )
 
 
+def per_subject(values: Array, subjects: Sequence[str]) -> Array:
+    """Mean row of every person, (people, K): several scans of one are not several.
+
+    Example:
+        >>> per_subject(np.array([[1.0], [3.0], [5.0]]), ["a", "a", "b"]).tolist()
+        [[2.0], [5.0]]
+    """
+    _, owner = np.unique(np.asarray(subjects), return_inverse=True)
+    counts = np.bincount(owner)[:, None]
+    sums = np.zeros((len(counts), values.shape[1]))
+    np.add.at(sums, owner, values)
+    return np.asarray(sums / counts)
+
+
 def fill_gaps(values: Array, label: str) -> Array:
     """Replace what a scan could not say by the site's median.
 

@@ -45,6 +45,9 @@ class Pair:
         clipped_noise: Share of (A scan, B draw) pairs where B is cleaner than A
             can be made.
         clipped_psf: Share of axes where B is sharper than A.
+        clipped_axes: The same for each axis.
+        offset: What `calibration` adds to the mean of B for scans of A, (K,); empty
+            when the pair was not calibrated.
 
     Example:
         >>> Pair(0.02, (0.0, 0.0, 1.2), 0.1, 0.5).clipped_psf
@@ -55,6 +58,8 @@ class Pair:
     psf_add_fwhm_mm: tuple[float, float, float]
     clipped_noise: float
     clipped_psf: float
+    clipped_axes: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    offset: tuple[float, ...] = ()
 
 
 def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,18 +138,26 @@ def gains(spacing_mm: Tensor, grid_mm: Sequence[float], blur_mm2: Tensor) -> Ten
 
 
 def summarise_pair(
-    source: Site, target: Site, *, draws: int = 400, seed: int = 0
+    source: Site,
+    target: Site,
+    *,
+    offset: Sequence[float] = (),
+    draws: int = 400,
+    seed: int = 0,
 ) -> Pair:
     """Typical additions of A -> B and how often they are not attainable.
 
     Args:
         source: Site A.
         target: Site B.
+        offset: Calibration of the pair, (K,).
         draws: Number of simulated (A scan, B scan) pairs.
         seed: Of those draws.
     """
     rng = np.random.default_rng(seed)
     a, b = (_sample(site, draws, rng) for site in (source, target))
+    if offset:
+        b = b + torch.tensor(offset, dtype=b.dtype)
     spacing_a, spacing_b = (
         torch.tensor([site.spacing_mm] * draws, dtype=torch.float64)
         for site in (source, target)
@@ -158,12 +171,15 @@ def summarise_pair(
     wanted = a.new_tensor(1) * b[:, 0].exp() * gains(spacing_b, grid, none)
     left = slope * a[:, 0].exp() * gains(spacing_a, grid, attainable)
     power = wanted**2 - left**2
+    clipped = (variance < 0).double().mean(0).tolist()
     fwhm = (attainable * FWHM2_PER_VARIANCE).sqrt().median(0).values
     return Pair(
         float(power.clamp_min(0).sqrt().median()),
         (float(fwhm[0]), float(fwhm[1]), float(fwhm[2])),
         float((power < 0).double().mean()),
-        float((variance < 0).double().mean()),
+        float(np.mean(clipped)),
+        (clipped[0], clipped[1], clipped[2]),
+        tuple(offset),
     )
 
 

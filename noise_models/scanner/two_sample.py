@@ -12,6 +12,7 @@ Array = NDArray[np.float64]
 
 REPEATS = 10
 FOLDS = 4
+LEAST_SD = 0.01  # of a parameter or feature: no classifier lives on less
 
 
 def auc(negatives: Array, positives: Array) -> float:
@@ -83,7 +84,7 @@ def _discriminant(values: Array, label: Array) -> Array:
     """Fisher direction with the within-group correlation shrunk halfway."""
     means = [values[label == k].mean(0) for k in (0, 1)]
     rest = values - np.where(label[:, None] == 0, *means)
-    scale = rest.std(axis=0) + 1e-9
+    scale = np.sqrt(rest.var(axis=0) + LEAST_SD**2)
     z = rest / scale
     correlation = 0.5 * z.T @ z / len(z) + 0.5 * np.eye(z.shape[1])
     return np.asarray(
@@ -91,25 +92,62 @@ def _discriminant(values: Array, label: Array) -> Array:
     )
 
 
+def auc_interval(value: float, negatives: int, positives: int) -> tuple[float, float]:
+    """95 % interval of an AUC.
+
+    Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747.
+
+    Example:
+        >>> [round(end, 2) for end in auc_interval(0.8, 20, 20)]
+        [0.66, 0.94]
+    """
+    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
+    variance = value * (1 - value)
+    variance += (positives - 1) * (q1 - value**2) + (negatives - 1) * (q2 - value**2)
+    half = 1.96 * np.sqrt(max(variance, 0.0) / (negatives * positives))
+    return float(max(value - half, 0.0)), float(min(value + half, 1.0))
+
+
 def separation_p(
-    first: Array, second: Array, *, seed: int = 0, repeats: int = 199
+    first: Array,
+    second: Array,
+    *,
+    also: Sequence[Array] | None = None,
+    seed: int = 0,
+    repeats: int = 199,
 ) -> float:
-    """Permutation p of the largest standardised mean difference of any parameter.
+    """Permutation p of the largest standardised mean difference of any column.
+
+    Args:
+        first: Scans by columns, (N, K).
+        second: The other group, (M, K).
+        also: Another table of each group, (N', F) and (M', F), of some of the scans;
+            the permutations of both tables are independent, and the larger of the
+            two differences counts.
+        seed: Of the permutations.
+        repeats: Number of permutations.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> separation_p(rng.normal(size=(9, 3)), rng.normal(size=(9, 3)) + 5)
         0.005
     """
-    values = np.concatenate([first, second])
-    count = len(first)
     rng = np.random.default_rng(seed)
-
-    def largest(order: NDArray[np.intp]) -> float:
-        one, two = values[order[:count]], values[order[count:]]
-        spread = np.sqrt(one.var(0) / len(one) + two.var(0) / len(two)) + 1e-9
-        return float(np.max(np.abs(one.mean(0) - two.mean(0)) / spread))
-
-    observed = largest(np.arange(len(values)))
-    null = [largest(rng.permutation(len(values))) for _ in range(repeats)]
+    tables = [(first, second), *([(also[0], also[1])] if also is not None else [])]
+    observed = max(_largest(one, two) for one, two in tables)
+    null = [max(_largest(*_shuffled(t, rng)) for t in tables) for _ in range(repeats)]
     return (1 + sum(v >= observed for v in null)) / (1 + repeats)
+
+
+def _largest(one: Array, two: Array) -> float:
+    spread = np.sqrt(one.var(0) / len(one) + two.var(0) / len(two)) + 1e-9
+    return float(np.max(np.abs(one.mean(0) - two.mean(0)) / spread))
+
+
+def _shuffled(
+    table: tuple[Array, Array], rng: np.random.Generator
+) -> tuple[Array, Array]:
+    values = np.concatenate(table)
+    order = rng.permutation(len(values))
+    count = len(table[0])
+    return values[order[:count]], values[order[count:]]
