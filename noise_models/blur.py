@@ -105,9 +105,39 @@ def psf_matrix(size: int, std_voxels: Tensor) -> Tensor:
     """
     std = std_voxels.double()[:, None]
     k = torch.arange(size, dtype=torch.float64, device=std.device)
-    cosines = torch.cos(math.pi / size * k[:, None] * (k + 0.5)) * math.sqrt(2 / size)
-    cosines[0] /= math.sqrt(2)
     transfer = torch.exp(-2 * (math.pi * std * k / (2 * size)) ** 2)
-    matrix = cosines.T @ (transfer[:, :, None] * cosines)
+    matrix = transfer_matrix(transfer)
     identity = torch.eye(size, dtype=matrix.dtype, device=matrix.device)
     return torch.where(std[:, :, None] > 0, matrix, identity).to(std_voxels)
+
+
+def transfer_matrix(transfer: Tensor) -> Tensor:
+    """A filter along one axis, given at frequencies ``k / (2 size)``, as matrices.
+
+    Args:
+        transfer: Response at ``k = 0 .. size - 1``, (n, size).
+
+    Returns:
+        ``C^T diag(transfer) C``, (n, size, size), float64.
+
+    Example:
+        >>> matrix = transfer_matrix(torch.ones(1, 3))
+        >>> torch.allclose(matrix[0], torch.eye(3, dtype=matrix.dtype))
+        True
+    """
+    cosines = cosine_transform(transfer.shape[1], transfer.device)
+    return cosines.T @ (transfer.double()[:, :, None] * cosines)
+
+
+def cosine_transform(size: int, device: torch.device | None = None) -> Tensor:
+    """The orthonormal DCT-II as a matrix (frequency, place), float64.
+
+    Example:
+        >>> c = cosine_transform(4)
+        >>> torch.allclose(c @ c.T, torch.eye(4, dtype=c.dtype))
+        True
+    """
+    k = torch.arange(size, dtype=torch.float64, device=device)
+    cosines = torch.cos(math.pi / size * k[:, None] * (k + 0.5)) * math.sqrt(2 / size)
+    cosines[0] /= math.sqrt(2)
+    return cosines

@@ -61,7 +61,7 @@ def halve(subjects: Sequence[str], seed: int) -> tuple[list[int], list[int]]:
     """Scans of one random half of the people, and of the other.
 
     Example:
-        >>> [len(half) for half in halve(["a", "b", "b", "c"], 0)]
+        >>> [len(half) for half in halve(["a", "b", "c", "d"], 0)]
         [2, 2]
     """
     people = sorted(set(subjects))

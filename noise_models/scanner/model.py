@@ -10,34 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from noise_models.base import (
-    NoiseModel,
-    Params,
-    computable,
-    of_volumes,
-    per_volume,
-    spacing_of,
-)
-from noise_models.bias_field import BiasField
-from noise_models.blur import Blur
-from noise_models.contrast import Contrast
+from noise_models.base import NoiseModel, Params, computable, spacing_of
 from noise_models.registry import register, suggest
-from noise_models.rician import Rician
 from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
-from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
-from noise_models.scanner.transfer import (
-    added_variance_mm2,
-    fwhm_of,
-    gains,
-    landmark_curve,
-    matrix_root,
-)
-
-_AIR_MEAN = np.pi / 2  # E[M]^2 / sigma^2 of a Rayleigh magnitude
-_AIR_VARIANCE = 2 - np.pi / 2
-_LEAST = 1e-6  # noise below this is none; nothing is divided by zero
+from noise_models.scanner.transfer import landmark_curve, matrix_root
 
 
 @dataclass(frozen=True)
@@ -232,108 +211,11 @@ class ScannerNoise(NoiseModel):
         """
         clean = computable(x)
         grid = spacing_of(clean, spacing_mm)
-        variance = self._added_variance(params, grid).to(clean)
-        centre = _head_centres(clean, params)
-        before = of_volumes(params, "coefficients_source", clean)
-        after = of_volumes(params, "coefficients_target", clean)
-        flat = _shade(clean, -before, centre, grid)
-        level = Blur().apply(
-            flat, {"fwhm_mm": _flat_widths(clean, grid)}, rng, spacing_mm=grid
-        )
-        slope = _local_slope(level, params)
-        y = Contrast().apply(flat, params, rng)
-        y = Blur().apply(y, {"fwhm_mm": fwhm_of(variance)}, rng, spacing_mm=grid)
-        y = _shade(y, after, centre, grid)
-        slope = _shade(slope, after - before, centre, grid)  # now g' b
-        sigma, floor = _noise_to_add(level, slope, params, variance, grid)
-        one = {"sigma": torch.ones(len(y), device=y.device)}
-        noisy = Rician().apply(y / sigma, one, rng) * sigma
-        return noisy.square_().add_(floor).sqrt_().to(x.dtype)
-
-    def _added_variance(self, params: Params, grid: Sequence[float]) -> Tensor:
-        variance = added_variance_mm2(
-            params["variance_source_mm2"],
-            params["variance_target_mm2"],
-            params["spacing_source_mm"],
-            params["spacing_target_mm"],
-            grid,
-        )
-        return variance.clamp_min(0)
-
-
-def _shade(
-    x: Tensor, coefficients: Tensor, centre_voxels: Tensor, grid: Sequence[float]
-) -> Tensor:
-    """Multiply by a shading whose logarithm has mean 0 over a typical brain."""
-    shading = BiasField(order=BIAS_ORDER, extent_mm=BIAS_EXTENT_MM)
-    none = torch.Generator()  # BiasField.apply draws nothing
-    params = {"coefficients": coefficients, "centre_voxels": centre_voxels}
-    shaded = shading.apply(x, params, none, spacing_mm=grid)
-    mean = coefficients @ torch.from_numpy(brain_mean_rows()).to(coefficients)
-    return shaded * per_volume((-mean).exp(), x)
-
-
-def _head_centres(x: Tensor, params: Params) -> Tensor:
-    """Centre of the head in voxels, (n, 3): known on a scan's own grid.
-
-    A grid of any other shape is taken to be centred on the head, as a training
-    grid is.
-    """
-    shape = torch.tensor(x.shape[2:], device=x.device)
-    native = params["shape_source"].to(x.device)[:, : len(shape)]
-    own = (native == shape).all(1, keepdim=True)
-    centre = of_volumes(params, "centre_source_voxels", x)[:, : len(shape)]
-    return torch.where(own, centre, (shape - 1).to(x) / 2)
-
-
-def _flat_widths(x: Tensor, grid: Sequence[float]) -> Tensor:
-    """Two voxels FWHM: enough to see the tissue under the noise."""
-    return torch.tensor([[2 * step for step in grid]] * len(x)).to(x)
-
-
-def _local_slope(level: Tensor, params: Params) -> Tensor:
-    """G' at the local signal level: what the curve does to the noise there."""
-    knots = of_volumes(params, "knots_in", level)
-    slopes = of_volumes(params, "knots_out", level).diff(dim=1) / knots.diff(dim=1)
-    inner = knots[:, 1:-1].contiguous()
-    segment = torch.searchsorted(inner, level.flatten(1).contiguous())
-    return slopes.gather(1, segment).view(level.shape)
-
-
-def _noise_to_add(
-    level: Tensor,
-    slope: Tensor,
-    params: Params,
-    variance: Tensor,
-    grid: Sequence[float],
-) -> tuple[Tensor, Tensor]:
-    """Local SD of the complex noise to add, and the squared floor to add.
-
-    In tissue the composition rule holds. In air a magnitude was taken before any
-    resampling or blur, so its mean is not averaged away: there the second moments
-    are matched, and what white noise on the grid cannot supply is a floor.
-    """
-    spacing_a, spacing_b = params["spacing_source_mm"], params["spacing_target_mm"]
-    blur = variance.double().cpu()
-    gain_a = gains(spacing_a, grid, blur).to(level)
-    gain_b = gains(spacing_b, grid, torch.zeros_like(blur)).to(level)
-    sigma_a = of_volumes(params, "sigma_source", level).clamp_min(_LEAST)
-    sigma_b = of_volumes(params, "sigma_target", level).clamp_min(_LEAST)
-    own = slope * per_volume(sigma_a, level)  # SD of A's noise, carried along
-    wanted = per_volume(sigma_b * gain_b, level).square()
-    tissue = (wanted - (own * per_volume(gain_a, level)).square()).clamp_min(0)
-    want_air = per_volume(
-        sigma_b.square() * (_AIR_MEAN + _AIR_VARIANCE * gain_b**2), level
-    )
-    have_air = own.square() * per_volume(_AIR_MEAN + _AIR_VARIANCE * gain_a**2, level)
-    noise_only = per_volume(sigma_a, level).square() * _AIR_MEAN
-    filled = (4 * level.square() / noise_only).clamp(0, 1)  # 0 where A's air was zeroed
-    lack = (want_air - have_air * filled).clamp_min(0)
-    air = torch.minimum(tissue, lack / 2)
-    signal = (level.square() - noise_only).clamp_min(0) / per_volume(
-        sigma_b, level
-    ).square()
-    is_air = 1 / (1 + signal / 2)
-    added = is_air * air + (1 - is_air) * tissue
-    floor = (lack - 2 * air).clamp_min(0) * is_air
-    return added.sqrt().clamp_min(_LEAST), floor
+        y = torch.empty_like(clean)
+        native = on_native_grid(params, grid)
+        for kind in (True, False):
+            which = torch.nonzero(native == kind)[:, 0]
+            if len(which):
+                part = {key: value[which.cpu()] for key, value in params.items()}
+                y[which] = degrade(clean[which], part, rng, grid, is_native=kind)
+        return y.to(x.dtype)

@@ -88,13 +88,62 @@ def _axis_power(native_mm: float, grid_mm: float, blur_mm2: float) -> float:
     # In units of the native voxel; a spline passes little beyond its first zero.
     count = 400
     f = (np.arange(count) + 0.5) / count * (0.5 if same else 1.5)
+    passed = np.ones_like(f) if same else _kernel_response(native_mm, grid_mm, f)
+    blur = np.exp(-2 * np.pi**2 * blur_mm2 / native_mm**2 * f**2)
+    return float(2 * np.mean((passed * blur) ** 2) * (0.5 if same else 1.5))
+
+
+def signal_response(
+    native_mm: float, grid_mm: float, cycles_per_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What resampling leaves of a signal at each frequency of one axis.
+
+    The anti-aliasing Gaussian times the spline, and nothing beyond the frequencies
+    that the scan holds, ``0.5 / native``. Ones on the scan's own grid.
+
+    Example:
+        >>> signal_response(3.0, 2.0, np.array([0.0, 0.2])).round(2).tolist()
+        [1.0, 0.0]
+    """
+    if _is_same(native_mm, grid_mm):
+        return np.ones_like(cycles_per_mm)
+    f = np.abs(cycles_per_mm) * native_mm
+    return np.where(f <= 0.5, _kernel_response(native_mm, grid_mm, f), 0.0)
+
+
+def noise_response(
+    native_mm: float, grid_mm: float, cycles_per_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Power spectrum of unit white noise after resampling, along one axis of the grid.
+
+    ``(native / grid) * sum_k |K(f + k / grid)|^2``: what lies beyond the grid's reach
+    is folded back. Its mean over all frequencies is the square of `noise_gain`.
+
+    Example:
+        >>> f = (np.arange(200) + 0.5) / 400 / 2.0        # up to 0.25 per mm
+        >>> round(float(noise_response(1.0, 2.0, f).mean()), 3)
+        0.427
+        >>> round(noise_gain((1.0,), (2.0,)) ** 2, 3)
+        0.427
+    """
+    if _is_same(native_mm, grid_mm):
+        return np.ones_like(cycles_per_mm)
+    total = np.zeros_like(cycles_per_mm)
+    for k in range(-3, 4):
+        f = np.abs(cycles_per_mm + k / grid_mm) * native_mm
+        total += _kernel_response(native_mm, grid_mm, f) ** 2
+    return total * native_mm / grid_mm
+
+
+def _kernel_response(
+    native_mm: float, grid_mm: float, f: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Response of anti-aliasing and spline at ``f`` cycles per native voxel."""
     spline = np.sinc(f) ** 4 / (2 / 3 + np.cos(2 * np.pi * f) / 3)
     weights = _antialias(native_mm, grid_mm)
     offsets = np.arange(len(weights)) - len(weights) // 2
     smoothed = np.cos(2 * np.pi * f[:, None] * offsets) @ weights
-    passed = np.ones_like(f) if same else spline * smoothed
-    blur = np.exp(-2 * np.pi**2 * blur_mm2 / native_mm**2 * f**2)
-    return float(2 * np.mean((passed * blur) ** 2) * (0.5 if same else 1.5))
+    return np.asarray(spline * smoothed)
 
 
 def _is_same(native_mm: float, grid_mm: float) -> bool:

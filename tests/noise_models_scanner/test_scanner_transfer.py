@@ -305,8 +305,8 @@ def test_show_has_the_promised_keys(fitted):
 
 
 def test_one_site_against_itself_is_no_difference():
-    images = [(scan(300 + s, Scanner()), STEP) for s in range(12)]
-    noise = fit({"a": images[:6], "b": images[6:]}, seed=0)
+    images = [(scan(300 + s, Scanner()), STEP) for s in range(16)]
+    noise = fit({"a": images[:8], "b": images[8:]}, seed=0)
     a, b = (np.array(site.mean) for site in noise.sites)
     ends = [np.array(site.ci95) for site in noise.sites]
     apart = (ends[0][:, 0] > ends[1][:, 1]) | (ends[1][:, 0] > ends[0][:, 1])

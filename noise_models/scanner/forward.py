@@ -1,0 +1,218 @@
+"""A scan of A, as scanner B would have made it: the forward model, step by step.
+
+    y = | b * PSF[ g(x) ] + n1 + i n2 |
+
+after A's own shading is taken off. Two ways of adding noise, because a magnitude is
+taken once, on the native grid, and never again:
+
+- on the grid that both scanners store, the noise is complex and the rule of `transfer`
+  exact: Rician on Rician is Rician;
+- on any other grid real noise was resampled after the magnitude. Its mean is the
+  Rician mean, smooth; the rest is close to Gaussian, of known variance and colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from noise_models.base import Params, of_volumes, per_volume
+from noise_models.bias_field import BiasField
+from noise_models.blur import Blur
+from noise_models.contrast import Contrast
+from noise_models.scanner.resampling import is_same_spacing
+from noise_models.scanner.rice import RAYLEIGH_MEAN, rice_mean, rice_variance
+from noise_models.scanner.spectrum import (
+    Spectra,
+    coloured_noise,
+    filtered,
+    lacking_spectrum,
+    spectra,
+)
+from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
+
+_LEAST = 1e-6  # noise below this is none; nothing is divided by zero
+_AIR_POWER = RAYLEIGH_MEAN**2  # E[M]^2 / sigma^2 of a magnitude of noise alone
+
+
+def on_native_grid(params: Params, grid_mm: Sequence[float]) -> Tensor:
+    """Whether A and B both store the grid that the volume is on, (n,).
+
+    Example:
+        >>> spacing = {f"spacing_{k}_mm": torch.ones(1, 3) for k in ("source", "target")}
+        >>> on_native_grid(spacing, (1, 1, 1)), on_native_grid(spacing, (2, 2, 2))
+        (tensor([True]), tensor([False]))
+    """
+    pairs = zip(
+        params["spacing_source_mm"].tolist(),
+        params["spacing_target_mm"].tolist(),
+        strict=True,
+    )
+    size = len(grid_mm)
+    same = [all(is_same_spacing(s[:size], grid_mm) for s in pair) for pair in pairs]
+    return torch.tensor(same, dtype=torch.bool)
+
+
+def degrade(
+    x: Tensor,
+    params: Params,
+    rng: Generator,
+    grid_mm: Sequence[float],
+    *,
+    is_native: bool,
+) -> Tensor:
+    """Contrast, sharpness, shading and noise of B, for scans of A.
+
+    Args:
+        x: Scans, (n, C, X, Y[, Z]), reference units.
+        params: What `ScannerNoise.draw` returns.
+        rng: Where the noise comes from.
+        grid_mm: Voxel size of ``x``.
+        is_native: Which of the two noises is meant (`on_native_grid`).
+    """
+    centre = _head_centres(x, params)
+    field_a, field_b = (
+        _shading(x, of_volumes(params, f"coefficients_{end}", x), centre, grid_mm)
+        for end in ("source", "target")
+    )
+    flat = x / field_a
+    widths = torch.tensor([[2 * step for step in grid_mm]] * len(x)).to(x)
+    level = Blur().apply(flat, {"fwhm_mm": widths}, rng, spacing_mm=grid_mm)
+    slope = _local_slope(level, params) * (field_b / field_a)  # g' b
+    both = spectra(
+        params["variance_target_mm2"] - params["variance_source_mm2"],
+        params["spacing_source_mm"],
+        params["spacing_target_mm"],
+        x.shape[2:],
+        grid_mm,
+    )
+    y = filtered(Contrast().apply(flat, params, rng), both.transfer) * field_b
+    add = _add_complex if is_native else _add_resampled
+    return add(y, level, slope, (field_a, field_b), params, both, rng)
+
+
+def _add_complex(
+    y: Tensor,
+    level: Tensor,
+    slope: Tensor,
+    fields: tuple[Tensor, Tensor],
+    params: Params,
+    both: Spectra,
+    rng: Generator,
+) -> Tensor:
+    """Add circular complex noise and take the magnitude.
+
+    Blur averages A's magnitudes in air, whose mean then stays where B's would not be:
+    there the second moments are matched, by a floor where noise cannot.
+    """
+    sigma_a, sigma_b = _sigmas(params, y)
+    power_a = both.power_a.to(y)
+    own = slope * per_volume(sigma_a, y)  # SD of A's noise, before the blur
+    tissue = per_volume(sigma_b**2, y) - own.square() * per_volume(power_a, y)
+    tissue = tissue.clamp_min_(0)
+    air_a = _AIR_POWER + (2 - _AIR_POWER) * power_a
+    have = own.square() * per_volume(air_a, y) * _filled(level * fields[0], sigma_a)
+    lack = (2 * per_volume(sigma_b**2, y) - have).clamp_min_(0)
+    air = torch.minimum(tissue, lack / 2)
+    noise_only = per_volume(sigma_a**2, y) * _AIR_POWER
+    snr2 = (level.square() - noise_only).clamp_min_(0) / per_volume(sigma_b**2, y)
+    is_air = 1 / (1 + snr2 / 2)
+    sigma = (is_air * air + (1 - is_air) * tissue).sqrt_()
+    floor = (lack - 2 * air).clamp_min_(0) * is_air
+    if bool((power_a < 1).any()):
+        colour = lacking_spectrum(both, sigma_a, sigma_b, y)
+        real, imaginary = coloured_noise(colour, y, rng, copies=2)
+    else:
+        real, imaginary = (
+            torch.empty(y.shape, device=rng.device).normal_(generator=rng).to(y)
+            for _ in range(2)
+        )
+    real.mul_(sigma).add_(y)
+    imaginary.mul_(sigma)
+    return real.square_().add_(imaginary.square_()).add_(floor).sqrt_()
+
+
+def _add_resampled(
+    y: Tensor,
+    level: Tensor,
+    slope: Tensor,
+    fields: tuple[Tensor, Tensor],
+    params: Params,
+    both: Spectra,
+    rng: Generator,
+) -> Tensor:
+    """Add what resampled magnitudes of B have over those of A: mean and coloured noise.
+
+    Moments of the Rice distribution at the local signal; the variance passes each
+    scanner's resampling, the mean does not notice it.
+    """
+    sigma_a, sigma_b = _sigmas(params, y)
+    seen = level * fields[0]  # mean magnitude in A's scan
+    signal_a = _signal(seen, sigma_a)
+    present = Contrast().apply(level, params, rng) * fields[1]
+    signal_b = Contrast().apply(signal_a / fields[0], params, rng) * fields[1]
+    scale_a, scale_b = per_volume(sigma_a, y), per_volume(sigma_b, y)
+    carried = rice_variance(signal_a, scale_a) * slope.square()
+    carried *= _filled(seen, sigma_a) * per_volume(both.power_a.to(y), y)
+    wanted = rice_variance(signal_b, scale_b) * per_volume(both.power_b.to(y), y)
+    deviation = (wanted - carried).clamp_min_(0).sqrt_()
+    colour = lacking_spectrum(both, sigma_a, sigma_b, y)
+    (noise,) = coloured_noise(colour, y, rng)
+    shift = rice_mean(signal_b, scale_b) - present
+    return noise.mul_(deviation).add_(y).add_(shift).clamp_min_(0)
+
+
+def _sigmas(params: Params, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Noise SD of A and of B on their native grids, (n,)."""
+    a, b = (of_volumes(params, f"sigma_{end}", x) for end in ("source", "target"))
+    return a.clamp_min(_LEAST), b.clamp_min(_LEAST)
+
+
+def _signal(magnitude: Tensor, sigma: Tensor) -> Tensor:
+    """Signal under a mean magnitude: E[M]^2 less sigma^2, and less pi/2 in the air."""
+    noise = per_volume(sigma**2, magnitude)
+    power = magnitude.square() / noise
+    air = torch.exp(-(power - _AIR_POWER).clamp_min(0))
+    return ((power - 1 - (_AIR_POWER - 1) * air).clamp_min_(0) * noise).sqrt_()
+
+
+def _filled(magnitude: Tensor, sigma: Tensor) -> Tensor:
+    """1 where A's own noise is there, 0 where its air was zeroed."""
+    noise_only = per_volume(sigma**2, magnitude) * _AIR_POWER
+    return (4 * magnitude.square() / noise_only).clamp_max_(1)
+
+
+def _shading(
+    x: Tensor, coefficients: Tensor, centre_voxels: Tensor, grid_mm: Sequence[float]
+) -> Tensor:
+    """A shading whose logarithm has mean 0 over a typical brain, shaped like ``x``."""
+    shading = BiasField(order=BIAS_ORDER, extent_mm=BIAS_EXTENT_MM)
+    none = torch.Generator()  # BiasField.apply draws nothing
+    params = {"coefficients": coefficients, "centre_voxels": centre_voxels}
+    mean = coefficients @ torch.from_numpy(brain_mean_rows()).to(coefficients)
+    scale = per_volume((-mean).exp(), x).expand_as(x)
+    return shading.apply(scale.contiguous(), params, none, spacing_mm=grid_mm)
+
+
+def _head_centres(x: Tensor, params: Params) -> Tensor:
+    """Centre of the head in voxels, (n, 3): known on a scan's own grid.
+
+    A grid of any other shape is taken to be centred on the head, as a training
+    grid is.
+    """
+    shape = torch.tensor(x.shape[2:], device=x.device)
+    native = params["shape_source"].to(x.device)[:, : len(shape)]
+    own = (native == shape).all(1, keepdim=True)
+    centre = of_volumes(params, "centre_source_voxels", x)[:, : len(shape)]
+    return torch.where(own, centre, (shape - 1).to(x) / 2)
+
+
+def _local_slope(level: Tensor, params: Params) -> Tensor:
+    """G' at the local signal level: what the curve does to the noise there."""
+    knots = of_volumes(params, "knots_in", level)
+    slopes = of_volumes(params, "knots_out", level).diff(dim=1) / knots.diff(dim=1)
+    inner = knots[:, 1:-1].contiguous()
+    segment = torch.searchsorted(inner, level.flatten(1).contiguous())
+    return slopes.gather(1, segment).view(level.shape)

@@ -1,0 +1,166 @@
+"""Signal and noise of two scanners along the frequencies of one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from noise_models.base import per_volume
+from noise_models.blur import cosine_transform, transfer_matrix
+from noise_models.scanner.resampling import noise_response, signal_response
+from noise_models.separable import along
+
+_FAINT = 1e-3  # a response below this is none
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """What happens to signal and noise on the way from A to B, axis by axis.
+
+    Everything is separable and given at ``k / (2 size)`` cycles per voxel of the grid,
+    (n, size) per axis.
+
+    Attributes:
+        transfer: What A's signal is multiplied by to be as sharp as B's: never more
+            than 1.
+        noise_a: Power spectrum of A's unit noise on the grid, after ``transfer``.
+        noise_b: That of B's.
+
+    Example:
+        >>> flat = (torch.ones(1, 4),)
+        >>> Spectra(flat, flat, flat).power_a
+        tensor([1.])
+    """
+
+    transfer: tuple[Tensor, ...]
+    noise_a: tuple[Tensor, ...]
+    noise_b: tuple[Tensor, ...]
+
+    @property
+    def power_a(self) -> Tensor:
+        """Variance of A's unit noise on the grid, carried along, (n,)."""
+        return _mean_product(self.noise_a)
+
+    @property
+    def power_b(self) -> Tensor:
+        """Variance of B's unit noise on the grid, (n,)."""
+        return _mean_product(self.noise_b)
+
+
+def spectra(
+    variance_mm2: Tensor,
+    spacing_a_mm: Tensor,
+    spacing_b_mm: Tensor,
+    shape: Sequence[int],
+    grid_mm: Sequence[float],
+) -> Spectra:
+    """Transfer of the signal and power of both noises on a grid.
+
+    ``H(f) = min(1, exp(-2 pi^2 (s_B^2 - s_A^2) f^2) K_B(f) / K_A(f))`` with K the
+    resampling from the native grid (`resampling.signal_response`).
+
+    Args:
+        variance_mm2: ``s_B^2 - s_A^2`` per axis, signed, (n, >= ndim).
+        spacing_a_mm: Native voxel size of A, (n, >= ndim).
+        spacing_b_mm: That of B.
+        shape: Size of the grid.
+        grid_mm: Its voxel size.
+
+    Example:
+        >>> one = torch.ones(1, 3)
+        >>> spectra(one, one, one, (8, 8, 8), (1, 1, 1)).transfer[0][0, 0].item()
+        1.0
+    """
+    parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+    for axis, (size, step) in enumerate(zip(shape, grid_mm, strict=True)):
+        f = np.arange(size) / (2 * size * step)
+        rows = [
+            _axis(float(v), float(a), float(b), step, f)
+            for v, a, b in zip(
+                variance_mm2[:, axis].tolist(),
+                spacing_a_mm[:, axis].tolist(),
+                spacing_b_mm[:, axis].tolist(),
+                strict=True,
+            )
+        ]
+        for part, values in zip(parts, zip(*rows, strict=True), strict=True):
+            part.append(torch.tensor(np.stack(values)))
+    transfer, noise_a, noise_b = (tuple(part) for part in parts)
+    return Spectra(transfer, noise_a, noise_b)
+
+
+def _axis(
+    variance: float, a_mm: float, b_mm: float, grid_mm: float, f: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    blur = np.exp(np.minimum(-2 * np.pi**2 * variance * f**2, 50.0))
+    have, want = signal_response(a_mm, grid_mm, f), signal_response(b_mm, grid_mm, f)
+    transfer = np.minimum(1.0, blur * want / np.maximum(have, _FAINT))
+    noise_a = noise_response(a_mm, grid_mm, f) * transfer**2
+    return transfer, noise_a, noise_response(b_mm, grid_mm, f)
+
+
+def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:
+    """``x`` times a separable response, mirrored at the faces; ``x`` if all are 1."""
+    y = x
+    for axis, response in enumerate(transfer):
+        if not bool((response == 1).all()):
+            y = along(y, 2 + axis, transfer_matrix(response).to(x))
+    return y
+
+
+def coloured_noise(
+    spectrum: Tensor, like: Tensor, rng: Generator, copies: int = 1
+) -> list[Tensor]:
+    """Stationary Gaussian noise of a given power spectrum, each shaped like ``like``.
+
+    Normals are drawn in the cosine domain, where they are white, so that one
+    transform makes them; at the faces the noise is that of a mirrored field.
+
+    Args:
+        spectrum: Power at the grid's frequencies, (n, X, Y[, Z]).
+        like: Gives shape (n, C, X, Y[, Z]), dtype and device.
+        rng: Where the randomness comes from.
+        copies: How many independent fields.
+    """
+    amplitude = spectrum.sqrt().to(like).unsqueeze(1)
+    fields = []
+    for _ in range(copies):
+        y = torch.empty(like.shape, device=rng.device).normal_(generator=rng).to(like)
+        y *= amplitude
+        for axis in range(2, like.ndim):
+            back = cosine_transform(like.shape[axis], like.device).T.to(like)
+            y = along(y, axis, back.expand(len(y), -1, -1))
+        fields.append(y)
+    return fields
+
+
+def lacking_spectrum(
+    both: Spectra, sigma_a: Tensor, sigma_b: Tensor, like: Tensor
+) -> Tensor:
+    """Spectrum of the noise to add, scaled to mean 1, (n, X, Y[, Z]).
+
+    ``max(0, sigma_B^2 S_B - sigma_A^2 |H|^2 S_A)``; white where nothing is lacking.
+    """
+    want = _outer(both.noise_b, like) * per_volume(sigma_b.to(like) ** 2, like)[:, 0]
+    have = _outer(both.noise_a, like) * per_volume(sigma_a.to(like) ** 2, like)[:, 0]
+    lack = want.sub_(have).clamp_min_(0)
+    mean = lack.flatten(1).mean(1)
+    empty = mean <= 0
+    lack[empty], mean[empty] = 1.0, 1.0
+    return lack / per_volume(mean, like)[:, 0]
+
+
+def _outer(axes: Sequence[Tensor], like: Tensor) -> Tensor:
+    product = torch.ones(len(like), dtype=like.dtype, device=like.device)
+    for values in axes:
+        row = values.to(like).view(len(like), *[1] * (product.ndim - 1), -1)
+        product = product[..., None] * row
+    return product
+
+
+def _mean_product(axes: Sequence[Tensor]) -> Tensor:
+    return torch.stack([values.mean(1) for values in axes]).prod(0)
