@@ -21,7 +21,7 @@ from noise_models.scanner.noise_level import (
 from noise_models.scanner.resolution import sharpness
 from noise_models.scanner.tissue import BIAS_ORDER, Tissue, fit_tissue
 
-ESTIMATOR_VERSION = 1
+ESTIMATOR_VERSION = 2
 BIAS_NAMES = tuple(
     "bias_" + "".join(str(k) for k in term) for term in cosine_terms(3, BIAS_ORDER)
 )
@@ -168,6 +168,9 @@ def estimate_scan(
         step = quantisation_step(volume)
         air, inside = air_noise(volume, head, step), tissue_noise(volume, head)
         sigma, evidence = choose_sigma(air, inside)
+        if evidence == "tissue" and inside < step:
+            # Averaged or denoised: what is left lies between two stored levels.
+            sigma, evidence = float("nan"), "none"
         tissue = fit_tissue(volume, (x, y, z), head, sigma)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
@@ -265,7 +268,8 @@ def _flags(
         "air is not Rayleigh": not air.is_rayleigh and air.zero_share <= 0.5,
         "several coils or interpolated": air.coils > 1.3,
         "air and tissue disagree": not 1 / AGREEMENT < ratio < AGREEMENT,
-        "coarse levels": step > sigma,
+        "coarse levels": step > (sigma if sigma > 0 else inside),
+        "noise not measurable": not sigma > 0,
         "tissue contrast unclear": tissue.shares[1] < 0.1 or tissue.shares[2] < 0.1,
     }
     return tuple(name for name, holds in named.items() if holds)

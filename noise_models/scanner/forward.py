@@ -41,7 +41,8 @@ def on_native_grid(params: Params, grid_mm: Sequence[float]) -> Tensor:
     """Whether A and B both store the grid that the volume is on, (n,).
 
     Example:
-        >>> spacing = {f"spacing_{k}_mm": torch.ones(1, 3) for k in ("source", "target")}
+        >>> one = torch.ones(1, 3)
+        >>> spacing = {"spacing_source_mm": one, "spacing_target_mm": one}
         >>> on_native_grid(spacing, (1, 1, 1)), on_native_grid(spacing, (2, 2, 2))
         (tensor([True]), tensor([False]))
     """

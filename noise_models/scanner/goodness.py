@@ -37,7 +37,7 @@ class Half:
     Attributes:
         sites: A and B as fitted to the other half.
         learn: Scans of A in the other half.
-        wanted: Features of the scans of B in the other half, (N, F).
+        learn_b: Scans of B in the other half.
         test: Scans of A in this half.
         real: Features of the scans of B in this half, (M, F).
         real_subjects: Who they are.
@@ -50,7 +50,7 @@ class Half:
 
     sites: tuple[Site, Site]
     learn: tuple[Specimen, ...]
-    wanted: Array
+    learn_b: tuple[Specimen, ...]
     test: tuple[Specimen, ...]
     real: Array
     real_subjects: tuple[str, ...]
@@ -108,7 +108,7 @@ def halves(
             Half(
                 (site_a, site_b),
                 learn_a,
-                feature_table(learn_b),
+                learn_b,
                 test_a,
                 feature_table(test_b),
                 tuple(s.subject for s in test_b),
@@ -126,7 +126,9 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
 def try_half(half: Half) -> Array:
     """Features of corrupt(A) for the scans to be judged, (M, F)."""
     target = half.sites[1].label
-    offset = calibrate(half.learn, half.wanted, half.sites, target, seed=half.seed)
+    offset = calibrate(
+        half.learn, feature_table(half.learn_b), half.sites, target, seed=half.seed
+    )
     return corrupted_features(
         half.test, half.sites, target, offset, seed=half.seed + len(half.learn)
     )

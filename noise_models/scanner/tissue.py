@@ -20,6 +20,11 @@ BIAS_ORDER = 3
 BIAS_EXTENT_MM = 240.0
 WHITE_MATTER_MM = (50.0, 65.0, 45.0, 12.0)  # semi-axes, and height over the centre
 BIAS_PRIOR = 0.15  # SD of a first-order coefficient; falls as 1 / order
+VENTRICLES_MM = (40.0, 60.0, 35.0, 15.0)  # likewise
+EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
+FLUID_BELOW = 0.8  # of grey matter
+FEWEST_FLUID = 60  # voxels
+DENSEST = 20  # voxels that a mode is the mean of
 FINE_MM = 2.0  # block size on which tissue is told apart
 FLAT_SHARE = 0.6
 DARK = 0.5  # of white: below this, and near the skull, it may be bone
@@ -139,13 +144,20 @@ def fit_tissue(
     brain = spread(head.brain, fine.shape)
     voxels, values = _flat_voxels(fine, brain, size)
     deep = spread(head.deep, fine.shape)[tuple(voxels.T)]
+    deep &= _around_ventricles(voxels, size, centre)
+    if sigma > 0:  # no signal at all is bone or air, whatever it lies between
+        deep &= values > EMPTY * sigma
     kept = deep | (values > DARK * np.percentile(values, 80))
     voxels, values = voxels[kept], values[kept]
     if values.size < 500:
         raise ValueError(f"the brain must fill 500 blocks of 2 mm, got {values.size}")
     rows = basis_rows(voxels, size, centre, fine.shape)
     classes, coefficients, residual = _alternate(values, rows)
-    levels = _unbiased(classes.levels, sigma)
+    places = np.argwhere(spread(head.deep, fine.shape) & (fine > 0))
+    places = places[_around_ventricles(places, size, centre)]
+    shading = np.exp(basis_rows(places, size, centre, fine.shape) @ coefficients)
+    csf = _fluid_level(fine[tuple(places.T)], shading, classes, sigma)
+    levels = _unbiased(np.array([csf, *classes.levels[1:]]), sigma)
     offset = float(brain_mean_rows() @ coefficients)
     reference = float(levels[2] * np.exp(offset))
     shares = classes.shares[:3] / classes.shares[:3].sum()
@@ -161,6 +173,52 @@ def fit_tissue(
         residual,
         (float(shares[0]), float(shares[1]), float(shares[2])),
     )
+
+
+def _fluid_level(
+    values: Array, shading: Array, classes: Classes, sigma: float
+) -> float:
+    """Mode of the dark voxels around the ventricles; the mixture's where few are.
+
+    There are too few of them, beside those they share with grey matter, for a
+    mixture to hold on to.
+    """
+    empty = EMPTY * sigma if sigma > 0 else 0.0
+    corrected = values / shading
+    dark = corrected[(values > empty) & (corrected < FLUID_BELOW * classes.levels[1])]
+    if dark.size < FEWEST_FLUID:
+        return float(classes.levels[0])
+    # Nearer to grey than to the darkest tenth is mostly grey.
+    halfway = (np.percentile(dark, 10) + classes.levels[1]) / 2
+    return half_sample_mode(dark[dark < halfway])
+
+
+def half_sample_mode(values: Array) -> float:
+    """Mode of a sample: the densest half, of that the densest half, and so on.
+
+    Bickel & Fruehwirth 2006, doi:10.1016/j.csda.2005.07.011.
+
+    Example:
+        >>> x = np.r_[np.linspace(0, 1, 200), 0.3 + np.linspace(-0.02, 0.02, 100)]
+        >>> abs(half_sample_mode(x) - 0.3) < 0.02
+        True
+    """
+    rest = np.sort(np.asarray(values, dtype=float))
+    while rest.size > DENSEST:
+        half = (rest.size + 1) // 2
+        widths = rest[half - 1 :] - rest[: rest.size - half + 1]
+        start = int(widths.argmin())
+        rest = rest[start : start + half]
+    return float(rest.mean())
+
+
+def _around_ventricles(
+    voxels: NDArray[np.integer], size: Sequence[float], centre: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Where what is dark is CSF, and not skull base, sinus or eye."""
+    a, b, c, up = VENTRICLES_MM
+    x, y, z = ((np.asarray(voxels) - centre) * size).T
+    return np.asarray((x / a) ** 2 + (y / b) ** 2 + ((z - up) / c) ** 2 < 1)
 
 
 def _unbiased(levels: Array, sigma: float) -> Array:

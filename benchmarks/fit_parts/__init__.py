@@ -1,0 +1,1 @@
+"""Parts of the study of fit-noise; `benchmarks/fit.py` runs them."""

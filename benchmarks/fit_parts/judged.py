@@ -1,0 +1,183 @@
+"""corrupt(A) against B on pairs of phantom sites, beside what people use instead."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from fit_parts.pools import keep, phantom
+from noise_models.scanner.common_grid import GRID_MM, Specimen, specimen
+from noise_models.scanner.estimate import ScanEstimate, estimate_scan
+from noise_models.scanner.features import scan_features
+from noise_models.scanner.goodness import (
+    Half,
+    halves,
+    judge,
+    try_half,
+    unattainable,
+)
+from noise_models.scanner.sites import summarise_site
+from noise_models.scanner.transfer import summarise_pair
+from noise_models.scanner.two_sample import two_sample_auc
+
+SITES = ("KKI", "LEUVEN_1", "NYU", "STANFORD", "UM_1", "CALTECH")
+
+
+def judged(work: Path, scans: int, scale: float, pairs: int, jobs: int) -> dict:
+    """AUC before, after, floor and verdict of every pair, and of other methods."""
+    chosen = _spread_out(pairs)
+    found = {}
+    for a, b in chosen:
+        found[f"{a}->{b}"] = keep(
+            work / f"judged-{scale:g}",
+            f"{a}-{b}-{scans}",
+            lambda a=a, b=b: _judge_pair(work, (a, b), scans, scale, jobs),
+        )
+    after = [row["medvae"]["auc_after"] for row in found.values()]
+    fair = [row["medvae"]["auc_attainable"] for row in found.values()]
+    return {
+        "pairs": found,
+        "voxel_scale": scale,
+        "scans_per_site": scans,
+        "auc_after_at_most_0.65": int(np.sum(np.array(after) <= 0.65)),
+        "auc_attainable_at_most_0.65": int(np.sum(np.array(fair) <= 0.65)),
+        "of": len(found),
+    }
+
+
+def _spread_out(count: int) -> list[tuple[str, str]]:
+    """Pairs in a fixed order in which every site is soon both source and target."""
+    size = len(SITES)
+    every = [
+        (SITES[i], SITES[(i + gap) % size])
+        for gap in range(1, size)
+        for i in range(size)
+    ]
+    assert len(set(every)) == len(list(permutations(SITES, 2)))
+    return every[:count]
+
+
+def _material(work: Path, site: str, scans: int, scale: float, jobs: int) -> list:
+    """Specimens of a site, kept on disk as half-precision volumes."""
+
+    def one(k: int) -> Specimen:
+        folder = work / f"specimens-{scale:g}"
+        path = folder / f"{site}-{k}.npz"
+        if not path.exists():
+            made = phantom(k, site, scale, {})
+            estimate = estimate_scan(made["image"], made["spacing"], label=f"{site}{k}")
+            estimate = replace(estimate, site=site)
+            got = specimen((made["image"], made["spacing"]), estimate, f"{site}{k}")
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".part.npz")
+            np.savez(partial, volume=got.volume.astype(np.float16))
+            keep(
+                folder,
+                f"{site}-{k}",
+                lambda: [estimate.as_dict(), got.origin.as_dict()],
+            )
+            partial.replace(path)
+        native, common = keep(folder, f"{site}-{k}", dict)
+        volume = np.load(path)["volume"].astype(np.float32)
+        origin = ScanEstimate.from_dict(common)
+        features = scan_features(volume, GRID_MM)
+        return Specimen(volume, origin, features, f"{site}{k}"), ScanEstimate.from_dict(
+            native
+        )
+
+    return Parallel(n_jobs=jobs)(delayed(one)(k) for k in range(scans))
+
+
+def _judge_pair(
+    work: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
+) -> dict[str, Any]:
+    material = {site: _material(work, site, scans, scale, jobs) for site in pair}
+    specimens = {site: [s for s, _ in rows] for site, rows in material.items()}
+    estimates = {site: [e for _, e in rows] for site, rows in material.items()}
+    people = {site: [s.subject for s in rows] for site, rows in specimens.items()}
+    both = halves(specimens, estimates, people, pair, seed=0)
+    trials = Parallel(n_jobs=jobs)(delayed(try_half)(half) for half in both)
+    sites = [summarise_site(label, estimates[label]) for label in pair]
+    added = summarise_pair(*sites)
+    beyond = unattainable(added.clipped_noise, added.clipped_axes)
+    tables = tuple(np.stack([e.vector for e in estimates[label]]) for label in pair)
+    found = judge(list(zip(trials, both, strict=True)), tables, beyond, 0)
+    others = {
+        "nyul": _auc_of(both, _nyul),
+        "torchio ranges": _auc_of(both, _ranges),
+    }
+    return {
+        "medvae": {
+            "auc_before": found.auc_before,
+            "auc_after": found.auc_after,
+            "auc_after_ci95": list(found.auc_after_ci95),
+            "auc_attainable": found.auc_attainable,
+            "auc_floor": found.auc_floor,
+            "unattainable": list(found.unattainable),
+            "verdict": found.verdict,
+            "features_apart": [n for n, (_, p) in found.features.items() if p < 0.05],
+        },
+        **{name: {"auc_after": value} for name, value in others.items()},
+    }
+
+
+def _auc_of(both: Sequence[Half], method: Any) -> float:  # noqa: ANN401
+    scores = []
+    for half in both:
+        volumes = method([s.volume for s in half.test], half)
+        table = np.stack([scan_features(v, GRID_MM) for v in volumes])
+        groups = ([s.subject for s in half.test], half.real_subjects)
+        scores.append(two_sample_auc(table, half.real, groups=groups))
+    return float(np.mean(scores))
+
+
+def _nyul(volumes: Sequence[np.ndarray], half: Half) -> list[np.ndarray]:
+    """Histogram standardisation (Nyul & Udupa 2000) to the other half of B."""
+    import nibabel as nib
+    import torch
+    import torchio as tio
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for k, one in enumerate(half.learn_b):
+            path = Path(folder) / f"{k}.nii.gz"
+            nib.save(nib.Nifti1Image(one.volume, np.eye(4)), path)
+            paths.append(path)
+        landmarks = tio.HistogramStandardization.train(paths, progress=False)
+    match = tio.HistogramStandardization({"scan": landmarks})
+    found = []
+    for volume in volumes:
+        subject = tio.Subject(scan=tio.ScalarImage(tensor=torch.tensor(volume)[None]))
+        matched = match(subject)["scan"].data[0].numpy()
+        # Its scale runs from 0 to 100; give it the unit of B's scans.
+        scale = np.median([np.percentile(s.volume, 95) for s in half.learn_b])
+        found.append((matched * scale / np.percentile(matched, 95)).astype(np.float32))
+    return found
+
+
+def _ranges(volumes: Sequence[np.ndarray], half: Half) -> list[np.ndarray]:
+    """TorchIO's random effects, set by hand once for every pair."""
+    import torch
+    import torchio as tio
+
+    change = tio.Compose(
+        [
+            tio.RandomGamma(log_gamma=(-0.3, 0.3)),
+            tio.RandomBlur(std=(0, 1)),
+            tio.RandomBiasField(coefficients=0.3),
+            tio.RandomNoise(std=(0, 0.05)),
+        ]
+    )
+    torch.manual_seed(half.seed)
+    found = []
+    for volume in volumes:
+        image = tio.ScalarImage(tensor=torch.tensor(volume)[None])
+        found.append(change(tio.Subject(scan=image))["scan"].data[0].numpy())
+    return found
