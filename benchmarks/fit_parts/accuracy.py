@@ -9,7 +9,7 @@ import numpy as np
 
 from fit_parts.pools import estimates, phantom, pool, second, vectors
 from fit_parts.simulator import Machine, scan
-from noise_models.scanner.estimate import estimate_scan, levels_of
+from noise_models.scanner.estimate import BIAS, estimate_scan, levels_of
 from noise_models.scanner.sites import summarise_site
 from noise_models.scanner.tissue import basis_rows, brain_mean_rows
 
@@ -144,7 +144,7 @@ def contrast_and_bias(work: Path, scans: int, jobs: int) -> dict[str, Any]:
         own = estimate_scan(one.image, one.voxel_mm)
         places = np.argwhere(one.brain)[::50]
         rows_ = basis_rows(places, one.voxel_mm, own.centre_voxels, one.image.shape)
-        fitted = (rows_ - brain_mean_rows()) @ (sites[b][7:] - sites[a][7:])
+        fitted = (rows_ - brain_mean_rows()) @ (sites[b][BIAS] - sites[a][BIAS])
         true = (two.log_bias - one.log_bias)[tuple(places.T)]
         found[f"bias ratio {a}->{b}"] = {
             "correlation": float(np.corrcoef(fitted, true)[0, 1]),

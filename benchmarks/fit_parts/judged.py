@@ -12,9 +12,13 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from fit_parts.pools import keep, phantom
+from fit_parts.pools import keep, phantom, simulated
 from noise_models.scanner.common_grid import GRID_MM, Specimen, specimen
-from noise_models.scanner.estimate import ScanEstimate, estimate_scan
+from noise_models.scanner.estimate import (
+    ESTIMATOR_VERSION,
+    ScanEstimate,
+    estimate_scan,
+)
 from noise_models.scanner.features import scan_features
 from noise_models.scanner.goodness import (
     Half,
@@ -67,30 +71,19 @@ def _spread_out(count: int) -> list[tuple[str, str]]:
 def _material(work: Path, site: str, scans: int, scale: float, jobs: int) -> list:
     """Specimens of a site, kept on disk as half-precision volumes."""
 
-    def one(k: int) -> Specimen:
-        folder = work / f"specimens-{scale:g}"
-        path = folder / f"{site}-{k}.npz"
-        if not path.exists():
-            made = phantom(k, site, scale, {})
-            estimate = estimate_scan(made["image"], made["spacing"], label=f"{site}{k}")
-            estimate = replace(estimate, site=site)
-            got = specimen((made["image"], made["spacing"]), estimate, f"{site}{k}")
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".part.npz")
-            np.savez(partial, volume=got.volume.astype(np.float16))
-            keep(
-                folder,
-                f"{site}-{k}",
-                lambda: [estimate.as_dict(), got.origin.as_dict()],
-            )
-            partial.replace(path)
-        native, common = keep(folder, f"{site}-{k}", dict)
-        volume = np.load(path)["volume"].astype(np.float32)
-        origin = ScanEstimate.from_dict(common)
-        features = scan_features(volume, GRID_MM)
-        return Specimen(volume, origin, features, f"{site}{k}"), ScanEstimate.from_dict(
-            native
+    def one(k: int) -> tuple[Specimen, ScanEstimate]:
+        place = work / f"judged-{scale:g}" / site
+        made = simulated(place, f"{k:04d}", phantom, (k, site, scale, {}))
+        label = f"{site}{k}"
+        kept = keep(
+            place / f"v{ESTIMATOR_VERSION}",
+            f"{k:04d}",
+            lambda: estimate_scan(
+                made["image"], made["spacing"], label=label
+            ).as_dict(),
         )
+        estimate = replace(ScanEstimate.from_dict(kept), site=site)
+        return specimen((made["image"], made["spacing"]), estimate, label), estimate
 
     return Parallel(n_jobs=jobs)(delayed(one)(k) for k in range(scans))
 

@@ -15,7 +15,11 @@ from fit_parts.simulator import Machine, scan
 from medvae.phantom import acquire, anatomy, scan_rng, scanner
 from medvae.phantom.acquire import Day
 from noise_models.scanner.common_grid import specimen
-from noise_models.scanner.estimate import ScanEstimate, estimate_scan
+from noise_models.scanner.estimate import (
+    ESTIMATOR_VERSION,
+    ScanEstimate,
+    estimate_scan,
+)
 
 SECOND, PHANTOM = "second simulator", "phantom"
 
@@ -103,17 +107,51 @@ def pool(
     *,
     features: bool = False,
     jobs: int = 1,
+    simulate_only: bool = False,
 ) -> list[dict[str, Any]]:
     """Measure many simulated scans; every scan is kept by itself."""
 
     def one(number: int, call: tuple) -> dict[str, Any]:
+        place = work / name
+        if simulate_only:
+            simulated(place, f"{number:04d}", make, call)
+            return {}
+        kind = f"v{ESTIMATOR_VERSION}{'-features' if features else ''}"
         return keep(
-            work / name,
+            place / kind,
             f"{number:04d}",
-            lambda: measured(make(*call), features=features),
+            lambda: measured(
+                simulated(place, f"{number:04d}", make, call), features=features
+            ),
         )
 
     return Parallel(n_jobs=jobs)(delayed(one)(k, c) for k, c in enumerate(calls))
+
+
+def simulated(
+    place: Path, name: str, make: Callable[..., dict[str, Any]], call: tuple
+) -> dict[str, Any]:
+    """A simulated scan; its voxels are kept as 16-bit numbers, as scanners store."""
+    path = place / f"{name}.npy"
+    facts = place / f"{name}-truth.json"
+    if not (path.exists() and facts.exists()):
+        made = make(*call)
+        image = made["image"]
+        place.mkdir(parents=True, exist_ok=True)
+        is_whole = np.array_equal(image, np.rint(image)) and image.max() < 32000
+        partial = path.with_suffix(".part")
+        with partial.open("wb") as file:
+            np.save(file, image.astype(np.int16 if is_whole else np.float32))
+        partial.replace(path)
+        keep(
+            place,
+            f"{name}-truth",
+            lambda: {"spacing": list(made["spacing"]), "truth": made["truth"]},
+        )
+    return {
+        "image": np.load(path).astype(np.float32),
+        **json.loads(facts.read_text()),
+    }
 
 
 def estimates(rows: Sequence[dict[str, Any]]) -> list[ScanEstimate]:

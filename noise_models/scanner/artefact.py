@@ -156,6 +156,8 @@ def _site(site: Site) -> dict[str, Any]:
         "mean": dict(zip(NAMES, _row(site.mean), strict=True)),
         "ci95": {n: _row(ends) for n, ends in zip(NAMES, site.ci95, strict=True)},
         "covariance": [_row(line) for line in site.covariance],
+        "coils": _known(site.coils),
+        "kspace_extent": _row(site.extent),
         "outliers": list(site.outliers),
         "flags": list(site.flags),
     }
@@ -186,6 +188,8 @@ def _read_site(label: str, site: SiteFile) -> Site:
         evidence=(counts.get("air", 0), counts.get("tissue", 0), counts.get("none", 0)),
         outliers=tuple(site.outliers),
         flags=tuple(site.flags),
+        coils=math.nan if site.coils is None else site.coils,
+        extent=site.kspace_extent,
     )
 
 

@@ -11,28 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noise_models.cosine import cosine_terms
-from noise_models.scanner.head import Head, find_head
+from noise_models.scanner.flags import AGREEMENT, Evidence, flags_of
+from noise_models.scanner.head import find_head
+from noise_models.scanner.noise_field import FIELD_TERMS, FLAT, noise_field
 from noise_models.scanner.noise_level import (
     AirNoise,
     air_noise,
+    air_tiles,
+    flat_tissue,
     quantisation_step,
     tissue_noise,
 )
+from noise_models.scanner.noise_spectrum import (
+    air_correlation,
+    haar_gain,
+    kspace_extent,
+)
+from noise_models.scanner.power_spectrum import head_spectrum
 from noise_models.scanner.resolution import sharpness
 from noise_models.scanner.tissue import BIAS_ORDER, Tissue, fit_tissue
 
-ESTIMATOR_VERSION = 2
+ESTIMATOR_VERSION = 3
 BIAS_NAMES = tuple(
     "bias_" + "".join(str(k) for k in term) for term in cosine_terms(3, BIAS_ORDER)
 )
 PSF_NAMES = ("psf_x_mm2", "psf_y_mm2", "psf_z_mm2")
 CONTRAST_NAMES = ("logit_csf_over_gm", "logit_gm_over_wm", "log_upper_excess")
-NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES)
+FIELD_NAMES = tuple("noise_" + "".join(str(k) for k in term) for term in FIELD_TERMS)
+LEAST_HEARD = 0.025  # of white; below it the texture of tissue is as strong
+NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES, *FIELD_NAMES)
 """The parameters of a scan, transformed so that every real number is legal:
 log of sigma over the reference; signed PSF variances; the logit of csf/gm and gm/wm,
-and log(upper - 1), so that levels always ascend; log-bias coefficients."""
-
-AGREEMENT = 1.3  # air and tissue may differ by this factor before it is a flag
+and log(upper - 1), so that levels always ascend; log-bias coefficients; and those of
+log sigma(r) over the head."""
+BIAS = slice(NAMES.index(BIAS_NAMES[0]), NAMES.index(BIAS_NAMES[-1]) + 1)
+FIELD = slice(NAMES.index(FIELD_NAMES[0]), NAMES.index(FIELD_NAMES[-1]) + 1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,9 @@ class ScanEstimate:
         flags: What was odd about the scan, as short words.
         shape: Size of the scan, (X, Y, Z).
         centre_voxels: Centre of the head, on which the shading is described.
+        coils: Effective number of coils, read in air; nan where it cannot be.
+        correlation: Of the complex noise of neighbours in air, per axis; nan likewise.
+        extent: Share of k-space that is filled, per axis; below 1: zero-filled.
         digest: SHA-256 of the voxels and the voxel size.
         label: File or name, for messages.
         site: Site label, where known: a volume is not sent to its own site.
@@ -64,6 +80,9 @@ class ScanEstimate:
     flags: tuple[str, ...] = ()
     shape: tuple[int, int, int] = (0, 0, 0)
     centre_voxels: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    coils: float = float("nan")
+    correlation: tuple[float, float, float] = (float("nan"),) * 3
+    extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
     digest: str = ""
     label: str = ""
     site: str = ""
@@ -92,13 +111,16 @@ class ScanEstimate:
         """Plain values, for JSON; `from_dict` gives back the same estimate."""
         return {
             "version": ESTIMATOR_VERSION,
-            "values": [None if np.isnan(v) else v for v in self.values],
+            "values": [_known(v) for v in self.values],
             "spacing_mm": list(self.spacing_mm),
             "reference": self.reference,
             "evidence": self.evidence,
             "flags": list(self.flags),
             "shape": list(self.shape),
             "centre_voxels": list(self.centre_voxels),
+            "coils": _known(self.coils),
+            "correlation": [_known(v) for v in self.correlation],
+            "extent": list(self.extent),
             "digest": self.digest,
             "label": self.label,
             "site": self.site,
@@ -110,18 +132,31 @@ class ScanEstimate:
         x, y, z = (float(s) for s in content["spacing_mm"])
         nx, ny, nz = (int(n) for n in content["shape"])
         cx, cy, cz = (float(c) for c in content["centre_voxels"])
+        rx, ry, rz = (_number(v) for v in content["correlation"])
+        ex, ey, ez = (float(e) for e in content["extent"])
         return cls(
-            tuple(float("nan") if v is None else float(v) for v in content["values"]),
+            tuple(_number(v) for v in content["values"]),
             (x, y, z),
             float(content["reference"]),
             str(content["evidence"]),
             tuple(str(f) for f in content["flags"]),
             (nx, ny, nz),
             (cx, cy, cz),
+            _number(content["coils"]),
+            (rx, ry, rz),
+            (ex, ey, ez),
             str(content["digest"]),
             str(content["label"]),
             str(content.get("site", "")),
         )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def levels_of(vector: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -166,7 +201,11 @@ def estimate_scan(
     try:
         head = find_head(volume, (x, y, z))
         step = quantisation_step(volume)
-        air, inside = air_noise(volume, head, step), tissue_noise(volume, head)
+        flat, tiles = flat_tissue(volume, head), air_tiles(volume, head)
+        spectrum = head_spectrum(volume, (x, y, z), head.centre_voxels)
+        extent = kspace_extent(spectrum)
+        air, inside = air_noise(volume, head, step), tissue_noise(flat)
+        inside /= haar_gain(extent)
         sigma, evidence = choose_sigma(air, inside)
         if evidence == "tissue" and inside < step:
             # Averaged or denoised: what is left lies between two stored levels.
@@ -174,23 +213,37 @@ def estimate_scan(
         tissue = fit_tissue(volume, (x, y, z), head, sigma)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
-    blur = sharpness(volume, (x, y, z), head.centre_voxels, sigma)
+    blur = sharpness(spectrum, sigma, extent)
+    is_heard = sigma > 0 and inside < AGREEMENT * sigma and step < inside
+    is_heard &= evidence == "air" or sigma > LEAST_HEARD * tissue.reference
+    field = (
+        noise_field(flat, tiles, (x, y, z), head.centre_voxels, volume.shape)
+        if is_heard  # else what is finest is texture, or the steps between levels
+        else FLAT
+    )
+    correlation = air_correlation(tiles)
+    seen = Evidence(
+        head, air, inside, sigma, step, correlation, extent, field.is_flat, tissue
+    )
     values = (
         float(np.log(max(sigma / tissue.reference, 1e-5))),
         *blur.variance_mm2,
         *_contrast(tissue),
         *tissue.coefficients,
+        *(FLAT if field.is_flat else field).coefficients,
     )
-    flags = _flags(head, air, inside, sigma, step, tissue)
     key = digest if digest is not None else array_digest(data, (x, y, z))
     return ScanEstimate(
         values,
         (x, y, z),
         tissue.reference,
         evidence,
-        flags,
+        flags_of(volume, seen),
         shape=volume.shape,
         centre_voxels=head.centre_voxels,
+        coils=air.coils,
+        correlation=correlation,
+        extent=extent,
         digest=key,
         label=label,
     )
@@ -250,26 +303,3 @@ def _contrast(tissue: Tissue) -> tuple[float, float, float]:
 
     upper = float(np.log(np.clip(tissue.upper - 1, 0.03, 20.0)))
     return logit(tissue.csf / tissue.gm), logit(tissue.gm), upper
-
-
-def _flags(
-    head: Head,
-    air: AirNoise,
-    inside: float,
-    sigma: float,
-    step: float,
-    tissue: Tissue,
-) -> tuple[str, ...]:
-    disagree = air.sigma > 0 and inside > 0
-    ratio = air.sigma / inside if disagree else 1.0
-    named = {
-        "skull-stripped": head.is_stripped,
-        "zeroed air": air.zero_share > 0.5,
-        "air is not Rayleigh": not air.is_rayleigh and air.zero_share <= 0.5,
-        "several coils or interpolated": air.coils > 1.3,
-        "air and tissue disagree": not 1 / AGREEMENT < ratio < AGREEMENT,
-        "coarse levels": step > (sigma if sigma > 0 else inside),
-        "noise not measurable": not sigma > 0,
-        "tissue contrast unclear": tissue.shares[1] < 0.1 or tissue.shares[2] < 0.1,
-    }
-    return tuple(name for name, holds in named.items() if holds)

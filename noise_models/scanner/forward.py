@@ -22,6 +22,8 @@ from noise_models.base import Params, of_volumes, per_volume
 from noise_models.bias_field import BiasField
 from noise_models.blur import Blur
 from noise_models.contrast import Contrast
+from noise_models.cosine import cosine_basis, cosine_field
+from noise_models.scanner.noise_field import FIELD_ORDER
 from noise_models.scanner.resampling import is_same_spacing
 from noise_models.scanner.rice import RAYLEIGH_MEAN, rice_mean, rice_variance
 from noise_models.scanner.spectrum import (
@@ -33,6 +35,7 @@ from noise_models.scanner.spectrum import (
 )
 from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
 
+_ENDS = ("source", "target")
 _LEAST = 1e-6  # noise below this is none; nothing is divided by zero
 _AIR_POWER = RAYLEIGH_MEAN**2  # E[M]^2 / sigma^2 of a magnitude of noise alone
 
@@ -76,7 +79,7 @@ def degrade(
     centre = _head_centres(x, params)
     field_a, field_b = (
         _shading(x, of_volumes(params, f"coefficients_{end}", x), centre, grid_mm)
-        for end in ("source", "target")
+        for end in _ENDS
     )
     flat = x / field_a
     widths = torch.tensor([[2 * step for step in grid_mm]] * len(x)).to(x)
@@ -88,10 +91,14 @@ def degrade(
         params["spacing_target_mm"],
         x.shape[2:],
         grid_mm,
+        (params["extent_source"], params["extent_target"]),
     )
     y = filtered(Contrast().apply(flat, params, rng), both.transfer) * field_b
+    noise = tuple(_noise_map(x, params, end, centre, grid_mm) for end in _ENDS)
     add = _add_complex if is_native else _add_resampled
-    return add(y, level, slope, (field_a, field_b), params, both, rng)
+    return add(
+        y, level, slope, (field_a, field_b), (noise[0], noise[1]), params, both, rng
+    )
 
 
 def _add_complex(
@@ -99,6 +106,7 @@ def _add_complex(
     level: Tensor,
     slope: Tensor,
     fields: tuple[Tensor, Tensor],
+    noise: tuple[Tensor, Tensor],
     params: Params,
     both: Spectra,
     rng: Generator,
@@ -108,22 +116,22 @@ def _add_complex(
     Blur averages A's magnitudes in air, whose mean then stays where B's would not be:
     there the second moments are matched, by a floor where noise cannot.
     """
-    sigma_a, sigma_b = _sigmas(params, y)
-    power_a = both.power_a.to(y)
-    own = slope * per_volume(sigma_a, y)  # SD of A's noise, before the blur
-    tissue = per_volume(sigma_b**2, y) - own.square() * per_volume(power_a, y)
+    sigma_a, sigma_b = noise
+    power_a = per_volume(both.power_a.to(y), y)
+    own = slope * sigma_a  # SD of A's noise, before the blur
+    tissue = sigma_b.square() - own.square() * power_a
     tissue = tissue.clamp_min_(0)
     air_a = _AIR_POWER + (2 - _AIR_POWER) * power_a
-    have = own.square() * per_volume(air_a, y) * _filled(level * fields[0], sigma_a)
-    lack = (2 * per_volume(sigma_b**2, y) - have).clamp_min_(0)
+    have = own.square() * air_a * _filled(level * fields[0], sigma_a)
+    lack = (2 * sigma_b.square() - have).clamp_min_(0)
     air = torch.minimum(tissue, lack / 2)
-    noise_only = per_volume(sigma_a**2, y) * _AIR_POWER
-    snr2 = (level.square() - noise_only).clamp_min_(0) / per_volume(sigma_b**2, y)
+    noise_only = sigma_a.square() * _AIR_POWER
+    snr2 = (level.square() - noise_only).clamp_min_(0) / sigma_b.square()
     is_air = 1 / (1 + snr2 / 2)
     sigma = (is_air * air + (1 - is_air) * tissue).sqrt_()
     floor = (lack - 2 * air).clamp_min_(0) * is_air
-    if bool((power_a < 1).any()):
-        colour = lacking_spectrum(both, sigma_a, sigma_b, y)
+    if both.is_coloured:
+        colour = lacking_spectrum(both, *_sigmas(params, y), y)
         real, imaginary = coloured_noise(colour, y, rng, copies=2)
     else:
         real, imaginary = (
@@ -140,6 +148,7 @@ def _add_resampled(
     level: Tensor,
     slope: Tensor,
     fields: tuple[Tensor, Tensor],
+    noise: tuple[Tensor, Tensor],
     params: Params,
     both: Spectra,
     rng: Generator,
@@ -149,20 +158,19 @@ def _add_resampled(
     Moments of the Rice distribution at the local signal; the variance passes each
     scanner's resampling, the mean does not notice it.
     """
-    sigma_a, sigma_b = _sigmas(params, y)
+    sigma_a, sigma_b = noise
     seen = level * fields[0]  # mean magnitude in A's scan
     signal_a = _signal(seen, sigma_a)
     present = Contrast().apply(level, params, rng) * fields[1]
     signal_b = Contrast().apply(signal_a / fields[0], params, rng) * fields[1]
-    scale_a, scale_b = per_volume(sigma_a, y), per_volume(sigma_b, y)
-    carried = rice_variance(signal_a, scale_a) * slope.square()
+    carried = rice_variance(signal_a, sigma_a) * slope.square()
     carried *= _filled(seen, sigma_a) * per_volume(both.power_a.to(y), y)
-    wanted = rice_variance(signal_b, scale_b) * per_volume(both.power_b.to(y), y)
+    wanted = rice_variance(signal_b, sigma_b) * per_volume(both.power_b.to(y), y)
     deviation = (wanted - carried).clamp_min_(0).sqrt_()
-    colour = lacking_spectrum(both, sigma_a, sigma_b, y)
-    (noise,) = coloured_noise(colour, y, rng)
-    shift = rice_mean(signal_b, scale_b) - present
-    return noise.mul_(deviation).add_(y).add_(shift).clamp_min_(0)
+    colour = lacking_spectrum(both, *_sigmas(params, y), y)
+    (fresh,) = coloured_noise(colour, y, rng)
+    shift = rice_mean(signal_b, sigma_b) - present
+    return fresh.mul_(deviation).add_(y).add_(shift).clamp_min_(0)
 
 
 def _sigmas(params: Params, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,9 +179,32 @@ def _sigmas(params: Params, x: Tensor) -> tuple[Tensor, Tensor]:
     return a.clamp_min(_LEAST), b.clamp_min(_LEAST)
 
 
+def _noise_map(
+    x: Tensor,
+    params: Params,
+    end: str,
+    centre_voxels: Tensor,
+    grid_mm: Sequence[float],
+) -> Tensor:
+    """Noise SD at every voxel: shaped like ``x``, or (n, 1, ...) where it is flat."""
+    sigma = of_volumes(params, f"sigma_{end}", x).clamp_min(_LEAST)
+    level = per_volume(sigma.to(x), x)
+    coefficients = of_volumes(params, f"noise_field_{end}", x)
+    if not bool(coefficients.any()):
+        return level
+    factors = cosine_basis(
+        x.shape[2:], grid_mm, centre_voxels, BIAS_EXTENT_MM, FIELD_ORDER
+    )
+    mean = coefficients @ torch.from_numpy(
+        brain_mean_rows()[: coefficients.shape[1]]
+    ).to(coefficients)
+    field = cosine_field(coefficients, factors).sub_(per_volume(mean, x)[:, 0])
+    return field.exp_().unsqueeze(1).to(x) * level
+
+
 def _signal(magnitude: Tensor, sigma: Tensor) -> Tensor:
     """Signal under a mean magnitude: E[M]^2 less sigma^2, and less pi/2 in the air."""
-    noise = per_volume(sigma**2, magnitude)
+    noise = sigma.square()
     power = magnitude.square() / noise
     air = torch.exp(-(power - _AIR_POWER).clamp_min(0))
     return ((power - 1 - (_AIR_POWER - 1) * air).clamp_min_(0) * noise).sqrt_()
@@ -181,8 +212,7 @@ def _signal(magnitude: Tensor, sigma: Tensor) -> Tensor:
 
 def _filled(magnitude: Tensor, sigma: Tensor) -> Tensor:
     """1 where A's own noise is there, 0 where its air was zeroed."""
-    noise_only = per_volume(sigma**2, magnitude) * _AIR_POWER
-    return (4 * magnitude.square() / noise_only).clamp_max_(1)
+    return (4 * magnitude.square() / (sigma.square() * _AIR_POWER)).clamp_max_(1)
 
 
 def _shading(

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from noise_models.base import NoiseModel, Params, computable, spacing_of
 from noise_models.registry import register, suggest
-from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
 from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
@@ -28,6 +28,7 @@ class _Origin:
     site: int | None
     shape: tuple[int, int, int] = (0, 0, 0)
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 @register("scanner")
@@ -102,8 +103,10 @@ class ScannerNoise(NoiseModel):
         Returns:
             ``knots_in``, ``knots_out`` (n, 5); ``sigma_source``, ``sigma_target`` (n,);
             ``variance_source_mm2``, ``variance_target_mm2``, ``spacing_source_mm``,
-            ``spacing_target_mm``, ``shape_source``, ``centre_source_voxels`` (n, 3);
-            ``coefficients_source``, ``coefficients_target`` (n, K); ``target`` (n,),
+            ``spacing_target_mm``, ``extent_source``, ``extent_target``,
+            ``shape_source``, ``centre_source_voxels`` (n, 3);
+            ``coefficients_source``, ``coefficients_target`` (n, K);
+            ``noise_field_source``, ``noise_field_target`` (n, 9); ``target`` (n,),
             index of the site.
         """
         origins = [None] * n if source is None else list(source)
@@ -120,6 +123,7 @@ class ScannerNoise(NoiseModel):
         end = end + min(self.dispersion, 1.0) * self._offsets(own, index.tolist())
         knots_in, knots_out = landmark_curve(start, end)
         spacings = torch.tensor([site.spacing_mm for site in self.sites])
+        extents = torch.tensor([site.extent for site in self.sites])
         params = {
             "knots_in": knots_in,
             "knots_out": knots_out,
@@ -127,10 +131,14 @@ class ScannerNoise(NoiseModel):
             "sigma_target": end[:, 0].exp(),
             "variance_source_mm2": start[:, 1:4],
             "variance_target_mm2": end[:, 1:4],
-            "coefficients_source": start[:, 7:],
-            "coefficients_target": end[:, 7:],
+            "coefficients_source": start[:, BIAS],
+            "coefficients_target": end[:, BIAS],
+            "noise_field_source": start[:, FIELD],
+            "noise_field_target": end[:, FIELD],
             "spacing_source_mm": torch.tensor([scan.spacing_mm for scan in known]),
             "spacing_target_mm": spacings[index],
+            "extent_source": torch.tensor([scan.extent for scan in known]),
+            "extent_target": extents[index],
             "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
         }
         plain = {key: value.float().contiguous() for key, value in params.items()}
@@ -146,10 +154,11 @@ class ScannerNoise(NoiseModel):
             typical = means.mean(0) if own is None else means[own]
             vector = np.where(np.isnan(origin.vector), typical, origin.vector)
             shape, centre = origin.shape, origin.centre_voxels
-            return _Origin(vector, origin.spacing_mm, own, shape, centre)
+            return _Origin(vector, origin.spacing_mm, own, shape, centre, origin.extent)
         if isinstance(origin, str):
             own = self._index(origin, "source")
-            return _Origin(means[own], self.sites[own].spacing_mm, own)
+            site = self.sites[own]
+            return _Origin(means[own], site.spacing_mm, own, extent=site.extent)
         if origin is not None:
             raise ValueError(
                 "scanner: source must be a site label or a ScanEstimate, "

@@ -15,7 +15,8 @@ from noise_models.scanner.head import Head
 RAYLEIGH_RATIO = 1.913  # mean / SD of a magnitude that holds only noise
 TILE_VOXELS = 8  # tiles of at least 8^3 voxels: their mean/SD is known to 3 %
 AIR_MARGIN_MM = 10.0
-FLATTEST = 0.2  # share of the bright blocks; the others hold texture
+LOCAL = 15  # blocks of 2 voxels: few enough to follow a field, enough to know sigma
+FLATTEST = 0.2  # share of the bright blocks; the others hold more texture
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,7 @@ def air_noise(data: NDArray[np.floating], head: Head, step: float = 0.0) -> AirN
         >>> round(air_noise(y, find_head(y, (4.0, 4.0, 4.0))).sigma, 3)
         0.05
     """
-    grouping = tuple(-(-TILE_VOXELS // f) for f in head.factors)
-    margin = max(1, round(AIR_MARGIN_MM / min(head.spacing_mm)))
-    near = ndimage.binary_dilation(head.mask, iterations=margin)
-    is_air = block_sums(~near, grouping) == np.prod(grouping)
+    grouping, is_air = _air_blocks(head)
     if not is_air.any():
         return NO_AIR
     count = float(np.prod(grouping) * np.prod(head.factors))
@@ -85,6 +83,49 @@ def air_noise(data: NDArray[np.floating], head: Head, step: float = 0.0) -> AirN
     mean, second, fourth = tiles(magnitude), tiles(power), tiles(power * power)
     zeros = tiles(magnitude <= magnitude.min())
     return _from_tiles(mean, second, fourth, zeros, step)
+
+
+def _air_blocks(head: Head) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+    """Blocks per tile, and which tiles hold nothing but air."""
+    grouping = tuple(-(-TILE_VOXELS // f) for f in head.factors)
+    margin = max(1, round(AIR_MARGIN_MM / min(head.spacing_mm)))
+    near = ndimage.binary_dilation(head.mask, iterations=margin)
+    return grouping, block_sums(~near, grouping) == np.prod(grouping)
+
+
+@dataclass(frozen=True)
+class AirTiles:
+    """Cubes of air, evenly picked from around the head.
+
+    Attributes:
+        cubes: Magnitudes, (T, x, y, z), native intensity.
+        voxels: Centres of the cubes, (T, 3), voxel indices.
+
+    Example:
+        >>> AirTiles(np.zeros((1, 8, 8, 8)), np.zeros((1, 3), int)).cubes.shape
+        (1, 8, 8, 8)
+    """
+
+    cubes: NDArray[np.floating]
+    voxels: NDArray[np.integer]
+
+
+def air_tiles(data: NDArray[np.floating], head: Head, most: int = 300) -> AirTiles:
+    """At most about ``most`` cubes of air; none where there is no air.
+
+    Example:
+        >>> from noise_models.scanner.head import find_head
+        >>> x = np.zeros((64, 64, 64)); x[16:48, 16:48, 16:48] = 1
+        >>> air_tiles(x, find_head(x, (4.0, 4.0, 4.0)), 5).cubes.shape
+        (5, 8, 8, 8)
+    """
+    grouping, is_air = _air_blocks(head)
+    size = np.multiply(grouping, head.factors)
+    places = np.argwhere(is_air) * size
+    picked = places[:: max(1, -(-len(places) // most))]
+    cubes = [data[tuple(map(slice, place, place + size))] for place in picked]
+    filled = np.stack(cubes) if cubes else np.empty((0, *size), np.float32)
+    return AirTiles(filled, picked + size // 2)
 
 
 def _from_tiles(
@@ -148,42 +189,94 @@ def koay_sigma(mean: float, deviation: float, iterations: int = 30) -> float:
     return float(deviation / np.sqrt(koay_xi(snr)))
 
 
-def tissue_noise(data: NDArray[np.floating], head: Head) -> float:
-    """Noise from the finest diagonal Haar details inside the brain.
+@dataclass(frozen=True)
+class FlatTissue:
+    """The finest diagonal Haar details (HHH) of even tissue inside the brain.
 
-    MAD of HHH over 0.6745 (Donoho & Johnstone 1994, doi:10.1093/biomet/81.3.425),
-    with the Rician correction of Coupe et al. 2010 (doi:10.1016/j.media.2010.03.001).
-    We depart in taking only the flattest fifth of the bright blocks, judged by the
-    gradient of the low-pass band, which is independent of HHH: less texture.
+    Attributes:
+        levels: Mean of the 2 x 2 x 2 voxels, (M,), native intensity.
+        details: Their HHH detail, (M,); white noise keeps its SD.
+        voxels: Where they are, (M, 3), voxel indices of the scan.
 
-    Returns:
-        Sigma in native intensity; nan with fewer than 200 usable blocks.
+    Example:
+        >>> FlatTissue(np.ones(3), np.zeros(3), np.zeros((3, 3), int)).levels.size
+        3
+    """
+
+    levels: NDArray[np.floating]
+    details: NDArray[np.floating]
+    voxels: NDArray[np.integer]
+
+
+def flat_tissue(data: NDArray[np.floating], head: Head) -> FlatTissue:
+    """Find the fifth of the bright tissue that has the least texture for its noise.
+
+    Texture shows in the three bands that are high along one axis only; their noise is
+    independent of HHH, so choosing even surroundings chooses no quiet noise. The local
+    noise, read over 15 blocks, is divided out: where the noise varies over the head,
+    quiet places must not be preferred.
     """
     region = head.brain if head.brain.any() else head.mask
     where = [np.flatnonzero(region.any(axis=tuple({0, 1, 2} - {a}))) for a in range(3)]
+    start = [w[0] * f // 2 * 2 for w, f in zip(where, head.factors, strict=True)]
     box = tuple(
-        slice(w[0] * f // 2 * 2, (w[-1] + 1) * f)
-        for w, f in zip(where, head.factors, strict=True)
+        slice(s, (w[-1] + 1) * f)
+        for s, w, f in zip(start, where, head.factors, strict=True)
     )
     cut = np.asarray(data[box], dtype=np.float32)
     cut = cut[tuple(slice(0, n // 2 * 2) for n in cut.shape)]
     coarse = tuple(slice(w[0], w[-1] + 1) for w in where)
     inside = spread(region[coarse], tuple(n // 2 for n in cut.shape))
-    sums, details = cut, cut
-    for axis in range(3):
-        sums, details = _pairs(sums, axis, 1), _pairs(details, axis, -1)
-    low, detail = sums / 8, details / np.sqrt(8)
-    if inside.sum() < 200:
+    low, detail, texture = _haar(cut)
+    bright = inside & (low > 0.5 * np.median(low[inside])) if inside.any() else inside
+    energy = np.where(bright, np.square(detail), 0)
+    local, held = (
+        ndimage.uniform_filter(v, LOCAL, mode="constant")
+        for v in (energy, bright.astype(np.float32))
+    )
+    ratio = ndimage.uniform_filter(texture, 2) * held / np.maximum(local, 1e-30)
+    limit = np.quantile(ratio[bright], FLATTEST) if bright.any() else 0.0
+    chosen = np.nonzero(bright & (ratio <= limit))
+    voxels = 2 * np.stack(chosen, 1) + np.array(start)
+    return FlatTissue(low[chosen], detail[chosen], voxels)
+
+
+def _haar(
+    x: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Mean, HHH, and energy of the bands that are high along one axis."""
+    low_x, high_x = _pairs(x, 0, 1), _pairs(x, 0, -1)
+    low_xy, high_y = _pairs(low_x, 1, 1), _pairs(low_x, 1, -1)
+    texture = np.square(_pairs(low_xy, 2, -1))
+    texture += np.square(_pairs(high_y, 2, 1))
+    texture += np.square(_pairs(_pairs(high_x, 1, 1), 2, 1))
+    detail = _pairs(_pairs(high_x, 1, -1), 2, -1)
+    return _pairs(low_xy, 2, 1) / 8, detail / np.float32(np.sqrt(8)), texture
+
+
+def tissue_noise(flat: FlatTissue) -> float:
+    """Noise from the finest diagonal Haar details inside the brain.
+
+    MAD of HHH over 0.6745 (Donoho & Johnstone 1994, doi:10.1093/biomet/81.3.425),
+    with the Rician correction of Coupe et al. 2010 (doi:10.1016/j.media.2010.03.001).
+    We depart in taking only the bright blocks with the least texture.
+
+    Returns:
+        Sigma in native intensity; nan with fewer than 200 usable blocks.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> places = np.zeros((9000, 3), int)
+        >>> flat = FlatTissue(np.full(9000, 9.0), rng.normal(size=9000), places)
+        >>> round(tissue_noise(flat), 1)
+        1.0
+    """
+    if flat.details.size < 200:
         return float("nan")
-    bright = inside & (low > 0.5 * np.median(low[inside]))
-    slope = np.sum([np.square(np.gradient(low, axis=a)) for a in range(3)], axis=0)
-    flat = bright & (slope <= np.quantile(slope[bright], FLATTEST))
-    if flat.sum() < 200:
-        return float("nan")
-    deviation = float(np.median(np.abs(detail[flat])) / 0.6745)
+    deviation = float(np.median(np.abs(flat.details)) / 0.6745)
     if deviation <= 0:
         return float("nan")
-    return koay_sigma(float(np.median(low[flat])), deviation)
+    return koay_sigma(float(np.median(flat.levels)), deviation)
 
 
 def _pairs(values: NDArray[np.float32], axis: int, sign: int) -> NDArray[np.float32]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
-WINDOW_SD_MM = 35.0  # a brain-sized Gaussian window: no neck, no edge of the view
-BIN_PER_MM = 0.02
+from noise_models.scanner.power_spectrum import HeadSpectrum
+
 BAND_PER_MM = (0.05, 0.32)
 ANATOMY_SPREAD = 0.25  # relative SD of power between heads, beyond counting statistics
 STEPS = 25
@@ -44,39 +43,38 @@ class Sharpness:
 
 
 def sharpness(
-    data: NDArray[np.floating],
-    spacing_mm: Sequence[float],
-    centre_voxels: Sequence[float],
+    spectrum: HeadSpectrum,
     sigma: float = float("nan"),
+    extent: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> Sharpness:
     """Fit ``log P(f) = log P_ref(f) + c - 4 pi^2 sum_a s_a^2 f_a^2`` over noise.
 
     A Gaussian PSF of SD ``s`` multiplies the power spectrum by
-    ``exp(-4 pi^2 s^2 f^2)``. The spectrum is that of a Gaussian window around the
-    head's centre, averaged in bins of (|fx|, |fy|, |fz|). The noise floor is read in
+    ``exp(-4 pi^2 s^2 f^2)``. The noise floor is read in
     the corner where all frequencies are high. Bins weigh by how well their signal is
     known, so that bins under the noise count nothing.
 
     Args:
-        data: Native-grid volume, ``(X, Y, Z)``; voxels may be anisotropic.
-        spacing_mm: Voxel size per axis.
-        centre_voxels: Centre of the window.
+        spectrum: Of the head (`power_spectrum.head_spectrum`).
         sigma: Noise SD in native intensity, an upper limit of the floor.
+        extent: Share of k-space that is filled, per axis: beyond there is nothing.
 
     Example:
+        >>> from noise_models.scanner.power_spectrum import head_spectrum
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(64, 64, 64)).cumsum(0).cumsum(1).cumsum(2)
-        >>> len(sharpness(x, (1.0, 1.0, 1.0), (31.5, 31.5, 31.5)).variance_mm2)
+        >>> spectrum = head_spectrum(x, (1.0, 1.0, 1.0), (31.5, 31.5, 31.5))
+        >>> len(sharpness(spectrum).variance_mm2)
         3
     """
-    cut = _windowed(data, spacing_mm, centre_voxels)
-    power, counts, axes = _binned_power(cut, spacing_mm)
-    grid = np.meshgrid(*axes, indexing="ij")
+    power, counts = spectrum.power, spectrum.counts
+    grid = np.meshgrid(*spectrum.axes, indexing="ij")
     radius = np.sqrt(sum(f**2 for f in grid))
-    nyquist = np.array([0.5 / s for s in spacing_mm])
+    filled = zip(extent, spectrum.spacing_mm, strict=True)
+    nyquist = np.array([0.5 * share / step for share, step in filled])
     floor = _floor(power, counts, grid, nyquist)
     if sigma > 0:  # the corner may hold signal, but never less than the noise
-        floor = min(floor, sigma**2)
+        floor = min(floor, sigma**2 / float(np.prod(extent)))
     used = (counts > 0) & (radius > BAND_PER_MM[0]) & (radius < BAND_PER_MM[1])
     for f, top in zip(grid, nyquist, strict=True):
         used &= f < NYQUIST_SHARE * top
@@ -123,57 +121,6 @@ def _fit_spectrum(
     return np.asarray(solution)
 
 
-def _windowed(
-    data: NDArray[np.floating],
-    spacing_mm: Sequence[float],
-    centre_voxels: Sequence[float],
-) -> NDArray[np.float32]:
-    """Cut around the centre, less the weighted mean, times a unit-power window."""
-    cuts, weights = [], []
-    for size, step, centre in zip(data.shape, spacing_mm, centre_voxels, strict=True):
-        reach = 2.2 * WINDOW_SD_MM / step
-        low, high = max(0, int(centre - reach)), min(size, int(centre + reach) + 2)
-        length = fft.next_fast_len(high - low, real=True)
-        high = min(size, low + length)
-        offset = (np.arange(low, high) - centre) * step
-        taper = np.exp(-0.5 * (offset / WINDOW_SD_MM) ** 2)
-        # Fall to zero at the ends: a view that is cut there must not ring.
-        edge = np.minimum(np.arange(offset.size), np.arange(offset.size)[::-1]) * step
-        cuts.append(slice(low, high))
-        weights.append(taper * np.sin(np.pi / 2 * np.clip(edge / 8.0, 0, 1)) ** 2)
-    x, y, z = (w.astype(np.float32) for w in weights)
-    window = x[:, None, None] * y[:, None] * z
-    cut = np.asarray(data[tuple(cuts)], dtype=np.float32)
-    cut = cut - np.float32(np.vdot(cut, window) / window.sum(dtype=float))
-    return np.asarray(cut * window / np.sqrt(np.vdot(window, window)))
-
-
-def _binned_power(
-    windowed: NDArray[np.float32], spacing_mm: Sequence[float]
-) -> tuple[NDArray[np.floating], NDArray[np.floating], list[NDArray[np.floating]]]:
-    """Mean power in bins of |f| per axis; white noise of SD s has power s^2."""
-    spectrum = fft.rfftn(windowed)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    lengths = windowed.shape
-    frequencies = [
-        np.abs(fft.fftfreq(lengths[0], spacing_mm[0])),
-        np.abs(fft.fftfreq(lengths[1], spacing_mm[1])),
-        fft.rfftfreq(lengths[2], spacing_mm[2]),
-    ]
-    middles, total = [], power
-    numbers = []
-    for axis, f in enumerate(frequencies):
-        bins = np.floor(f / BIN_PER_MM + 1e-6).astype(int)
-        gather = np.zeros((bins.max() + 1, f.size), np.float32)
-        gather[bins, np.arange(f.size)] = 1
-        total = np.moveaxis(np.tensordot(gather, total, (1, axis)), 0, axis)
-        numbers.append(gather.sum(1))
-        # Root mean square frequency of the bin: f^2 is what the fit uses.
-        middles.append(np.sqrt(gather @ f**2 / np.maximum(gather.sum(1), 1)))
-    counts = numbers[0][:, None, None] * numbers[1][:, None] * numbers[2]
-    return total / np.maximum(counts, 1), counts, middles
-
-
 def _floor(
     power: NDArray[np.floating],
     counts: NDArray[np.floating],
@@ -181,7 +128,7 @@ def _floor(
     nyquist: NDArray[np.floating],
 ) -> float:
     """Noise power: the lowest of the corners where two or three axes are high."""
-    high = [f > 0.75 * top for f, top in zip(grid, nyquist, strict=True)]
+    high = [(f > 0.75 * top) & (f < top) for f, top in zip(grid, nyquist, strict=True)]
     levels = []
     for corner in (high[0] & high[1] & high[2], high[0] & high[1], high[0] & high[2]):
         kept = corner & (counts > 0)

@@ -17,10 +17,13 @@ UNITS = {
     "psf": "signed variance in mm^2; only differences between sites have a meaning",
     "contrast": "logit csf/gm, logit gm/wm, log(upper/wm - 1)",
     "bias": "log-field coefficients, cosine basis of order 3 in a 240 mm box",
+    "noise": "coefficients of log sigma(r), the same basis up to order 2",
+    "kspace_extent": "share of Nyquist that is filled; below 1 the scan is zero-filled",
 }
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Extent = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Spacing = tuple[Positive, Positive, Positive]
 
@@ -39,6 +42,8 @@ class SiteFile(_Strict):
     mean: dict[str, FiniteFloat]
     ci95: dict[str, tuple[float, float]]
     covariance: list[list[FiniteFloat]]
+    coils: Positive | None = None
+    kspace_extent: tuple[Extent, Extent, Extent] = (1.0, 1.0, 1.0)
     outliers: list[str] = []
     flags: list[str] = []
 

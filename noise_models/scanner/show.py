@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from noise_models.scanner.estimate import levels_of
+from noise_models.scanner.estimate import BIAS, FIELD, levels_of
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
@@ -51,7 +51,10 @@ def _site(site: Site, sharpest: np.ndarray) -> dict[str, Any]:
             "ci95": [math.exp(end) for end in site.ci95[0]],
         },
         "psf_fwhm_mm": dict(zip(_AXES, excess.tolist(), strict=True)),
-        "bias_rms": float(np.sqrt(np.sum(mean[7:] ** 2))),
+        "noise_field_rms": float(np.sqrt(np.sum(mean[FIELD] ** 2))),
+        "coils": None if math.isnan(site.coils) else site.coils,
+        "kspace_extent": dict(zip(_AXES, site.extent, strict=True)),
+        "bias_rms": float(np.sqrt(np.sum(mean[BIAS] ** 2))),
         "tissue_contrast": {"gm_over_wm": float(gm), "csf_over_wm": float(csf)},
     }
 

@@ -33,6 +33,8 @@ class Site:
         evidence: Number of scans whose noise came from air, tissue, none.
         outliers: Scans that stand apart, with the parameter that says so.
         flags: Flags that at least half of the scans carry.
+        coils: Median effective number of coils, read in air; nan where none could be.
+        extent: Median share of k-space that is filled, per axis.
 
     Example:
         >>> estimate = ScanEstimate((0.0,) * len(NAMES), (1.0, 1.0, 1.0), 1.0, "air")
@@ -50,6 +52,8 @@ class Site:
     evidence: tuple[int, int, int]
     outliers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    coils: float = float("nan")
+    extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def summarise_site(
@@ -87,6 +91,8 @@ def summarise_site(
     spacing = np.median([e.spacing_mm for e in estimates], axis=0)
     kinds = [e.evidence for e in estimates]
     flags = [flag for e in estimates for flag in e.flags]
+    coils = [e.coils for e in estimates if not np.isnan(e.coils)]
+    extent = np.median([e.extent for e in estimates], axis=0)
     return Site(
         label=label,
         mean=tuple(mean.tolist()),
@@ -100,6 +106,8 @@ def summarise_site(
         flags=tuple(
             sorted(f for f in set(flags) if flags.count(f) * 2 >= len(estimates))
         ),
+        coils=float(np.median(coils)) if coils else float("nan"),
+        extent=(float(extent[0]), float(extent[1]), float(extent[2])),
     )
 
 

@@ -46,6 +46,13 @@ class Spectra:
         return _mean_product(self.noise_a)
 
     @property
+    def is_coloured(self) -> bool:
+        """The noise to add is not white: A's was filtered, or either has a colour."""
+        return not all(
+            bool((values == 1).all()) for values in (*self.noise_a, *self.noise_b)
+        )
+
+    @property
     def power_b(self) -> Tensor:
         """Variance of B's unit noise on the grid, (n,)."""
         return _mean_product(self.noise_b)
@@ -57,6 +64,7 @@ def spectra(
     spacing_b_mm: Tensor,
     shape: Sequence[int],
     grid_mm: Sequence[float],
+    extents: tuple[Tensor, Tensor] | None = None,
 ) -> Spectra:
     """Transfer of the signal and power of both noises on a grid.
 
@@ -69,21 +77,27 @@ def spectra(
         spacing_b_mm: That of B.
         shape: Size of the grid.
         grid_mm: Its voxel size.
+        extents: Share of k-space that A and B fill, (n, >= ndim) each; all of it when
+            not given. Noise that fills less is stronger there, and absent beyond.
 
     Example:
         >>> one = torch.ones(1, 3)
         >>> spectra(one, one, one, (8, 8, 8), (1, 1, 1)).transfer[0][0, 0].item()
         1.0
     """
+    whole = torch.ones_like(variance_mm2)
+    filled_a, filled_b = extents if extents is not None else (whole, whole)
     parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for axis, (size, step) in enumerate(zip(shape, grid_mm, strict=True)):
         f = np.arange(size) / (2 * size * step)
         rows = [
-            _axis(float(v), float(a), float(b), step, f)
-            for v, a, b in zip(
+            _axis(*row, step, f)
+            for row in zip(
                 variance_mm2[:, axis].tolist(),
                 spacing_a_mm[:, axis].tolist(),
                 spacing_b_mm[:, axis].tolist(),
+                filled_a[:, axis].tolist(),
+                filled_b[:, axis].tolist(),
                 strict=True,
             )
         ]
@@ -94,13 +108,28 @@ def spectra(
 
 
 def _axis(
-    variance: float, a_mm: float, b_mm: float, grid_mm: float, f: np.ndarray
+    variance: float,
+    a_mm: float,
+    b_mm: float,
+    filled_a: float,
+    filled_b: float,
+    grid_mm: float,
+    f: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     blur = np.exp(np.minimum(-2 * np.pi**2 * variance * f**2, 50.0))
     have, want = signal_response(a_mm, grid_mm, f), signal_response(b_mm, grid_mm, f)
     transfer = np.minimum(1.0, blur * want / np.maximum(have, _FAINT))
-    noise_a = noise_response(a_mm, grid_mm, f) * transfer**2
-    return transfer, noise_a, noise_response(b_mm, grid_mm, f)
+    transfer = transfer * (f * 2 * b_mm <= filled_b) if filled_b < 1 else transfer
+    noise_a = noise_response(a_mm, grid_mm, f) * _band(f, a_mm, filled_a)
+    noise_b = noise_response(b_mm, grid_mm, f) * _band(f, b_mm, filled_b)
+    return transfer, noise_a * transfer**2, noise_b
+
+
+def _band(f: np.ndarray, native_mm: float, filled: float) -> np.ndarray:
+    """Spectrum of unit noise that ends at a share of Nyquist."""
+    if filled >= 1:
+        return np.ones_like(f)
+    return np.where(f * 2 * native_mm <= filled, 1 / filled, 0.0)
 
 
 def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:

@@ -17,7 +17,7 @@ from noise_models.scanner import (
     save_scanner,
     show,
 )
-from noise_models.scanner.estimate import levels_of
+from noise_models.scanner.estimate import BIAS, levels_of
 from noise_models.scanner.goodness import verdict_of
 from noise_models.scanner.resampling import to_spacing
 from noise_models.scanner.sites import robust_mean, shrunk_covariance
@@ -72,8 +72,8 @@ def test_corrupted_scan_has_the_contrast_of_the_target(corrupted, fitted):
 
 
 def test_corrupted_scan_has_the_shading_of_the_target(corrupted, fitted):
-    wanted = typical(fitted, "worse")[7:]
-    assert np.corrcoef(corrupted[1].vector[7:], wanted)[0, 1] > 0.9
+    wanted = typical(fitted, "worse")[BIAS]
+    assert np.corrcoef(corrupted[1].vector[BIAS], wanted)[0, 1] > 0.9
 
 
 def test_corrupted_scan_has_the_sharpness_of_the_target(corrupted, fitted, own):

@@ -1,0 +1,146 @@
+"""What is odd about a scan, in short words, so that its numbers are read with care."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from noise_models.scanner.blocks import block_sums
+from noise_models.scanner.head import Head
+from noise_models.scanner.noise_level import AirNoise
+from noise_models.scanner.tissue import Tissue
+
+AGREEMENT = 1.3  # air and tissue may differ by this factor before it is a flag
+CORRELATED = 0.35  # of neighbours in air; white noise gives less than 0.15
+DENOISED = 0.5  # tissue over air noise
+CLIPPED_VOXELS = 50
+CLIPPED_SHARE = 1e-4  # of the head's voxels that share the highest value
+FACE_MM = ((-45.0, 45.0), (55.0, 95.0), (-75.0, -15.0))  # from the head's centre
+FACE_LEFT = 0.25  # share of head in that box below which a face is missing
+WHOLE_FACE = 0.6  # share of the box that must lie in the view to be judged
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the flags are decided from.
+
+    Attributes:
+        head: Masks.
+        air: Noise in air.
+        inside: Noise in tissue, native intensity.
+        sigma: The one that was chosen.
+        step: Spacing of the stored levels.
+        correlation: Of the noise of neighbours in air, per axis.
+        extent: Share of k-space that is filled, per axis.
+        field_is_flat: The noise is the same all over the head.
+        tissue: Levels and shading.
+
+    Example:
+        >>> Evidence.__name__
+        'Evidence'
+    """
+
+    head: Head
+    air: AirNoise
+    inside: float
+    sigma: float
+    step: float
+    correlation: Sequence[float]
+    extent: Sequence[float]
+    field_is_flat: bool
+    tissue: Tissue
+
+
+def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
+    """Name everything that makes a scan's numbers mean less than they say.
+
+    - ``skull-stripped``, ``defaced``, ``clipped``: voxels are missing.
+    - ``zeroed air``, ``air is not Rayleigh``: the background is no evidence.
+    - ``several coils``: the background is that of a sum of squares.
+    - ``zero-filled k-space``, ``resampled``: neighbours share their noise.
+    - ``denoised``: tissue is quieter than the air says.
+    - ``air and tissue disagree``, ``coarse levels``, ``noise not measurable``,
+      ``noise varies over the head``, ``tissue contrast unclear``.
+    """
+    air, tissue = seen.air, seen.tissue
+    both = air.sigma > 0 and seen.inside > 0
+    ratio = air.sigma / seen.inside if both else 1.0
+    is_filled = min(seen.extent) < 1
+    shared = [c for c in seen.correlation if c > CORRELATED]
+    is_resampled = bool(shared) and not is_filled
+    named = {
+        "skull-stripped": seen.head.is_stripped,
+        "defaced": is_defaced(volume, seen.head),
+        "clipped": is_clipped(volume, seen.head),
+        "zeroed air": air.zero_share > 0.5,
+        "air is not Rayleigh": not air.is_rayleigh and air.zero_share <= 0.5,
+        "several coils": air.coils > 1.3 and not shared,
+        "zero-filled k-space": is_filled,
+        "resampled": is_resampled,
+        "denoised": both and 1 / ratio < DENOISED and not shared and not is_filled,
+        "air and tissue disagree": not 1 / AGREEMENT < ratio < AGREEMENT,
+        "coarse levels": seen.step > (seen.sigma if seen.sigma > 0 else seen.inside),
+        "noise not measurable": not seen.sigma > 0,
+        "noise varies over the head": not seen.field_is_flat,
+        "tissue contrast unclear": tissue.shares[1] < 0.1 or tissue.shares[2] < 0.1,
+    }
+    return tuple(name for name, holds in named.items() if holds)
+
+
+def is_clipped(volume: Array, head: Head) -> bool:
+    """Whether many voxels share the highest value: brighter ones were cut off.
+
+    Example:
+        >>> from noise_models.scanner.head import find_head
+        >>> x = np.zeros((40, 40, 40)); x[10:30, 10:30, 10:30] = 1
+        >>> x += np.random.default_rng(0).random(x.shape)
+        >>> is_clipped(x, find_head(x, (4, 4, 4))), is_clipped(
+        ...     np.minimum(x, 1.9), find_head(x, (4, 4, 4)))
+        (False, True)
+    """
+    top = float(volume.max())
+    tops = int((volume >= top).sum())
+    voxels = float(head.mask.sum() * np.prod(head.factors))
+    return tops >= max(CLIPPED_VOXELS, CLIPPED_SHARE * voxels)
+
+
+def is_defaced(volume: Array, head: Head) -> bool:
+    """Whether the place of the face is empty, or was set to the lowest value.
+
+    Looks where nose, eyes and upper jaw are, in front of and below the head's centre.
+    A view that ends before the face is not a defaced scan, and a stripped brain has
+    no face to miss.
+    """
+    if head.is_stripped:
+        return False
+    centre = [
+        (c + 0.5) / f for c, f in zip(head.centre_voxels, head.factors, strict=True)
+    ]
+    cuts, inside = [], 1.0
+    for (low, high), middle, step, size in zip(
+        FACE_MM, centre, head.spacing_mm, head.mask.shape, strict=True
+    ):
+        ends = middle + low / step, middle + high / step
+        kept = max(0.0, min(ends[1], size) - max(ends[0], 0.0))
+        inside *= kept / (ends[1] - ends[0])
+        cuts.append(slice(max(0, round(ends[0])), max(0, round(ends[1]))))
+    face = head.mask[tuple(cuts)]
+    if inside < WHOLE_FACE or not face.size:
+        return False
+    lowest = block_sums(volume <= volume.min(), head.factors)[tuple(cuts)]
+    erased = float((lowest == np.prod(head.factors)).mean())
+    return bool(
+        face.mean() < FACE_LEFT or (erased > 0.3 and _air_is_kept(volume, head))
+    )
+
+
+def _air_is_kept(volume: Array, head: Head) -> bool:
+    """Most of the air holds something: only a part of it was set to nothing."""
+    lowest = block_sums(volume <= volume.min(), head.factors)
+    outside = ~head.mask
+    return bool((lowest[outside] == np.prod(head.factors)).mean() < 0.3)
