@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 from pathlib import Path
@@ -84,6 +86,7 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
         },
     }
     target = Path(path)
+    content["digest"] = content_digest(content)
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100)
     write_text(target, "# Fitted by medvae fit-noise. See: medvae noise show\n" + text)
     return target
@@ -128,6 +131,21 @@ def load_scanner(
         return ScannerNoise(sites, record=record, **options)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def content_digest(content: dict[str, Any]) -> str:
+    """SHA-256 of everything in the file but the digest, whatever its layout.
+
+    It tells whether a number was changed after the fit, by accident or by hand; it is
+    no signature, since anyone can compute it.
+
+    Example:
+        >>> content_digest({"a": 1}) == content_digest({"digest": "x", "a": 1})
+        True
+    """
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    plain = json.dumps(rest, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 class _Row(list[Any]):
@@ -248,7 +266,7 @@ def _validated(text: str, name: str) -> ScannerFile:
             "Fit again with this medvae, or use the one that wrote it."
         )
     try:
-        return ScannerFile.model_validate(content)
+        file = ScannerFile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple(part for part in first["loc"] if part != "[key]")
@@ -259,6 +277,13 @@ def _validated(text: str, name: str) -> ScannerFile:
         shown = f", got {got!r}" if isinstance(got, str | int | float) else ""
         message = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"{where}: {key}: {message}{shown}.") from error
+    if file.digest != content_digest(content):
+        raise ValueError(
+            f"{name}: changed after it was fitted: its digest is "
+            f"{file.digest[:12]}..., its content's {content_digest(content)[:12]}... "
+            "Restore the file, or fit again."
+        )
+    return file
 
 
 def _line_of(text: str, place: tuple[int | str, ...]) -> int:

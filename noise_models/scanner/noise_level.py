@@ -251,7 +251,8 @@ def _haar(
     texture += np.square(_pairs(high_y, 2, 1))
     texture += np.square(_pairs(_pairs(high_x, 1, 1), 2, 1))
     detail = _pairs(_pairs(high_x, 1, -1), 2, -1)
-    return _pairs(low_xy, 2, 1) / 8, detail / np.float32(np.sqrt(8)), texture
+    mean = _pairs(low_xy, 2, 1) / np.float32(8)
+    return mean, detail / np.float32(np.sqrt(8)), np.asarray(texture)
 
 
 def tissue_noise(flat: FlatTissue) -> float:

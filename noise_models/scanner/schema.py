@@ -118,3 +118,4 @@ class ScannerFile(_Strict):
     pairs: dict[str, PairFile]
     goodness: dict[str, GoodnessFile]
     provenance: Provenance
+    digest: str
