@@ -1,4 +1,4 @@
-"""fit-noise, and the group noise: list, show, preview, apply."""
+"""fit-noise, and the group noise: list, show, preview, apply, score."""
 
 from __future__ import annotations
 
@@ -221,6 +221,74 @@ def apply(
             write_image(image, out / path.name)
             progress(done, len(scans), path.name)
     say(f"{len(scans)} scans in {out}")
+
+
+@group.command("score")
+def score(
+    file: Annotated[Path, typer.Argument(help="What fit-noise wrote.")],
+    scans: Annotated[list[Path], typer.Argument(help="NIfTI files.")],
+    site: Annotated[
+        str | None, typer.Option(help="The site they are said to be from.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    json: Json = False,
+) -> None:
+    """Say how far scans lie outside a fitted site: drift, or a wrong label.
+
+    Every scan is measured on its own grid. p is the share of the site's own scans that
+    would lie as far out: 'unusual' below .05, 'outside' below .01. With --site and
+    three scans or more, their common drift is tested, too.
+
+    Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
+    """
+    from medvae.noise.scored import score_scans
+
+    with progress_bar("Measuring") as progress:
+        rows, moved = score_scans(
+            _open_fit(file), scans, site=site, jobs=jobs, progress=progress
+        )
+    if json:
+        emit_json(
+            {
+                "scans": [row.as_dict() for row in rows],
+                "drift": dataclasses.asdict(moved) if moved else None,
+            }
+        )
+        return
+    show_table(
+        ("scan", "site", "distance", "p", "verdict", "likeliest", "what is strange"),
+        [
+            [
+                row.path.name,
+                best.site,
+                best.distance,
+                best.p,
+                best.verdict,
+                row.likeliest,
+                ", ".join(f"{name} {sd:+.1f} SD" for name, sd in best.strange[:3])
+                or "-",
+            ]
+            for row in rows
+            for best in row.scores[:1]
+        ],
+    )
+    if moved:
+        say(
+            f"together: {moved.parameter} moved by {moved.change:+.3f} from {site} "
+            f"(p {moved.p:.3f} over {moved.scans} scans, all parameters counted)"
+        )
+
+
+def _open_fit(file: Path) -> ScannerNoise:
+    from noise_models.scanner import ScannerNoise
+
+    noise = _open(str(file))
+    if not isinstance(noise, ScannerNoise):
+        raise UserError(
+            f"{file}: holds a {noise.name}, but scores need a fitted scanner noise. "
+            "Make one with: medvae fit-noise SITE_A SITE_B"
+        )
+    return noise
 
 
 def _open(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noise_models.cosine import cosine_terms
-from noise_models.scanner.flags import AGREEMENT, Evidence, flags_of
+from noise_models.scanner.flags import AGREEMENT, Evidence, flags_of, is_shared
 from noise_models.scanner.head import find_head
 from noise_models.scanner.noise_field import FIELD_TERMS, FLAT, noise_field
 from noise_models.scanner.noise_level import (
@@ -222,6 +222,7 @@ def estimate_scan(
         else FLAT
     )
     correlation = air_correlation(tiles)
+    is_resampled = is_shared(correlation) and min(extent) == 1
     seen = Evidence(
         head, air, inside, sigma, step, correlation, extent, field.is_flat, tissue
     )
@@ -241,7 +242,8 @@ def estimate_scan(
         flags_of(volume, seen),
         shape=volume.shape,
         centre_voxels=head.centre_voxels,
-        coils=air.coils,
+        # Interpolated air is narrow, as that of many coils is.
+        coils=float("nan") if is_resampled else air.coils,
         correlation=correlation,
         extent=extent,
         digest=key,

@@ -71,8 +71,7 @@ def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
     both = air.sigma > 0 and seen.inside > 0
     ratio = air.sigma / seen.inside if both else 1.0
     is_filled = min(seen.extent) < 1
-    shared = [c for c in seen.correlation if c > CORRELATED]
-    is_resampled = bool(shared) and not is_filled
+    shared = is_shared(seen.correlation)
     named = {
         "skull-stripped": seen.head.is_stripped,
         "defaced": is_defaced(volume, seen.head),
@@ -81,7 +80,7 @@ def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
         "air is not Rayleigh": not air.is_rayleigh and air.zero_share <= 0.5,
         "several coils": air.coils > 1.3 and not shared,
         "zero-filled k-space": is_filled,
-        "resampled": is_resampled,
+        "resampled": shared and not is_filled,
         "denoised": both and 1 / ratio < DENOISED and not shared and not is_filled,
         "air and tissue disagree": not 1 / AGREEMENT < ratio < AGREEMENT,
         "coarse levels": seen.step > (seen.sigma if seen.sigma > 0 else seen.inside),
@@ -90,6 +89,16 @@ def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
         "tissue contrast unclear": tissue.shares[1] < 0.1 or tissue.shares[2] < 0.1,
     }
     return tuple(name for name, holds in named.items() if holds)
+
+
+def is_shared(correlation: Sequence[float]) -> bool:
+    """Whether neighbours in air share their noise: it was interpolated or filtered.
+
+    Example:
+        >>> is_shared((0.1, 0.64, 0.0)), is_shared((float("nan"),) * 3)
+        (True, False)
+    """
+    return any(value > CORRELATED for value in correlation)
 
 
 def is_clipped(volume: Array, head: Head) -> bool:

@@ -25,7 +25,7 @@ from noise_models.contrast import Contrast
 from noise_models.cosine import cosine_basis, cosine_field
 from noise_models.scanner.noise_field import FIELD_ORDER
 from noise_models.scanner.resampling import is_same_spacing
-from noise_models.scanner.rice import RAYLEIGH_MEAN, rice_mean, rice_variance
+from noise_models.scanner.rice import air_power, rice_moments
 from noise_models.scanner.spectrum import (
     Spectra,
     coloured_noise,
@@ -37,7 +37,7 @@ from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_r
 
 _ENDS = ("source", "target")
 _LEAST = 1e-6  # noise below this is none; nothing is divided by zero
-_AIR_POWER = RAYLEIGH_MEAN**2  # E[M]^2 / sigma^2 of a magnitude of noise alone
+MOST_COILS = 64  # beyond, air looks as if it were interpolated
 
 
 def on_native_grid(params: Params, grid_mm: Sequence[float]) -> Tensor:
@@ -117,19 +117,21 @@ def _add_complex(
     there the second moments are matched, by a floor where noise cannot.
     """
     sigma_a, sigma_b = noise
+    coils_a, coils_b = _coils(params, y)
     power_a = per_volume(both.power_a.to(y), y)
     own = slope * sigma_a  # SD of A's noise, before the blur
     tissue = sigma_b.square() - own.square() * power_a
     tissue = tissue.clamp_min_(0)
-    air_a = _AIR_POWER + (2 - _AIR_POWER) * power_a
-    have = own.square() * air_a * _filled(level * fields[0], sigma_a)
-    lack = (2 * sigma_b.square() - have).clamp_min_(0)
-    air = torch.minimum(tissue, lack / 2)
-    noise_only = sigma_a.square() * _AIR_POWER
+    steady_a = _air_power(coils_a)
+    air_a = steady_a + (2 * coils_a - steady_a) * power_a
+    have = own.square() * air_a * _filled(level * fields[0], sigma_a, coils_a)
+    lack = (2 * coils_b * sigma_b.square() - have).clamp_min_(0)
+    air = torch.minimum(tissue, lack / (2 * coils_b))
+    noise_only = sigma_a.square() * steady_a
     snr2 = (level.square() - noise_only).clamp_min_(0) / sigma_b.square()
     is_air = 1 / (1 + snr2 / 2)
     sigma = (is_air * air + (1 - is_air) * tissue).sqrt_()
-    floor = (lack - 2 * air).clamp_min_(0) * is_air
+    floor = (lack - 2 * coils_b * air).clamp_min_(0) * is_air
     if both.is_coloured:
         colour = lacking_spectrum(both, *_sigmas(params, y), y)
         real, imaginary = coloured_noise(colour, y, rng, copies=2)
@@ -140,7 +142,10 @@ def _add_complex(
         )
     real.mul_(sigma).add_(y)
     imaginary.mul_(sigma)
-    return real.square_().add_(imaginary.square_()).add_(floor).sqrt_()
+    power = real.square_().add_(imaginary.square_()).add_(floor)
+    if bool((coils_b > 1).any()):
+        power += sigma.square() * _other_coils(coils_b, y, rng)
+    return power.sqrt_()
 
 
 def _add_resampled(
@@ -159,17 +164,20 @@ def _add_resampled(
     scanner's resampling, the mean does not notice it.
     """
     sigma_a, sigma_b = noise
+    coils_a, coils_b = _coils(params, y)
     seen = level * fields[0]  # mean magnitude in A's scan
-    signal_a = _signal(seen, sigma_a)
+    signal_a = _signal(seen, sigma_a, coils_a)
     present = Contrast().apply(level, params, rng) * fields[1]
     signal_b = Contrast().apply(signal_a / fields[0], params, rng) * fields[1]
-    carried = rice_variance(signal_a, sigma_a) * slope.square()
-    carried *= _filled(seen, sigma_a) * per_volume(both.power_a.to(y), y)
-    wanted = rice_variance(signal_b, sigma_b) * per_volume(both.power_b.to(y), y)
+    _, carried = rice_moments(signal_a, sigma_a, coils_a.flatten())
+    carried *= slope.square()
+    carried *= _filled(seen, sigma_a, coils_a) * per_volume(both.power_a.to(y), y)
+    mean_b, wanted = rice_moments(signal_b, sigma_b, coils_b.flatten())
+    wanted *= per_volume(both.power_b.to(y), y)
     deviation = (wanted - carried).clamp_min_(0).sqrt_()
     colour = lacking_spectrum(both, *_sigmas(params, y), y)
     (fresh,) = coloured_noise(colour, y, rng)
-    shift = rice_mean(signal_b, sigma_b) - present
+    shift = mean_b.sub_(present)
     return fresh.mul_(deviation).add_(y).add_(shift).clamp_min_(0)
 
 
@@ -202,17 +210,42 @@ def _noise_map(
     return field.exp_().unsqueeze(1).to(x) * level
 
 
-def _signal(magnitude: Tensor, sigma: Tensor) -> Tensor:
-    """Signal under a mean magnitude: E[M]^2 less sigma^2, and less pi/2 in the air."""
+def _coils(params: Params, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Channels of A and of B, whole numbers, (n, 1, ...)."""
+    a, b = (per_volume(of_volumes(params, f"coils_{end}", x), x) for end in _ENDS)
+    return a.round().clamp(1, MOST_COILS), b.round().clamp(1, MOST_COILS)
+
+
+def _air_power(coils: Tensor) -> Tensor:
+    values = [air_power(int(count)) for count in coils.flatten().tolist()]
+    return torch.tensor(values).to(coils).view_as(coils)
+
+
+def _other_coils(coils: Tensor, like: Tensor, rng: Generator) -> Tensor:
+    """Power of the noise in all coils but one, over sigma^2: chi^2 of 2 (L - 1).
+
+    By the cube of a normal (Wilson & Hilferty 1931, doi:10.1073/pnas.17.12.684).
+    """
+    normal = torch.empty(like.shape, device=rng.device).normal_(generator=rng).to(like)
+    freedom = (2 * (coils - 1)).clamp_min(1)
+    spread = 2 / (9 * freedom)
+    cube = normal.mul_(spread.sqrt()).add_(1 - spread).clamp_min_(0).pow_(3)
+    return cube.mul_(freedom) * (coils > 1)
+
+
+def _signal(magnitude: Tensor, sigma: Tensor, coils: Tensor) -> Tensor:
+    """Signal under a mean magnitude: in tissue E[M]^2 less (2 L - 1) sigma^2."""
     noise = sigma.square()
     power = magnitude.square() / noise
-    air = torch.exp(-(power - _AIR_POWER).clamp_min(0))
-    return ((power - 1 - (_AIR_POWER - 1) * air).clamp_min_(0) * noise).sqrt_()
+    tissue, alone = 2 * coils - 1, _air_power(coils)
+    air = torch.exp(-(power - alone).clamp_min(0))
+    return ((power - tissue - (alone - tissue) * air).clamp_min_(0) * noise).sqrt_()
 
 
-def _filled(magnitude: Tensor, sigma: Tensor) -> Tensor:
+def _filled(magnitude: Tensor, sigma: Tensor, coils: Tensor) -> Tensor:
     """1 where A's own noise is there, 0 where its air was zeroed."""
-    return (4 * magnitude.square() / (sigma.square() * _AIR_POWER)).clamp_max_(1)
+    alone = sigma.square() * _air_power(coils)
+    return (4 * magnitude.square() / alone).clamp_max_(1)
 
 
 def _shading(

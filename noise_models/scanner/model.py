@@ -29,6 +29,7 @@ class _Origin:
     shape: tuple[int, int, int] = (0, 0, 0)
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    coils: float = 1.0
 
 
 @register("scanner")
@@ -106,8 +107,8 @@ class ScannerNoise(NoiseModel):
             ``spacing_target_mm``, ``extent_source``, ``extent_target``,
             ``shape_source``, ``centre_source_voxels`` (n, 3);
             ``coefficients_source``, ``coefficients_target`` (n, K);
-            ``noise_field_source``, ``noise_field_target`` (n, 9); ``target`` (n,),
-            index of the site.
+            ``noise_field_source``, ``noise_field_target`` (n, 9); ``coils_source``,
+            ``coils_target``, ``target`` (index of the site), (n,).
         """
         origins = [None] * n if source is None else list(source)
         if len(origins) != n:
@@ -139,6 +140,8 @@ class ScannerNoise(NoiseModel):
             "spacing_target_mm": spacings[index],
             "extent_source": torch.tensor([scan.extent for scan in known]),
             "extent_target": extents[index],
+            "coils_source": torch.tensor([scan.coils for scan in known]),
+            "coils_target": torch.tensor([_coils(s) for s in self.sites])[index],
             "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
         }
         plain = {key: value.float().contiguous() for key, value in params.items()}
@@ -154,11 +157,21 @@ class ScannerNoise(NoiseModel):
             typical = means.mean(0) if own is None else means[own]
             vector = np.where(np.isnan(origin.vector), typical, origin.vector)
             shape, centre = origin.shape, origin.centre_voxels
-            return _Origin(vector, origin.spacing_mm, own, shape, centre, origin.extent)
+            coils = origin.coils
+            if np.isnan(coils):
+                coils = 1.0 if own is None else _coils(self.sites[own])
+            extent = origin.extent
+            return _Origin(vector, origin.spacing_mm, own, shape, centre, extent, coils)
         if isinstance(origin, str):
             own = self._index(origin, "source")
             site = self.sites[own]
-            return _Origin(means[own], site.spacing_mm, own, extent=site.extent)
+            return _Origin(
+                means[own],
+                site.spacing_mm,
+                own,
+                extent=site.extent,
+                coils=_coils(site),
+            )
         if origin is not None:
             raise ValueError(
                 "scanner: source must be a site label or a ScanEstimate, "
@@ -228,3 +241,7 @@ class ScannerNoise(NoiseModel):
                 part = {key: value[which.cpu()] for key, value in params.items()}
                 y[which] = degrade(clean[which], part, rng, grid, is_native=kind)
         return y.to(x.dtype)
+
+
+def _coils(site: Site) -> float:
+    return 1.0 if np.isnan(site.coils) else site.coils

@@ -56,6 +56,22 @@ def fitted(phantom):
     return out
 
 
+def test_noise_score_tells_whose_scan_it_is(phantom, fitted):
+    scans = sorted(phantom.glob("sub-*NYU*/**/anat/*.nii.gz"))[:3]
+    result = run("noise", "score", fitted, *scans, "--site", "NYU", "--json")
+    content = json.loads(result.stdout)
+    assert [row["likeliest_site"] for row in content["scans"]] == ["NYU"] * 3
+    assert all(row["sites"]["NYU"]["verdict"] != "outside" for row in content["scans"])
+    assert content["drift"]["p"] > 0.01
+
+
+def test_noise_score_finds_a_scan_of_another_scanner(phantom, fitted):
+    scan = sorted(phantom.glob("sub-*KKI*/**/anat/*.nii.gz"))[0]
+    result = run("noise", "score", fitted, scan, "--site", "NYU", "--json")
+    (row,) = json.loads(result.stdout)["scans"]
+    assert "log_sigma" in row["sites"]["NYU"]["strange"]  # .016 against .038
+
+
 @pytest.fixture(scope="session")
 def trained(phantom, fitted):
     out = phantom.parent / "run"

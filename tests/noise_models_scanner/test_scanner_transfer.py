@@ -286,6 +286,17 @@ def test_a_broken_file_is_refused_with_line_and_key(fitted, tmp_path):
         noise_models.load(path)
 
 
+def test_a_file_that_was_changed_after_the_fit_is_refused(fitted, tmp_path):
+    path = save_scanner(fitted, tmp_path / "scanner.yaml")
+    text = path.read_text()
+    assert "log_sigma: -" in text
+    path.write_text(text.replace("log_sigma: -", "log_sigma: -1", 1))
+    with pytest.raises(ValueError, match="changed after it was fitted"):
+        noise_models.load(path)
+    path.write_text(text + "# a remark\n")
+    assert noise_models.load(path).labels == fitted.labels
+
+
 def test_show_has_the_promised_keys(fitted):
     shown = show(fitted)
     assert set(shown) >= {"sites", "pairs", "goodness", "evidence"}

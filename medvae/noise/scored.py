@@ -1,0 +1,118 @@
+"""Scans held against fitted sites: a scanner that drifts, a label that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from joblib import Parallel, delayed
+
+from medvae.errors import UserError
+
+if TYPE_CHECKING:
+    from noise_models.scanner import ScanEstimate, ScannerNoise
+    from noise_models.scanner.likelihood import Drift, Score
+
+Progress = Callable[[int, int, str], None]
+
+FEWEST_FOR_DRIFT = 3
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scan and how it stands to every fitted site.
+
+    Attributes:
+        path: The file.
+        scores: One for each site, the likeliest site first.
+        probabilities: Of every site, if the scan is from one of them.
+        flags: What is odd about the scan.
+
+    Example:
+        >>> Scored(Path("a.nii.gz"), (), {}, ()).scores
+        ()
+    """
+
+    path: Path
+    scores: tuple[Score, ...]
+    probabilities: dict[str, float]
+    flags: tuple[str, ...]
+
+    @property
+    def likeliest(self) -> str:
+        """The site that explains the scan best."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "path": str(self.path),
+            "likeliest_site": self.likeliest,
+            "probabilities": self.probabilities,
+            "flags": list(self.flags),
+            "sites": {
+                found.site: {
+                    "log_prob": found.log_prob,
+                    "distance": found.distance,
+                    "p": found.p,
+                    "verdict": found.verdict,
+                    "strange": dict(found.strange),
+                }
+                for found in self.scores
+            },
+        }
+
+
+def score_scans(
+    noise: ScannerNoise,
+    scans: Sequence[Path],
+    *,
+    site: str | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[list[Scored], Drift | None]:
+    """Measure scans and hold each against the sites of a fit.
+
+    Args:
+        noise: The fit.
+        scans: NIfTI files.
+        site: The site they are said to be from: only it is scored, and their common
+            drift from it.
+        jobs: Processes.
+        progress: Called with (done, total, name).
+
+    Returns:
+        A row a scan, and the drift; None without ``site`` or with fewer than 3 scans.
+
+    Raises:
+        UserError: A scan cannot be measured, or the site was not fitted.
+    """
+    from noise_models.registry import suggest
+    from noise_models.scanner import estimate_cached
+    from noise_models.scanner.likelihood import drift, score, site_probabilities
+
+    if site is not None and site not in noise.labels:
+        raise UserError(f"site {site!r} was not fitted; {suggest(site, noise.labels)}")
+    pool = Parallel(n_jobs=jobs, return_as="generator")
+    estimates: list[ScanEstimate] = []
+    try:
+        for found in pool(delayed(estimate_cached)(p, str(p)) for p in scans):
+            estimates.append(found)
+            if progress:
+                progress(len(estimates), len(scans), Path(found.label).name)
+    except (ValueError, FileNotFoundError) as error:
+        raise UserError(str(error)) from None
+    rows = []
+    for path, estimate in zip(scans, estimates, strict=True):
+        shares = site_probabilities(noise.sites, estimate)
+        asked = [s for s in noise.sites if site is None or s.label == site]
+        scores = [score(one, estimate) for one in asked]
+        scores.sort(key=lambda one: -one.log_prob)
+        rows.append(Scored(path, tuple(scores), shares, estimate.flags))
+    moved = None
+    if site is not None and len(estimates) >= FEWEST_FOR_DRIFT:
+        (known,) = (s for s in noise.sites if s.label == site)
+        moved = drift(known, estimates)
+    return rows, moved

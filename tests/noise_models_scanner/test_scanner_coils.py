@@ -1,0 +1,56 @@
+"""Several coils: their noise composes, and resampling gives it a known colour."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from noise_models.scanner import ScannerNoise
+from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.resampling import noise_response, to_spacing
+from noise_models.scanner.sites import summarise_site
+
+SIZE = (48, 48, 48)
+
+
+def magnitude(seed, level, sigma, coils):
+    noise = sigma * np.random.default_rng(seed).standard_normal((2 * coils, *SIZE))
+    noise[0] += level
+    return np.sqrt((noise**2).sum(0)).astype(np.float32)
+
+
+def fitted(sigmas, coils):
+    values = np.zeros(len(NAMES))
+    sites = []
+    for label, sigma in sigmas.items():
+        values[0] = np.log(sigma)
+        scan = ScanEstimate(tuple(values), (1.0,) * 3, 1.0, "air", coils=coils)
+        sites.append(replace(summarise_site(label, [scan] * 3)))
+    return ScannerNoise(tuple(sites), source="A", target="B")
+
+
+@pytest.mark.parametrize("coils", [1, 2, 4])
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_noise_of_several_coils_composes(coils, level):
+    noise = fitted({"A": 0.04, "B": 0.09}, float(coils))
+    x = torch.tensor(magnitude(0, level, 0.04, coils))[None, None]
+    rng = torch.Generator().manual_seed(0)
+    found = noise(x, rng=rng, spacing_mm=(1.0, 1.0, 1.0)).numpy().ravel()
+    truth = magnitude(1, level, 0.09, coils).ravel()
+    assert found.mean() == pytest.approx(truth.mean(), rel=0.02)
+    assert found.std() == pytest.approx(truth.std(), rel=0.03)
+    assert stats.skew(found) == pytest.approx(stats.skew(truth), abs=0.08)
+
+
+@pytest.mark.parametrize("grid", [1.4, 2.0])
+def test_resampled_noise_has_the_colour_that_is_accounted_for(grid):
+    white = np.random.default_rng(0).standard_normal((256, 40, 40)).astype(np.float32)
+    y = to_spacing(white + 20, (1.0, 1.0, 1.0), (grid, 1.0, 1.0)) - 20
+    y = y[8:-8]
+    power = (np.abs(np.fft.rfft(y, axis=0)) ** 2).mean((1, 2)) / len(y)
+    f = np.fft.rfftfreq(len(y), grid)
+    expected = noise_response(1.0, grid, f)
+    inner = slice(2, -1)
+    assert power[inner] == pytest.approx(expected[inner], rel=0.15, abs=0.02)
