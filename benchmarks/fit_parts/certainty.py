@@ -11,7 +11,7 @@ from scipy import stats
 
 from fit_parts.pools import estimates, phantom, pool, second, vectors
 from fit_parts.simulator import Machine
-from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.estimate import FIELD, NAMES
 from noise_models.scanner.goodness import SURE_P
 from noise_models.scanner.sites import robust_mean, summarise_site
 from noise_models.scanner.two_sample import separation_p
@@ -33,6 +33,7 @@ def coverage(work: Path, size: int, refits: int, jobs: int) -> dict[str, Any]:
     the draw without replacement a little higher.
     """
     found = {}
+    varied = NAMES[: FIELD.start]  # a noise field that is absent is 0 in every scan
     machine = Machine(sigma=0.04, gm=0.72, csf=0.33)
     pools = {
         "second": pool(
@@ -57,16 +58,17 @@ def coverage(work: Path, size: int, refits: int, jobs: int) -> dict[str, Any]:
         values = np.stack([e.vector for e in every])
         truth = robust_mean(values, np.ones((1, len(values))))[0]
         rng = np.random.default_rng(1)
-        inside = np.zeros(len(NAMES))
+        inside = np.zeros(len(varied))
         for _ in range(refits):
             drawn = rng.choice(len(every), SCANS, replace=False)
             ends = np.array(summarise_site("S", [every[i] for i in drawn]).ci95)
-            inside += (ends[:, 0] <= truth) & (truth <= ends[:, 1])
+            holds = (ends[:, 0] <= truth) & (truth <= ends[:, 1])
+            inside += holds[: len(varied)]
         found[name] = {
             "parameters": {
-                n: float(v / refits) for n, v in zip(NAMES, inside, strict=True)
+                n: float(v / refits) for n, v in zip(varied, inside, strict=True)
             },
-            "mean": share(int(inside.sum()), refits * len(NAMES))["share"],
+            "mean": share(int(inside.sum()), refits * len(varied))["share"],
             "lowest": float(inside.min() / refits),
             "refits": refits,
             "scans": SCANS,

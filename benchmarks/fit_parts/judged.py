@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from fit_parts.pools import keep, phantom, simulated
+from noise_models.scanner.calibration import calibrate, corrupted_volumes
 from noise_models.scanner.common_grid import GRID_MM, Specimen, specimen
 from noise_models.scanner.estimate import (
     ESTIMATOR_VERSION,
@@ -22,9 +23,9 @@ from noise_models.scanner.estimate import (
 from noise_models.scanner.features import scan_features
 from noise_models.scanner.goodness import (
     Half,
+    feature_table,
     halves,
     judge,
-    try_half,
     unattainable,
 )
 from noise_models.scanner.sites import summarise_site
@@ -96,7 +97,8 @@ def _judge_pair(
     estimates = {site: [e for _, e in rows] for site, rows in material.items()}
     people = {site: [s.subject for s in rows] for site, rows in specimens.items()}
     both = halves(specimens, estimates, people, pair, seed=0)
-    trials = Parallel(n_jobs=jobs)(delayed(try_half)(half) for half in both)
+    tried = Parallel(n_jobs=jobs)(delayed(_try_half)(half) for half in both)
+    trials = [features for features, _ in tried]
     sites = [summarise_site(label, estimates[label]) for label in pair]
     added = summarise_pair(*sites)
     beyond = unattainable(added.clipped_noise, added.clipped_axes)
@@ -118,6 +120,39 @@ def _judge_pair(
             "features_apart": [n for n, (_, p) in found.features.items() if p < 0.05],
         },
         **{name: {"auc_after": value} for name, value in others.items()},
+        "contrast over B's": _contrast(
+            [e for _, found in tried for e in found],
+            [_estimate(one.volume) for one in specimens[pair[1]][:12]],
+        ),
+    }
+
+
+def _try_half(half: Half) -> tuple[np.ndarray, list[ScanEstimate]]:
+    """As `goodness.try_half`, and estimates of some of the corrupted scans."""
+    target = half.sites[1].label
+    wanted = feature_table(half.learn_b)
+    offset = calibrate(half.learn, wanted, half.sites, target, seed=half.seed)
+    volumes = list(
+        corrupted_volumes(
+            half.test, half.sites, target, offset, seed=half.seed + len(half.learn)
+        )
+    )
+    features = np.stack([scan_features(v, GRID_MM) for v in volumes])
+    return features, [_estimate(v) for v in volumes[:6]]
+
+
+def _estimate(volume: np.ndarray) -> ScanEstimate:
+    return estimate_scan(volume, GRID_MM)
+
+
+def _contrast(found: list[ScanEstimate], real: list[ScanEstimate]) -> dict[str, Any]:
+    """Median tissue contrast of corrupt(A) over that of B's own scans."""
+    return {
+        name: float(
+            np.median([getattr(e, name) for e in found])
+            / np.median([getattr(e, name) for e in real])
+        )
+        for name in ("gm_over_wm", "csf_over_wm")
     }
 
 

@@ -10,7 +10,7 @@ features of corrupt(A) meet those of B, but no further than estimators may err.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -97,15 +97,15 @@ def calibrate(
     return best
 
 
-def corrupted_features(
+def corrupted_volumes(
     specimens: Sequence[Specimen],
     sites: tuple[Site, ...],
     target: str,
     offset: Array,
     *,
     seed: int = 0,
-) -> Array:
-    """Features (N, F) of scans sent to ``target``, whose mean is moved by ``offset``.
+) -> Iterator[NDArray[np.float32]]:
+    """Scans sent to ``target``, whose mean is moved by ``offset``, one by one.
 
     Scan ``i`` always draws with seed ``seed + i``.
     """
@@ -116,7 +116,6 @@ def corrupted_features(
         for site in sites
     )
     noise = ScannerNoise(moved, target=target)
-    rows = []
     for i, one in enumerate(specimens):
         y = noise(
             torch.tensor(one.volume)[None, None],
@@ -124,8 +123,20 @@ def corrupted_features(
             spacing_mm=GRID_MM,
             source=[one.origin],
         )
-        rows.append(scan_features(y[0, 0].numpy(), GRID_MM))
-    return np.stack(rows)
+        yield y[0, 0].numpy()
+
+
+def corrupted_features(
+    specimens: Sequence[Specimen],
+    sites: tuple[Site, ...],
+    target: str,
+    offset: Array,
+    *,
+    seed: int = 0,
+) -> Array:
+    """Features (N, F) of `corrupted_volumes`."""
+    volumes = corrupted_volumes(specimens, sites, target, offset, seed=seed)
+    return np.stack([scan_features(volume, GRID_MM) for volume in volumes])
 
 
 def _slopes(

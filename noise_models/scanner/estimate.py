@@ -39,6 +39,7 @@ PSF_NAMES = ("psf_x_mm2", "psf_y_mm2", "psf_z_mm2")
 CONTRAST_NAMES = ("logit_csf_over_gm", "logit_gm_over_wm", "log_upper_excess")
 FIELD_NAMES = tuple("noise_" + "".join(str(k) for k in term) for term in FIELD_TERMS)
 LEAST_HEARD = 0.025  # of white; below it the texture of tissue is as strong
+MOST_TILES = 300  # of air, where all of them would tell no more
 NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES, *FIELD_NAMES)
 """The parameters of a scan, transformed so that every real number is legal:
 log of sigma over the reference; signed PSF variances; the logit of csf/gm and gm/wm,
@@ -201,10 +202,11 @@ def estimate_scan(
     try:
         head = find_head(volume, (x, y, z))
         step = quantisation_step(volume)
-        flat, tiles = flat_tissue(volume, head), air_tiles(volume, head)
+        flat, every = flat_tissue(volume, head), air_tiles(volume, head)
+        tiles = every.some(MOST_TILES)
         spectrum = head_spectrum(volume, (x, y, z), head.centre_voxels)
         extent = kspace_extent(spectrum)
-        air, inside = air_noise(volume, head, step), tissue_noise(flat)
+        air, inside = air_noise(every, step), tissue_noise(flat)
         inside /= haar_gain(extent)
         sigma, evidence = choose_sigma(air, inside)
         if evidence == "tissue" and inside < step:
@@ -224,7 +226,16 @@ def estimate_scan(
     correlation = air_correlation(tiles)
     is_resampled = is_shared(correlation) and min(extent) == 1
     seen = Evidence(
-        head, air, inside, sigma, step, correlation, extent, field.is_flat, tissue
+        head,
+        air,
+        inside,
+        sigma,
+        every.lowest,
+        step,
+        correlation,
+        extent,
+        field.is_flat,
+        tissue,
     )
     values = (
         float(np.log(max(sigma / tissue.reference, 1e-5))),

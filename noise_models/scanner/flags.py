@@ -34,6 +34,7 @@ class Evidence:
         air: Noise in air.
         inside: Noise in tissue, native intensity.
         sigma: The one that was chosen.
+        lowest: The lowest intensity.
         step: Spacing of the stored levels.
         correlation: Of the noise of neighbours in air, per axis.
         extent: Share of k-space that is filled, per axis.
@@ -49,6 +50,7 @@ class Evidence:
     air: AirNoise
     inside: float
     sigma: float
+    lowest: float
     step: float
     correlation: Sequence[float]
     extent: Sequence[float]
@@ -74,7 +76,9 @@ def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
     shared = is_shared(seen.correlation)
     named = {
         "skull-stripped": seen.head.is_stripped,
-        "defaced": is_defaced(volume, seen.head),
+        "defaced": is_defaced(
+            volume, seen.head, seen.lowest, air_is_kept=air.zero_share < 0.3
+        ),
         "clipped": is_clipped(volume, seen.head),
         "zeroed air": air.zero_share > 0.5,
         "air is not Rayleigh": not air.is_rayleigh and air.zero_share <= 0.5,
@@ -118,12 +122,20 @@ def is_clipped(volume: Array, head: Head) -> bool:
     return tops >= max(CLIPPED_VOXELS, CLIPPED_SHARE * voxels)
 
 
-def is_defaced(volume: Array, head: Head) -> bool:
+def is_defaced(
+    volume: Array, head: Head, lowest_value: float, *, air_is_kept: bool
+) -> bool:
     """Whether the place of the face is empty, or was set to the lowest value.
 
     Looks where nose, eyes and upper jaw are, in front of and below the head's centre.
     A view that ends before the face is not a defaced scan, and a stripped brain has
     no face to miss.
+
+    Args:
+        volume: The scan.
+        head: Its masks.
+        lowest_value: What empty voxels were set to.
+        air_is_kept: Most of the air holds noise, so that what is empty was emptied.
     """
     if head.is_stripped:
         return False
@@ -141,15 +153,10 @@ def is_defaced(volume: Array, head: Head) -> bool:
     face = head.mask[tuple(cuts)]
     if inside < WHOLE_FACE or not face.size:
         return False
-    lowest = block_sums(volume <= volume.min(), head.factors)[tuple(cuts)]
-    erased = float((lowest == np.prod(head.factors)).mean())
-    return bool(
-        face.mean() < FACE_LEFT or (erased > 0.3 and _air_is_kept(volume, head))
+    native = tuple(
+        slice(c.start * f, c.stop * f) for c, f in zip(cuts, head.factors, strict=True)
     )
-
-
-def _air_is_kept(volume: Array, head: Head) -> bool:
-    """Most of the air holds something: only a part of it was set to nothing."""
-    lowest = block_sums(volume <= volume.min(), head.factors)
-    outside = ~head.mask
-    return bool((lowest[outside] == np.prod(head.factors)).mean() < 0.3)
+    empty = (volume[native] <= lowest_value).astype(np.float32)
+    lowest = block_sums(empty, head.factors)
+    erased = float((lowest == np.prod(head.factors)).mean())
+    return bool(face.mean() < FACE_LEFT or (air_is_kept and erased > 0.3))

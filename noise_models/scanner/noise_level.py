@@ -45,7 +45,55 @@ class AirNoise:
 NO_AIR = AirNoise(float("nan"), float("nan"), float("nan"), 1.0, False)
 
 
-def air_noise(data: NDArray[np.floating], head: Head, step: float = 0.0) -> AirNoise:
+@dataclass(frozen=True)
+class AirTiles:
+    """Cubes of air from around the head, of 8 voxels a side or a little more.
+
+    Attributes:
+        cubes: Magnitudes, (T, x, y, z), native intensity.
+        voxels: Centres of the cubes, (T, 3), voxel indices.
+        lowest: The lowest intensity of the whole scan.
+
+    Example:
+        >>> len(AirTiles(np.zeros((9, 8, 8, 8)), np.zeros((9, 3), int)).some(3).cubes)
+        3
+    """
+
+    cubes: NDArray[np.floating]
+    voxels: NDArray[np.integer]
+    lowest: float = 0.0
+
+    def some(self, most: int) -> AirTiles:
+        """At most ``most`` of the cubes, evenly picked."""
+        step = max(1, -(-len(self.cubes) // most))
+        return AirTiles(self.cubes[::step], self.voxels[::step], self.lowest)
+
+
+def air_tiles(data: NDArray[np.floating], head: Head) -> AirTiles:
+    """Every cube that holds nothing but air; none where there is no air.
+
+    Example:
+        >>> from noise_models.scanner.head import find_head
+        >>> x = np.zeros((64, 64, 64)); x[16:48, 16:48, 16:48] = 1
+        >>> air_tiles(x, find_head(x, (4.0, 4.0, 4.0))).cubes.shape[1:]
+        (8, 8, 8)
+    """
+    grouping = tuple(-(-TILE_VOXELS // f) for f in head.factors)
+    margin = max(1, round(AIR_MARGIN_MM / min(head.spacing_mm)))
+    near = ndimage.binary_dilation(head.mask, iterations=margin)
+    is_air = block_sums(~near, grouping) == np.prod(grouping)
+    size = np.multiply(grouping, head.factors)
+    whole = data[
+        tuple(slice(0, n * t) for n, t in zip(is_air.shape, size, strict=True))
+    ]
+    split = whole.reshape(
+        [k for pair in zip(is_air.shape, size, strict=True) for k in pair]
+    )
+    cubes = split.transpose(0, 2, 4, 1, 3, 5)[is_air]
+    return AirTiles(cubes, np.argwhere(is_air) * size + size // 2, float(data.min()))
+
+
+def air_noise(air: AirTiles, step: float = 0.0) -> AirNoise:
     """Noise from the air around the head, tile by tile.
 
     In air the magnitude of one effective coil is Rayleigh: mean/SD = 1.913 and
@@ -55,77 +103,24 @@ def air_noise(data: NDArray[np.floating], head: Head, step: float = 0.0) -> AirN
     ``E[M^2] = 2 L sigma^2`` (doi:10.1016/j.mri.2014.12.009), and not as Rayleigh.
 
     Args:
-        data: Native-grid volume, ``(X, Y, Z)``.
-        head: Masks of `find_head`.
+        air: Tiles (`air_tiles`).
         step: Quantisation step of the stored intensities; its variance
             ``step^2 / 12`` is taken off.
 
     Example:
-        >>> from noise_models.scanner.head import find_head
-        >>> rng = np.random.default_rng(0)
-        >>> x = np.zeros((64, 64, 64)); x[16:48, 16:48, 16:48] = 1
-        >>> n = .05 * rng.normal(size=(2, *x.shape))
-        >>> y = np.hypot(x + n[0], n[1])
-        >>> round(air_noise(y, find_head(y, (4.0, 4.0, 4.0))).sigma, 3)
+        >>> n = .05 * np.random.default_rng(0).normal(size=(2, 60, 8, 8, 8))
+        >>> air = AirTiles(np.hypot(*n), np.zeros((60, 3), int))
+        >>> round(air_noise(air).sigma, 3)
         0.05
     """
-    grouping, is_air = _air_blocks(head)
-    if not is_air.any():
+    if not len(air.cubes):
         return NO_AIR
-    count = float(np.prod(grouping) * np.prod(head.factors))
-    magnitude = np.asarray(data, dtype=np.float32)
+    magnitude = air.cubes.reshape(len(air.cubes), -1).astype(np.float32)
     power = magnitude * magnitude
-
-    def tiles(values: NDArray[np.floating]) -> NDArray[np.floating]:
-        sums = block_sums(block_sums(values, head.factors), grouping)
-        return np.asarray(sums[is_air] / np.float64(count))
-
-    mean, second, fourth = tiles(magnitude), tiles(power), tiles(power * power)
-    zeros = tiles(magnitude <= magnitude.min())
+    mean, second = (v.mean(axis=1, dtype=float) for v in (magnitude, power))
+    fourth = np.einsum("ij,ij->i", power, power, dtype=float) / power.shape[1]
+    zeros = (magnitude <= air.lowest).mean(axis=1)
     return _from_tiles(mean, second, fourth, zeros, step)
-
-
-def _air_blocks(head: Head) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
-    """Blocks per tile, and which tiles hold nothing but air."""
-    grouping = tuple(-(-TILE_VOXELS // f) for f in head.factors)
-    margin = max(1, round(AIR_MARGIN_MM / min(head.spacing_mm)))
-    near = ndimage.binary_dilation(head.mask, iterations=margin)
-    return grouping, block_sums(~near, grouping) == np.prod(grouping)
-
-
-@dataclass(frozen=True)
-class AirTiles:
-    """Cubes of air, evenly picked from around the head.
-
-    Attributes:
-        cubes: Magnitudes, (T, x, y, z), native intensity.
-        voxels: Centres of the cubes, (T, 3), voxel indices.
-
-    Example:
-        >>> AirTiles(np.zeros((1, 8, 8, 8)), np.zeros((1, 3), int)).cubes.shape
-        (1, 8, 8, 8)
-    """
-
-    cubes: NDArray[np.floating]
-    voxels: NDArray[np.integer]
-
-
-def air_tiles(data: NDArray[np.floating], head: Head, most: int = 300) -> AirTiles:
-    """At most about ``most`` cubes of air; none where there is no air.
-
-    Example:
-        >>> from noise_models.scanner.head import find_head
-        >>> x = np.zeros((64, 64, 64)); x[16:48, 16:48, 16:48] = 1
-        >>> air_tiles(x, find_head(x, (4.0, 4.0, 4.0)), 5).cubes.shape
-        (5, 8, 8, 8)
-    """
-    grouping, is_air = _air_blocks(head)
-    size = np.multiply(grouping, head.factors)
-    places = np.argwhere(is_air) * size
-    picked = places[:: max(1, -(-len(places) // most))]
-    cubes = [data[tuple(map(slice, place, place + size))] for place in picked]
-    filled = np.stack(cubes) if cubes else np.empty((0, *size), np.float32)
-    return AirTiles(filled, picked + size // 2)
 
 
 def _from_tiles(

@@ -9,6 +9,7 @@ from noise_models.scanner.estimate import BIAS
 from noise_models.scanner.head import find_head
 from noise_models.scanner.noise_level import (
     air_noise,
+    air_tiles,
     flat_tissue,
     koay_sigma,
     tissue_noise,
@@ -20,7 +21,7 @@ STEP = (2.0, 2.0, 2.0)
 @pytest.mark.parametrize("sigma", [0.02, 0.05, 0.12])
 def test_sigma_from_air_is_within_three_percent(sigma):
     x = scan(1, Scanner(sigma=sigma))
-    found = air_noise(x, find_head(x, STEP))
+    found = air_noise(air_tiles(x, find_head(x, STEP)))
     assert found.is_rayleigh
     assert found.sigma / 400 == pytest.approx(sigma, rel=0.03)
 
@@ -45,7 +46,7 @@ def test_zeroed_air_falls_back_to_tissue_and_says_so():
 def test_interpolated_air_is_not_believed():
     x = scan(4, Scanner(sigma=0.05))
     half = ndimage.shift(x, 0.5, order=1, mode="nearest")
-    found = air_noise(half, find_head(half, STEP))
+    found = air_noise(air_tiles(half, find_head(half, STEP)))
     assert found.ratio > 3
     assert not found.is_rayleigh
 
@@ -61,7 +62,7 @@ def test_ghosts_in_a_third_of_the_air_do_not_move_sigma():
     x = scan(6, Scanner(sigma=0.04))
     ghost = 0.15 * np.roll(scan(6, Scanner(sigma=0.0)), 50, axis=1)
     ghost[:, :, :60] = 0
-    found = air_noise(x + ghost, find_head(x, STEP))
+    found = air_noise(air_tiles(x + ghost, find_head(x, STEP)))
     assert found.sigma / 400 == pytest.approx(0.04, rel=0.05)
 
 
