@@ -10,7 +10,7 @@ features of corrupt(A) meet those of B, but no further than estimators may err.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -109,6 +109,19 @@ def corrupted_features(
 
     Scan ``i`` always draws with seed ``seed + i``.
     """
+    volumes = corrupted(specimens, sites, target, offset, seed=seed)
+    return np.stack([scan_features(volume, GRID_MM) for volume in volumes])
+
+
+def corrupted(
+    specimens: Sequence[Specimen],
+    sites: tuple[Site, ...],
+    target: str,
+    offset: Array,
+    *,
+    seed: int = 0,
+) -> Iterator[NDArray[np.float32]]:
+    """The scans themselves, one after the other, as `corrupted_features` sees them."""
     moved = tuple(
         replace(site, mean=tuple((np.array(site.mean) + offset).tolist()))
         if site.label == target
@@ -116,7 +129,6 @@ def corrupted_features(
         for site in sites
     )
     noise = ScannerNoise(moved, target=target)
-    rows = []
     for i, one in enumerate(specimens):
         y = noise(
             torch.tensor(one.volume)[None, None],
@@ -124,8 +136,7 @@ def corrupted_features(
             spacing_mm=GRID_MM,
             source=[one.origin],
         )
-        rows.append(scan_features(y[0, 0].numpy(), GRID_MM))
-    return np.stack(rows)
+        yield y[0, 0].numpy()
 
 
 def _slopes(

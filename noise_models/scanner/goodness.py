@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from noise_models.scanner.calibration import calibrate, corrupted_features
-from noise_models.scanner.common_grid import Specimen
+from noise_models.scanner.calibration import calibrate, corrupted
+from noise_models.scanner.common_grid import GRID_MM, Looks, Specimen, looks
 from noise_models.scanner.estimate import ScanEstimate
-from noise_models.scanner.features import FEATURES
-from noise_models.scanner.record import Goodness
+from noise_models.scanner.features import (
+    FEATURES,
+    SPECTRUM_PER_MM,
+    radial_spectrum,
+    scan_features,
+)
+from noise_models.scanner.record import Goodness, Quantiles, Spectra
 from noise_models.scanner.sites import Site, summarise_site
 from noise_models.scanner.two_sample import auc_interval, separation_p, two_sample_auc
 
@@ -21,6 +26,7 @@ FEWEST = 8  # scans a site below which nothing is claimed
 PASS_AUC = 0.65
 WARN_AUC = 0.80
 SURE_P = 0.01
+QUANTILES = tuple(k / 10 for k in range(11))  # kept of every feature
 BEYOND_REACH = 0.5  # share of clipped draws from which a part counts as unattainable
 
 _FINE = ("detail", "power 0.10", "power 0.14", "power 0.18")
@@ -39,7 +45,7 @@ class Half:
         learn: Scans of A in the other half.
         learn_b: Scans of B in the other half.
         test: Scans of A in this half.
-        real: Features of the scans of B in this half, (M, F).
+        real: What the scans of B in this half look like.
         real_subjects: Who they are.
         seed: Of the draws.
 
@@ -52,7 +58,7 @@ class Half:
     learn: tuple[Specimen, ...]
     learn_b: tuple[Specimen, ...]
     test: tuple[Specimen, ...]
-    real: Array
+    real: Looks
     real_subjects: tuple[str, ...]
     seed: int
 
@@ -110,7 +116,7 @@ def halves(
                 learn_a,
                 learn_b,
                 test_a,
-                feature_table(test_b),
+                looks(test_b),
                 tuple(s.subject for s in test_b),
                 seed,
             )
@@ -123,15 +129,23 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
     return np.stack([one.features for one in specimens])
 
 
-def try_half(half: Half) -> Array:
-    """Features of corrupt(A) for the scans to be judged, (M, F)."""
+def try_half(half: Half) -> Looks:
+    """What corrupt(A) looks like, for the scans to be judged."""
     target = half.sites[1].label
     offset = calibrate(
         half.learn, feature_table(half.learn_b), half.sites, target, seed=half.seed
     )
-    return corrupted_features(
-        half.test, half.sites, target, offset, seed=half.seed + len(half.learn)
-    )
+    seed = half.seed + len(half.learn)
+    volumes = corrupted(half.test, half.sites, target, offset, seed=seed)
+    seen = [
+        (
+            scan_features(volume, GRID_MM),
+            radial_spectrum(volume, GRID_MM, one.origin.centre_voxels),
+        )
+        for volume, one in zip(volumes, half.test, strict=True)
+    ]
+    features, spectra = (np.stack(part) for part in zip(*seen, strict=True))
+    return Looks(features, spectra)
 
 
 def unattainable(clipped_noise: float, clipped_axes: Sequence[float]) -> list[str]:
@@ -158,7 +172,7 @@ def attainable_features(beyond: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def judge(
-    trials: Sequence[tuple[Array, Half]],
+    trials: Sequence[tuple[Looks, Half]],
     parameters: tuple[Array, Array],
     beyond: Sequence[str],
     seed: int,
@@ -170,15 +184,15 @@ def judge(
     splits B at random against itself.
 
     Args:
-        trials: For each half the features of corrupt(A), and the half.
+        trials: For each half what corrupt(A) looks like, and the half.
         parameters: Estimates of the people of A and of B, (N, K) and (M, K).
         beyond: What is unattainable (`unattainable`).
         seed: Of folds and permutations.
     """
-    before = [(feature_table(half.test), half) for _, half in trials]
-    unlike = np.concatenate([found for found, _ in before])
-    reached = np.concatenate([found for found, _ in trials])
-    real = np.concatenate([half.real for _, half in trials])
+    before = [(looks(half.test), half) for _, half in trials]
+    tables = [_joined(found for found, _ in part) for part in (before, trials)]
+    tables.append(_joined(half.real for _, half in trials))
+    unlike, reached, real = (table.features for table in tables)
     first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
     fair = _mean_auc(trials, seed, attainable_features(beyond))
     p = separation_p(*parameters, also=(unlike, real), seed=seed)
@@ -194,6 +208,8 @@ def judge(
         unattainable=tuple(beyond),
         separation_p=p,
         features=_compare_features(reached, real),
+        quantiles=_quantiles((unlike, reached, real)),
+        spectra=_spectra(tables),
     )
 
 
@@ -230,15 +246,23 @@ def verdict_of(
     return "warn" if after <= WARN_AUC or is_halved else "fail"
 
 
+def _joined(parts: Iterable[Looks]) -> Looks:
+    both = list(parts)
+    return Looks(
+        np.concatenate([part.features for part in both]),
+        np.concatenate([part.spectra for part in both]),
+    )
+
+
 def _mean_auc(
-    trials: Sequence[tuple[Array, Half]],
+    trials: Sequence[tuple[Looks, Half]],
     seed: int,
     kept: NDArray[np.bool_] | slice = slice(None),
 ) -> float:
     scores = [
         two_sample_auc(
-            found[:, kept],
-            half.real[:, kept],
+            found.features[:, kept],
+            half.real.features[:, kept],
             groups=([s.subject for s in half.test], half.real_subjects),
             seed=seed,
         )
@@ -273,3 +297,25 @@ def _compare_features(found: Array, real: Array) -> dict[str, tuple[float, float
         name: (float(test.statistic), float(value))
         for name, test, value in zip(FEATURES, tests, adjusted, strict=True)
     }
+
+
+def _quantiles(tables: Sequence[Array]) -> dict[str, Quantiles]:
+    """Deciles of every feature at A, corrupt(A) and B."""
+    kept = np.stack([np.quantile(table, QUANTILES, axis=0).T for table in tables], 1)
+    return {
+        name: (_plain(a), _plain(moved), _plain(b))
+        for name, (a, moved, b) in zip(FEATURES, kept, strict=True)
+    }
+
+
+def _spectra(tables: Sequence[Looks]) -> Spectra:
+    """Mean log spectra of A, corrupt(A) and B."""
+    edges = np.array(SPECTRUM_PER_MM)
+    middles = (edges[1:] + edges[:-1]) / 2
+    a, moved, b = (_plain(table.spectra.mean(0)) for table in tables)
+    return Spectra(_plain(middles), a, moved, b)
+
+
+def _plain(values: Array) -> tuple[float, ...]:
+    """Rounded: for a plot, and for a file that stays readable."""
+    return tuple(float(v) for v in np.round(values, 4))
