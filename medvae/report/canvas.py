@@ -56,3 +56,14 @@ def legend(figure: Figure, axes: Axes) -> None:
             handletextpad=0.4,
             columnspacing=1.2,
         )
+
+
+def plain(text: str) -> str:
+    """A label as it was written: no formula in it, and never left out of a legend.
+
+    Example:
+        >>> plain("_a"), plain("$b") == chr(92) + "$b"
+        (' _a', True)
+    """
+    shown = text.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown

@@ -98,6 +98,30 @@ def tissue_ratio(site: Site, name: str) -> Interval:
     )
 
 
+def noise_percent(site: Site) -> Interval:
+    """Noise SD of a site, percent of white matter."""
+    index = NAMES.index("log_sigma")
+    ends = (site.mean[index], *site.ci95[index])
+    return Interval(*(100 * math.exp(v) for v in ends))
+
+
+def shading_rms(site: Site) -> Interval:
+    """RMS of the mean log-field over its box, to first order in the coefficients."""
+    mean = _coefficients(site)
+    size = float(np.linalg.norm(mean))
+    halves = np.array([half_width(site, name) for name in BIAS_NAMES])
+    half = float(np.linalg.norm(mean / max(size, 1e-9) * halves))
+    return Interval(size, max(size - half, 0.0), size + half)
+
+
+def rms_difference(a: Site, b: Site) -> Interval:
+    """Strength of the shading of B less that of A."""
+    from_a, from_b = shading_rms(a), shading_rms(b)
+    value = from_b.value - from_a.value
+    half = math.hypot(*((found.high - found.value) for found in (from_a, from_b)))
+    return Interval(value, value - half, value + half)
+
+
 def shading_ratios(a: Site, b: Site) -> dict[str, Interval]:
     """Shading of B over that of A at six places of the brain, 1 is its mean.
 

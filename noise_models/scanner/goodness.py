@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from noise_models.scanner.calibration import calibrate, corrupted
 from noise_models.scanner.common_grid import GRID_MM, Looks, Specimen, looks
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.features import (
     FEATURES,
-    SPECTRUM_PER_MM,
     radial_spectrum,
     scan_features,
 )
-from noise_models.scanner.record import Goodness, Quantiles, Spectra
+from noise_models.scanner.marginals import (
+    compare_features,
+    feature_deciles,
+    joined,
+    mean_spectra,
+)
+from noise_models.scanner.record import Goodness
 from noise_models.scanner.sites import Site, summarise_site
 from noise_models.scanner.two_sample import auc_interval, separation_p, two_sample_auc
 
@@ -26,8 +30,17 @@ FEWEST = 8  # scans a site below which nothing is claimed
 PASS_AUC = 0.65
 WARN_AUC = 0.80
 SURE_P = 0.01
-QUANTILES = tuple(k / 10 for k in range(11))  # kept of every feature
 BEYOND_REACH = 0.5  # share of clipped draws from which a part counts as unattainable
+
+RULE = (
+    f"Not enough evidence with fewer than {FEWEST} scans a site. No difference where "
+    "the real scans of both sites cannot be told apart (permutation p above "
+    f"{SURE_P:g}). Else the AUC of corrupted A against B decides, over the features "
+    f"that a corruption can reach: pass up to {PASS_AUC:.2f}; warn up to "
+    f"{WARN_AUC:.2f}, or where at least half of the excess over 0.5 is gone; fail "
+    "above. Where B is cleaner or sharper than A can be made, pass becomes warn."
+)
+"""`verdict_of` for readers."""
 
 _FINE = ("detail", "power 0.10", "power 0.14", "power 0.18")
 _SHOWS = {"noise": ("air", "detail", "power 0.14", "power 0.18"), "psf": _FINE}
@@ -190,8 +203,8 @@ def judge(
         seed: Of folds and permutations.
     """
     before = [(looks(half.test), half) for _, half in trials]
-    tables = [_joined(found for found, _ in part) for part in (before, trials)]
-    tables.append(_joined(half.real for _, half in trials))
+    tables = [joined(found for found, _ in part) for part in (before, trials)]
+    tables.append(joined(half.real for _, half in trials))
     unlike, reached, real = (table.features for table in tables)
     first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
     fair = _mean_auc(trials, seed, attainable_features(beyond))
@@ -207,9 +220,9 @@ def judge(
         auc_attainable=fair,
         unattainable=tuple(beyond),
         separation_p=p,
-        features=_compare_features(reached, real),
-        quantiles=_quantiles((unlike, reached, real)),
-        spectra=_spectra(tables),
+        features=compare_features(reached, real),
+        quantiles=feature_deciles((unlike, reached, real)),
+        spectra=mean_spectra(tables),
     )
 
 
@@ -246,14 +259,6 @@ def verdict_of(
     return "warn" if after <= WARN_AUC or is_halved else "fail"
 
 
-def _joined(parts: Iterable[Looks]) -> Looks:
-    both = list(parts)
-    return Looks(
-        np.concatenate([part.features for part in both]),
-        np.concatenate([part.spectra for part in both]),
-    )
-
-
 def _mean_auc(
     trials: Sequence[tuple[Looks, Half]],
     seed: int,
@@ -280,42 +285,3 @@ def _floor(real: Array, seed: int) -> float:
         found.append(two_sample_auc(real[order[:half]], real[order[half:]], seed=seed))
     known = [value for value in found if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
-
-
-def _compare_features(found: Array, real: Array) -> dict[str, tuple[float, float]]:
-    """Kolmogorov-Smirnov distance of every feature, and its p after Holm."""
-    tests = [
-        stats.ks_2samp(found[:, k], real[:, k], method="exact")
-        for k in range(len(FEATURES))
-    ]
-    p = np.array([float(test.pvalue) for test in tests])
-    order = np.argsort(p)
-    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(raised, 1)
-    return {
-        name: (float(test.statistic), float(value))
-        for name, test, value in zip(FEATURES, tests, adjusted, strict=True)
-    }
-
-
-def _quantiles(tables: Sequence[Array]) -> dict[str, Quantiles]:
-    """Deciles of every feature at A, corrupt(A) and B."""
-    kept = np.stack([np.quantile(table, QUANTILES, axis=0).T for table in tables], 1)
-    return {
-        name: (_plain(a), _plain(moved), _plain(b))
-        for name, (a, moved, b) in zip(FEATURES, kept, strict=True)
-    }
-
-
-def _spectra(tables: Sequence[Looks]) -> Spectra:
-    """Mean log spectra of A, corrupt(A) and B."""
-    edges = np.array(SPECTRUM_PER_MM)
-    middles = (edges[1:] + edges[:-1]) / 2
-    a, moved, b = (_plain(table.spectra.mean(0)) for table in tables)
-    return Spectra(_plain(middles), a, moved, b)
-
-
-def _plain(values: Array) -> tuple[float, ...]:
-    """Rounded: for a plot, and for a file that stays readable."""
-    return tuple(float(v) for v in np.round(values, 4))

@@ -15,7 +15,9 @@ from noise_models.scanner.contrasts import (
     blur_mm,
     difference,
     noise_ratio,
+    rms_difference,
     shading_ratios,
+    shading_rms,
     tissue_ratio,
 )
 from noise_models.scanner.model import ScannerNoise
@@ -101,7 +103,7 @@ def describe_limits(key: str, pair: Pair) -> str | None:
 
 
 def describe_goodness(key: str, found: Goodness) -> str:
-    """The verdict on a pair with the numbers that it rests on.
+    """The numbers that the verdict on a pair rests on.
 
     Args:
         key: ``"A->B"``.
@@ -109,16 +111,16 @@ def describe_goodness(key: str, found: Goodness) -> str:
 
     Example:
         >>> describe_goodness("A->B", Goodness(0.99, 0.62, 0.52, "pass", (9, 9)))
-        'A->B: pass. A classifier tells real scans of A and B apart with AUC 0.99;
+        'A->B: a classifier tells real scans of A and B apart with AUC 0.99;
         corrupted A and B with 0.62; B and itself with 0.52 (9 and 9 scans).'
     """
     a, b = key.split("->", 1)
     if math.isnan(found.auc_after):
-        return f"{key}: {found.verdict} ({found.scans[0]} and {found.scans[1]} scans)."
+        return f"{key}: not tried on {found.scans[0]} and {found.scans[1]} scans."
     low, high = found.auc_after_ci95
     interval = "" if math.isnan(low) else f" ({low:.2f} to {high:.2f})"
     return (
-        f"{key}: {found.verdict}. A classifier tells real scans of {a} and {b} apart "
+        f"{key}: a classifier tells real scans of {a} and {b} apart "
         f"with AUC {found.auc_before:.2f}; corrupted {a} and {b} with "
         f"{found.auc_after:.2f}{interval}; {b} and itself with {found.auc_floor:.2f} "
         f"({found.scans[0]} and {found.scans[1]} scans)."
@@ -132,9 +134,9 @@ def _noise(a: Site, b: Site) -> _Said:
     if not ratio.excludes(1):
         return _Said(unseen=("noise",))
     if ratio.value > 1:
-        return _Said((f"noisier by {_range(ratio)} times",))
+        return _Said((f"noisier by {_range(ratio, ' times', none=1)}",))
     turned = Interval(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
-    return _Said((f"less noisy by {_range(turned)} times",))
+    return _Said((f"less noisy by {_range(turned, ' times', none=1)}",))
 
 
 def _sharpness(a: Site, b: Site) -> _Said:
@@ -142,7 +144,7 @@ def _sharpness(a: Site, b: Site) -> _Said:
     seen = []
     for word, sign in (("blurrier", 1), ("sharper", -1)):
         parts = [
-            f"{_range(_turned(width, sign))} mm along {axis}"
+            f"{_range(_turned(width, sign), ' mm')} along {axis}"
             for axis, width in found.items()
             if width.excludes(0) and width.value * sign > 0
         ]
@@ -153,30 +155,38 @@ def _sharpness(a: Site, b: Site) -> _Said:
 
 
 def _shading(a: Site, b: Site) -> _Said:
-    """The place that differs most; the others hang together with it."""
+    """Its strength, and the place that differs most, which stands for the others."""
+    from_a, from_b = (_percent(shading_rms(site)) for site in (a, b))
+    strength = (f"shading of {from_b} RMS against {from_a}",)
+    nouns = strength if rms_difference(a, b).excludes(0) else ()
     clear = {
         place: ratio
         for place, ratio in shading_ratios(a, b).items()
         if ratio.excludes(1)
     }
     if not clear:
-        return _Said(unseen=("shading",))
+        return _Said(nouns=nouns) if nouns else _Said(unseen=("shading",))
     place = max(clear, key=lambda name: abs(math.log(clear[name].value)))
     ratio = clear[place]
     word, sign = ("brighter", 1) if ratio.value > 1 else ("darker", -1)
-    percent = Interval(*(100 * (v - 1) for v in (ratio.value, ratio.low, ratio.high)))
-    return _Said((f"{word} {place} by {_range(_turned(percent, sign), 0)} %",))
+    change = Interval(ratio.value - 1, ratio.low - 1, ratio.high - 1)
+    return _Said((f"{word} {place} by {_percent(_turned(change, sign))}",), nouns)
 
 
 def _contrast(a: Site, b: Site) -> _Said:
     seen, unseen = [], []
     for name, words in _TISSUES:
-        from_a, from_b = (_range(tissue_ratio(site, name), 2) for site in (a, b))
+        from_a, from_b = (_range(tissue_ratio(site, name), digits=2) for site in (a, b))
         if difference(a, b, name).excludes(0):
             seen.append(f"{words} {from_b} against {from_a}")
         else:
             unseen.append(words)
     return _Said(nouns=tuple(seen), unseen=tuple(unseen))
+
+
+def _percent(found: Interval) -> str:
+    ends = (100 * v for v in (found.value, found.low, found.high))
+    return _range(Interval(*ends), " %", digits=0)
 
 
 def _turned(found: Interval, sign: int) -> Interval:
@@ -185,9 +195,15 @@ def _turned(found: Interval, sign: int) -> Interval:
     return Interval(-found.value, -found.high, -found.low)
 
 
-def _range(found: Interval, digits: int = 1) -> str:
-    value, low, high = (f"{v:.{digits}f}" for v in (found.value, found.low, found.high))
-    return f"{value} ({low} to {high})"
+def _range(
+    found: Interval, unit: str = "", *, none: float = 0.0, digits: int = 1
+) -> str:
+    """Value, unit and interval, with as many digits as keep its ends off ``none``."""
+    ends = (found.low, found.high)
+    while digits < 4 and any(round(v, digits) == round(none, digits) for v in ends):
+        digits += 1
+    value, low, high = (f"{v:.{digits}f}" for v in (found.value, *ends))
+    return f"{value}{unit} ({low} to {high})"
 
 
 def _list(parts: list[str], word: str) -> str:
