@@ -23,6 +23,10 @@ PLACES_MM = {  # from the centre of the head, inside an adult brain
     "on the right": (50, 0, 10),
     "at the top": (0, 0, 60),
     "at the bottom": (0, 0, -30),
+    "at the front left": (-40, 50, 10),
+    "at the front right": (40, 50, 10),
+    "at the back left": (-40, -60, 10),
+    "at the back right": (40, -60, 10),
 }
 _BIAS = [NAMES.index(name) for name in BIAS_NAMES]
 
@@ -123,10 +127,10 @@ def rms_difference(a: Site, b: Site) -> Interval:
 
 
 def shading_ratios(a: Site, b: Site) -> dict[str, Interval]:
-    """Shading of B over that of A at six places of the brain, 1 is its mean.
+    """Shading of B over that of A at `PLACES_MM`, each relative to its brain's mean.
 
-    The intervals hold for all six at once (Bonferroni): whoever looks for the place
-    that differs most looks six times.
+    The intervals hold for all places at once (Bonferroni): whoever looks for the one
+    that differs most looks at each.
     """
     rows = field_rows(np.array(list(PLACES_MM.values()), dtype=float))
     change = rows @ (_coefficients(b) - _coefficients(a))

@@ -131,16 +131,16 @@ def plane_mm(
         >>> plane.shape, float(plane[100, 100])
         ((216, 188), 1.0)
     """
-    index, inside = [], []
-    for a, (low, high) in enumerate(REACH_MM):
-        offsets = np.array([at_mm]) if a == axis else np.arange(low, high)
+    plane = volume
+    for a in (axis, *({0, 1, 2} - {axis})):
+        offsets = np.array([at_mm]) if a == axis else np.arange(*REACH_MM[a])
         voxel = np.rint(centre_voxels[a] + offsets / spacing_mm[a]).astype(int)
-        within = (voxel >= 0) & (voxel < volume.shape[a])
-        index.append(np.clip(voxel, 0, volume.shape[a] - 1))
-        inside.append(within)
-    x, y, z = np.ix_(*inside)
-    block = volume[np.ix_(*index)] * (x & y & z)
-    return np.asarray(np.squeeze(block, axis=axis), dtype=np.float32)
+        last = volume.shape[a] - 1
+        plane = plane.take(np.clip(voxel, 0, last), a)
+        line = [1, 1, 1]
+        line[a] = -1
+        plane = plane * ((voxel >= 0) & (voxel <= last)).reshape(line)
+    return np.asarray(plane.squeeze(axis), dtype=np.float32)
 
 
 def _in_reference_units(

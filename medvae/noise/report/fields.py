@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -61,15 +63,12 @@ def field_plot(planes: list[NDArray[np.float64]], limit: float) -> Figure:
         for axis, plane, values, edges in zip(
             axes, _planes(), planes, _EDGES, strict=True
         ):
-            axis.imshow(plane.grey.T, cmap="gray", origin="lower", alpha=0.6)
-            drawn = axis.imshow(
-                np.ma.masked_invalid(values.T),
-                cmap="RdBu_r",
-                vmin=-limit,
-                vmax=limit,
-                origin="lower",
-                alpha=0.8,
-            )
+            drawn = ScalarMappable(Normalize(-limit, limit), "RdBu_r")
+            paint = drawn.to_rgba(np.nan_to_num(values))
+            light = plane.grey / plane.grey.max()
+            paint[..., :3] *= 0.75 + 0.25 * light[..., None]  # anatomy shows through
+            paint[..., 3] = plane.brain
+            axis.imshow(paint.swapaxes(0, 1), origin="lower")
             axis.contour(plane.brain.T, levels=[0.5], colors=INK, linewidths=0.9)
             axis.set_xticks([0.12 * len(values), 0.88 * len(values)], edges)
             axis.tick_params(labelsize=9, length=0, colors=SOFT)

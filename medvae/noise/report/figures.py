@@ -29,7 +29,7 @@ def parameter_plot(
         own = [measure.of_scan(one.vector) for one in scans.get(site.label, ())]
         known = [value for value in own if np.isfinite(value)]
         heights = place + np.linspace(-0.22, 0.22, max(len(known), 2))[: len(known)]
-        axes.scatter(known, heights, s=14, color=colour, alpha=0.45, linewidth=0)
+        axes.scatter(known, heights, s=20, color=colour, alpha=0.65, linewidth=0)
         found = measure.of_site(site)
         ends = [[found.value - found.low], [found.high - found.value]]
         is_known = np.isfinite(ends).all()
@@ -51,8 +51,15 @@ def parameter_plot(
 
 
 def spectra_plot(found: Spectra, a: str, b: str) -> Figure:
-    """Mean power by spatial frequency, before, after, and as it should be."""
-    figure, axes = canvas()
+    """Mean power by spatial frequency: before, after, as it should be; and how far off.
+
+    The lower panel is the upper one less the spectrum of B, where differences that
+    many decibels hide can be seen.
+    """
+    figure, axes = canvas(4.4, 4.4)
+    with rc_context(STYLE):
+        axes.remove()
+        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     lines = (
         (found.a, f"{a}, real", COLOURS[0], "-"),
         (found.corrupted, f"{a} as {b}", COLOURS[1], "--"),
@@ -61,8 +68,16 @@ def spectra_plot(found: Spectra, a: str, b: str) -> Figure:
     for values, label, colour, style in lines:
         shown = DECIBEL * np.array(values)
         axes.plot(found.per_mm, shown, style, color=colour, lw=1.8, label=plain(label))
-    axes.set_xlabel("spatial frequency, 1/mm")
-    axes.set_ylabel("mean power per mode, dB")
+        below.plot(
+            found.per_mm,
+            shown - DECIBEL * np.array(found.b),
+            style,
+            color=colour,
+            lw=1.8,
+        )
+    axes.set_ylabel("power per mode, dB")
+    below.set_ylabel(plain(f"over {b}, dB"))
+    below.set_xlabel("spatial frequency, 1/mm")
     legend(figure, axes)
     return figure
 

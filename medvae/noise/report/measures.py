@@ -75,7 +75,7 @@ def _sharpness(noise: ScannerNoise, name: str) -> Measure:
 
     return Measure(
         f"Blur along {axis}",
-        "PSF variance over the sharpest site's, mm²",
+        "variance over the sharpest site's, mm²",
         of_site,
         lambda v: float(v[index] - sharpest),
     )
