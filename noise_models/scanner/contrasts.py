@@ -114,7 +114,9 @@ def shading_rms(site: Site) -> Interval:
     mean = _coefficients(site)
     size = float(np.linalg.norm(mean))
     halves = np.array([half_width(site, name) for name in BIAS_NAMES])
-    half = float(np.linalg.norm(mean / max(size, 1e-9) * halves))
+    direction = mean / size if size > 0 else np.full(len(mean), len(mean) ** -0.5)
+    known = bool(np.isfinite(halves).all())
+    half = float(np.linalg.norm(direction * halves)) if known else math.inf
     return Interval(size, max(size - half, 0.0), size + half)
 
 

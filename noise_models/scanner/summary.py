@@ -144,7 +144,7 @@ def _sharpness(a: Site, b: Site) -> _Said:
     seen = []
     for word, sign in (("blurrier", 1), ("sharper", -1)):
         parts = [
-            f"{_range(_turned(width, sign), ' mm')} along {axis}"
+            f"{_range(_turned(width, sign), ' mm', none=0)} along {axis}"
             for axis, width in found.items()
             if width.excludes(0) and width.value * sign > 0
         ]
@@ -170,7 +170,8 @@ def _shading(a: Site, b: Site) -> _Said:
     ratio = clear[place]
     word, sign = ("brighter", 1) if ratio.value > 1 else ("darker", -1)
     change = Interval(ratio.value - 1, ratio.low - 1, ratio.high - 1)
-    return _Said((f"{word} {place} by {_percent(_turned(change, sign))}",), nouns)
+    share = _percent(_turned(change, sign), none=0)
+    return _Said((f"{word} {place} by {share}",), nouns)
 
 
 def _contrast(a: Site, b: Site) -> _Said:
@@ -184,9 +185,9 @@ def _contrast(a: Site, b: Site) -> _Said:
     return _Said(nouns=tuple(seen), unseen=tuple(unseen))
 
 
-def _percent(found: Interval) -> str:
+def _percent(found: Interval, none: float | None = None) -> str:
     ends = (100 * v for v in (found.value, found.low, found.high))
-    return _range(Interval(*ends), " %", digits=0)
+    return _range(Interval(*ends), " %", none=none, digits=0)
 
 
 def _turned(found: Interval, sign: int) -> Interval:
@@ -196,11 +197,13 @@ def _turned(found: Interval, sign: int) -> Interval:
 
 
 def _range(
-    found: Interval, unit: str = "", *, none: float = 0.0, digits: int = 1
+    found: Interval, unit: str = "", *, none: float | None = None, digits: int = 1
 ) -> str:
-    """Value, unit and interval, with as many digits as keep its ends off ``none``."""
+    """Value, unit and interval; of a difference, with its ends visibly off ``none``."""
     ends = (found.low, found.high)
-    while digits < 4 and any(round(v, digits) == round(none, digits) for v in ends):
+    while none is not None and digits < 4:
+        if all(round(end, digits) != none for end in ends):
+            break
         digits += 1
     value, low, high = (f"{v:.{digits}f}" for v in (found.value, *ends))
     return f"{value}{unit} ({low} to {high})"
