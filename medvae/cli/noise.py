@@ -81,13 +81,15 @@ def fit_noise(
     with progress_bar("Measuring") as progress:
         fitted = fit_sites(chosen, out, seed=seed, jobs=jobs, progress=progress)
     _show_fit(fitted)
+    say(f"written to {out}. Next: medvae train --noise {out}")
     if page is not None:
         from medvae.noise.report import write_fit_report
+        from noise_models.scanner import load_scanner
 
+        kept = load_scanner(out)  # the page tells what the file holds, to the digit
         with progress_bar("Drawing") as progress:
-            write_fit_report(page, fitted, chosen.scans, jobs=jobs, progress=progress)
+            write_fit_report(page, kept, chosen.scans, jobs=jobs, progress=progress)
         say(f"report: {page}")
-    say(f"written to {out}. Next: medvae train --noise {out}")
 
 
 def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None:

@@ -170,3 +170,20 @@ def test_show_holds_the_summary_of_every_pair():
     summary = show(noise)["summary"]
     assert len(summary) == 3
     assert summary[1].startswith("Between A and C")
+
+
+def test_equal_sites_are_seldom_said_to_be_shaded_differently():
+    rng = np.random.default_rng(0)
+
+    def drawn(label):
+        scans = rng.normal(0, 0.05, (10, len(NAMES)))
+        covariance = tuple(map(tuple, np.cov(scans.T).tolist()))
+        return replace(
+            site(label), mean=tuple(scans.mean(0).tolist()), covariance=covariance
+        )
+
+    claims = 0
+    for _ in range(200):
+        ratios = shading_ratios(drawn("A"), drawn("B"))
+        claims += any(ratio.excludes(1) for ratio in ratios.values())
+    assert claims <= 19  # 5 % of 200, and three SDs of that

@@ -25,11 +25,14 @@ def inputs_among(noise: ScannerNoise, cohort: Cohort, file: Path) -> list[Scan]:
         file: What messages call the fit.
 
     Raises:
-        UserError: None of them is.
+        UserError: None of them is, or a file is not there.
     """
     digests = set(noise.record.inputs.values())
     there = [scan for scan in cohort.scans if scan.site in noise.labels]
-    found = [scan for scan in there if content_digest(scan.path) in digests]
+    try:
+        found = [scan for scan in there if content_digest(scan.path) in digests]
+    except FileNotFoundError as error:
+        raise UserError(f"{error} Leave it out of {cohort.root}.") from None
     if not found:
         raise UserError(
             f"{cohort.root}: none of its {len(there)} scans of "
