@@ -1,5 +1,7 @@
 """The page on a fit: every promised section, nothing from outside, all text escaped."""
 
+import base64
+import io
 import re
 import sys
 from dataclasses import replace
@@ -9,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from matplotlib.image import imread
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "volume"))
 from page_outline import Outline
@@ -202,3 +205,18 @@ def test_the_ratio_of_a_site_over_itself_is_flat(noise):
         inside = plane[np.isfinite(plane)]
         assert inside.size > 1000
         assert np.abs(inside).max() == 0
+
+
+def test_the_corrupted_scan_has_the_noise_of_its_target(page):
+    images = {i["alt"]: i["src"] for i in Outline(section(page, "examples")).images}
+    real, corrupted = (
+        next(src for alt, src in images.items() if alt.startswith(start))
+        for start in (f"{LABELS[0]}, real", f"{LABELS[0]} as {LABELS[1]}, axial")
+    )
+    air = [_pixels(source)[:20, :20].std() for source in (real, corrupted)]
+    assert air[1] / air[0] == pytest.approx(2.0, rel=0.25)  # 0.04 over 0.02
+
+
+def _pixels(source):
+    content = base64.b64decode(source.split(",", 1)[1])
+    return imread(io.BytesIO(content), format="png")[..., 0]
