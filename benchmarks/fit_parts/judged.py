@@ -23,9 +23,11 @@ from noise_models.scanner.estimate import (
 from noise_models.scanner.features import scan_features
 from noise_models.scanner.goodness import (
     Half,
+    Looks,
     feature_table,
     halves,
     judge,
+    look_at,
     unattainable,
 )
 from noise_models.scanner.sites import summarise_site
@@ -98,7 +100,7 @@ def _judge_pair(
     people = {site: [s.subject for s in rows] for site, rows in specimens.items()}
     both = halves(specimens, estimates, people, pair, seed=0)
     tried = Parallel(n_jobs=jobs)(delayed(_try_half)(half) for half in both)
-    trials = [features for features, _ in tried]
+    trials = [seen for seen, _ in tried]
     sites = [summarise_site(label, estimates[label]) for label in pair]
     added = summarise_pair(*sites)
     beyond = unattainable(added.clipped_noise, added.clipped_axes)
@@ -127,7 +129,7 @@ def _judge_pair(
     }
 
 
-def _try_half(half: Half) -> tuple[np.ndarray, list[ScanEstimate]]:
+def _try_half(half: Half) -> tuple[Looks, list[ScanEstimate]]:
     """As `goodness.try_half`, and estimates of some of the corrupted scans."""
     target = half.sites[1].label
     wanted = feature_table(half.learn_b)
@@ -137,8 +139,7 @@ def _try_half(half: Half) -> tuple[np.ndarray, list[ScanEstimate]]:
             half.test, half.sites, target, offset, seed=half.seed + len(half.learn)
         )
     )
-    features = np.stack([scan_features(v, GRID_MM) for v in volumes])
-    return features, [_estimate(v) for v in volumes[:6]]
+    return look_at(volumes, half.test), [_estimate(v) for v in volumes[:6]]
 
 
 def _estimate(volume: np.ndarray) -> ScanEstimate:
@@ -162,7 +163,7 @@ def _auc_of(both: Sequence[Half], method: Any) -> float:  # noqa: ANN401
         volumes = method([s.volume for s in half.test], half)
         table = np.stack([scan_features(v, GRID_MM) for v in volumes])
         groups = ([s.subject for s in half.test], half.real_subjects)
-        scores.append(two_sample_auc(table, half.real, groups=groups))
+        scores.append(two_sample_auc(table, half.real.features, groups=groups))
     return float(np.mean(scores))
 
 

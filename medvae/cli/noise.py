@@ -1,4 +1,4 @@
-"""fit-noise, and the group noise: list, show, preview, apply, score."""
+"""fit-noise, and the group noise: list, show, report, preview, apply, score."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def fit_noise(
             help="Fit on people seen at several sites too; they are kept for tests.",
         ),
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML to write; beside the fit by default.")
+    ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Write no report.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and folds.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
@@ -52,20 +58,23 @@ def fit_noise(
     """Fit how the scanners of two or more sites differ.
 
     Every scan is measured on its own grid: noise, sharpness, bias field, contrast. A
-    site is the distribution of its scans; every pair of sites gets a transfer.
+    site is the distribution of its scans; every pair of sites gets a transfer. What
+    came out is told in a report, one HTML file.
 
     Examples: medvae fit-noise siteA/ siteB/ or
     medvae fit-noise NYU UM_1 --data my_bids -o scanner.yaml
     """
     from medvae.cli.cohorts import residents_of, show_left_out, site_scans
 
+    page = _report_path(out, report, no_report)
     chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
     show_left_out(chosen)
     if not with_travelers:
         chosen = residents_of(chosen)
     counts = {site: len(chosen.at(site)) for site in chosen.sites}
     if dry_run:
-        say(f"would fit {counts} and write {out}")
+        written = out if page is None else f"{out} and {page}"
+        say(f"would fit {counts} and write {written}")
         return
     from medvae.noise.fitted import fit_sites
 
@@ -73,6 +82,26 @@ def fit_noise(
         fitted = fit_sites(chosen, out, seed=seed, jobs=jobs, progress=progress)
     _show_fit(fitted)
     say(f"written to {out}. Next: medvae train --noise {out}")
+    if page is not None:
+        from medvae.noise.report import write_fit_report
+        from noise_models.scanner import load_scanner
+
+        kept = load_scanner(out)  # the page tells what the file holds, to the digit
+        with progress_bar("Drawing") as progress:
+            write_fit_report(page, kept, chosen.scans, jobs=jobs, progress=progress)
+        say(f"report: {page}")
+
+
+def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None:
+    """Where the report goes; None for nowhere."""
+    if no_report:
+        if report is not None:
+            raise UserError(f"--report {report} and --no-report exclude each other.")
+        return None
+    page = report or out.with_suffix(".html")
+    if page == out:
+        raise UserError(f"{out} cannot hold both the fit and its report. Use --report.")
+    return page
 
 
 def _show_fit(fitted: ScannerNoise) -> None:
@@ -80,6 +109,8 @@ def _show_fit(fitted: ScannerNoise) -> None:
 
     content = show(fitted)
     say(f"evidence: {content['evidence']}")
+    for sentence in content["summary"]:
+        say(sentence)
     rows: list[list[object]] = [
         [
             site,
@@ -165,6 +196,43 @@ def show_model(name: Name, json: Json = False) -> None:
         return
     say(f"{noise.name}")
     show_table(("setting", "value"), [[k, str(v)] for k, v in settings.items()])
+
+
+@group.command("report")
+def report_fit(
+    file: Annotated[Path, typer.Argument(help="A file that fit-noise wrote.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="HTML to write.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The scans that it was fitted to.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+) -> None:
+    """Write the report of a fit again; with --data also pictures of its scans.
+
+    Example: medvae noise report scanner.yaml --data my_bids -o scanner.html
+    """
+    noise = _open(str(file))
+    from noise_models.scanner import ScannerNoise
+
+    if not isinstance(noise, ScannerNoise):
+        raise UserError(
+            f"{file} is not a fitted noise, but {noise.name}, which has no report. "
+            "Make one with: medvae fit-noise SITE_A SITE_B"
+        )
+    from medvae.noise.report import inputs_among, write_fit_report
+
+    if out == file:
+        raise UserError(f"{out} would be overwritten by its report. Name another file.")
+    scans = []
+    if data is not None:
+        from medvae.cohort import read_cohort
+
+        scans = inputs_among(noise, read_cohort(data, site_from), file)
+    with progress_bar("Drawing") as progress:
+        write_fit_report(out, noise, scans, jobs=jobs, progress=progress)
+    said = "" if scans else "; without --data it shows no scans"
+    say(f"written to {out}{said}")
 
 
 @group.command("preview")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from noise_models.registry import suggest
 from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.model import ScannerNoise
-from noise_models.scanner.record import Goodness, Record
+from noise_models.scanner.record import Goodness, Record, Spectra
 from noise_models.scanner.scans import write_text
 from noise_models.scanner.schema import (
     FORMAT,
@@ -30,6 +31,7 @@ from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
 _OPTIONS = ("source", "target", "dispersion")
+_WIDTH = 1000  # a row of a matrix, or a feature, is one line, however long
 _DIGITS = 9  # significant; enough to repeat a float32 draw bit by bit
 
 
@@ -75,6 +77,11 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
                 "features": {
                     name: _row(numbers) for name, numbers in found.features.items()
                 },
+                "quantiles": {
+                    name: _Row(_row(deciles) for deciles in three)
+                    for name, three in found.quantiles.items()
+                },
+                "spectra": _spectra(found.spectra),
             }
             for key, found in record.goodness.items()
         },
@@ -87,7 +94,7 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
     }
     target = Path(path)
     content["digest"] = content_digest(content)
-    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=100)
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
     write_text(target, "# Fitted by medvae fit-noise. See: medvae noise show\n" + text)
     return target
 
@@ -181,6 +188,12 @@ def _site(site: Site) -> dict[str, Any]:
     }
 
 
+def _spectra(found: Spectra | None) -> dict[str, _Row] | None:
+    if found is None:
+        return None
+    return {name: _row(row) for name, row in asdict(found).items()}
+
+
 def _short(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
@@ -225,6 +238,7 @@ def _read_pair(pair: PairFile) -> Pair:
 
 def _read_goodness(found: GoodnessFile) -> Goodness:
     low, high = found.auc_after_ci95
+    spectra = Spectra(**dict(found.spectra)) if found.spectra else None
     before, after, floor, fair, p, low, high = (
         math.nan if value is None else value
         for value in (
@@ -248,6 +262,8 @@ def _read_goodness(found: GoodnessFile) -> Goodness:
         unattainable=tuple(found.unattainable),
         separation_p=p,
         features=dict(found.features),
+        quantiles=dict(found.quantiles),
+        spectra=spectra,
     )
 
 

@@ -97,6 +97,22 @@ def calibrate(
     return best
 
 
+def corrupted_features(
+    specimens: Sequence[Specimen],
+    sites: tuple[Site, ...],
+    target: str,
+    offset: Array,
+    *,
+    seed: int = 0,
+) -> Array:
+    """Features (N, F) of scans sent to ``target``, whose mean is moved by ``offset``.
+
+    Scan ``i`` always draws with seed ``seed + i``.
+    """
+    volumes = corrupted_volumes(specimens, sites, target, offset, seed=seed)
+    return np.stack([scan_features(volume, GRID_MM) for volume in volumes])
+
+
 def corrupted_volumes(
     specimens: Sequence[Specimen],
     sites: tuple[Site, ...],
@@ -105,10 +121,7 @@ def corrupted_volumes(
     *,
     seed: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
-    """Scans sent to ``target``, whose mean is moved by ``offset``, one by one.
-
-    Scan ``i`` always draws with seed ``seed + i``.
-    """
+    """The scans themselves, one after the other, as `corrupted_features` sees them."""
     moved = tuple(
         replace(site, mean=tuple((np.array(site.mean) + offset).tolist()))
         if site.label == target
@@ -124,19 +137,6 @@ def corrupted_volumes(
             source=[one.origin],
         )
         yield y[0, 0].numpy()
-
-
-def corrupted_features(
-    specimens: Sequence[Specimen],
-    sites: tuple[Site, ...],
-    target: str,
-    offset: Array,
-    *,
-    seed: int = 0,
-) -> Array:
-    """Features (N, F) of `corrupted_volumes`."""
-    volumes = corrupted_volumes(specimens, sites, target, offset, seed=seed)
-    return np.stack([scan_features(volume, GRID_MM) for volume in volumes])
 
 
 def _slopes(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noise_models.scanner.estimate import ScanEstimate
-from noise_models.scanner.features import scan_features
+from noise_models.scanner.features import radial_spectrum, scan_features
 from noise_models.scanner.resampling import to_spacing
 from noise_models.scanner.scans import Scan, read_scan
 
@@ -34,6 +36,36 @@ class Specimen:
     origin: ScanEstimate
     features: NDArray[np.float64]
     subject: str
+
+    @cached_property
+    def spectrum(self) -> NDArray[np.float64]:
+        """Its `radial_spectrum`, (S,)."""
+        return radial_spectrum(self.volume, GRID_MM, self.origin.centre_voxels)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What several scans look like on the common grid.
+
+    Attributes:
+        features: Low-level features, (N, F).
+        spectra: Radial spectra, (N, S).
+
+    Example:
+        >>> Looks(np.zeros((4, 2)), np.zeros((4, 3))).features.shape
+        (4, 2)
+    """
+
+    features: NDArray[np.float64]
+    spectra: NDArray[np.float64]
+
+
+def looks(specimens: Sequence[Specimen]) -> Looks:
+    """Features and spectra of several scans."""
+    return Looks(
+        np.stack([one.features for one in specimens]),
+        np.stack([one.spectrum for one in specimens]),
+    )
 
 
 def specimen(scan: Scan, estimate: ScanEstimate, subject: str) -> Specimen:

@@ -26,6 +26,8 @@ BRAIN_QUANTILES = (10, 25, 50, 75, 90)
 SHADING_ORDER = 2
 WINDOW_SD_MM = 35.0
 FAINTEST = 1e-4  # of the reference: a zeroed background has a logarithm, too
+SPECTRUM_PER_MM = tuple(round(0.0125 * k, 4) for k in range(1, 21))
+"""Edges of the shells of `radial_spectrum`: 19 of them, to the end of a 2 mm grid."""
 
 _DETAILS = ("hhh", "hll", "lhl", "llh")
 FEATURES = (
@@ -74,7 +76,7 @@ def scan_features(volume: Array, spacing_mm: Sequence[float]) -> NDArray[np.floa
         [
             _air(volume, head),
             _details(volume, region),
-            _band_power(volume, spacing_mm, head.centre_voxels),
+            _band_power(volume, spacing_mm, head.centre_voxels, BANDS_PER_MM),
             _log(quantiles),
             _log(np.array([top])),
             _shading(volume, spacing_mm, head, region),
@@ -115,8 +117,33 @@ def _details(volume: Array, region: NDArray[np.bool_]) -> NDArray[np.float64]:
     return _log(np.array(found))
 
 
-def _band_power(
+def radial_spectrum(
     volume: Array, spacing_mm: Sequence[float], centre_voxels: Sequence[float]
+) -> NDArray[np.float64]:
+    """Log power per mode in the shells between `SPECTRUM_PER_MM`, (19,).
+
+    A Gaussian window as large as a brain lies on the head's centre, so that the skull
+    and the cut of the neck have little say.
+
+    Args:
+        volume: ``(X, Y, Z)``, reference units.
+        spacing_mm: Voxel size.
+        centre_voxels: Centre of the head.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(64, 64, 64)).astype(np.float32)
+        >>> found = radial_spectrum(x, (2.0, 2.0, 2.0), (31.5, 31.5, 31.5))
+        >>> bool(np.abs(found[4:]).max() < 0.1)  # white noise of SD 1: log 1
+        True
+    """
+    return _band_power(volume, spacing_mm, centre_voxels, SPECTRUM_PER_MM)
+
+
+def _band_power(
+    volume: Array,
+    spacing_mm: Sequence[float],
+    centre_voxels: Sequence[float],
+    edges_per_mm: tuple[float, ...],
 ) -> NDArray[np.float64]:
     """Log power per mode in radial bands, under a window as large as a brain."""
     weights = [
@@ -128,8 +155,8 @@ def _band_power(
     middle = float(np.vdot(volume, window) / window.sum())
     spectrum = fft.rfftn((volume - middle) * window)
     power = spectrum.real**2 + spectrum.imag**2
-    band = _bands(volume.shape, tuple(float(s) for s in spacing_mm))
-    count = len(BANDS_PER_MM)
+    band = _bands(volume.shape, tuple(float(s) for s in spacing_mm), edges_per_mm)
+    count = len(edges_per_mm)
     sums = np.bincount(band, weights=power.ravel(), minlength=count + 1)[1:count]
     modes = np.bincount(band, minlength=count + 1)[1:count]
     scale = float(np.vdot(window, window))
@@ -137,7 +164,11 @@ def _band_power(
 
 
 @lru_cache(maxsize=8)
-def _bands(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> NDArray[np.intp]:
+def _bands(
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, ...],
+    edges_per_mm: tuple[float, ...],
+) -> NDArray[np.intp]:
     """Number of the radial band of every mode, 0 below the first, flattened."""
     last = len(shape) - 1
     axes = [
@@ -145,7 +176,7 @@ def _bands(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> NDArray[np.
         for a, (n, step) in enumerate(zip(shape, spacing_mm, strict=True))
     ]
     squares = axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2
-    return np.asarray(np.digitize(np.sqrt(squares).ravel(), BANDS_PER_MM))
+    return np.asarray(np.digitize(np.sqrt(squares).ravel(), edges_per_mm))
 
 
 def _shading(

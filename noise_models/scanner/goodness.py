@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from noise_models.scanner.calibration import calibrate, corrupted_features
-from noise_models.scanner.common_grid import Specimen
+from noise_models.scanner.calibration import calibrate, corrupted_volumes
+from noise_models.scanner.common_grid import GRID_MM, Looks, Specimen, looks
 from noise_models.scanner.estimate import ScanEstimate
-from noise_models.scanner.features import FEATURES
+from noise_models.scanner.features import (
+    FEATURES,
+    radial_spectrum,
+    scan_features,
+)
+from noise_models.scanner.marginals import (
+    compare_features,
+    feature_deciles,
+    joined,
+    mean_spectra,
+)
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.sites import Site, summarise_site
 from noise_models.scanner.two_sample import auc_interval, separation_p, two_sample_auc
@@ -22,6 +31,16 @@ PASS_AUC = 0.65
 WARN_AUC = 0.80
 SURE_P = 0.01
 BEYOND_REACH = 0.5  # share of clipped draws from which a part counts as unattainable
+
+RULE = (
+    f"Not enough evidence with fewer than {FEWEST} scans a site. No difference where "
+    "the real scans of both sites cannot be told apart (permutation p above "
+    f"{SURE_P:g}). Else the AUC of corrupted A against B decides, over the features "
+    f"that a corruption can reach: pass up to {PASS_AUC:.2f}; warn up to "
+    f"{WARN_AUC:.2f}, or where at least half of the excess over 0.5 is gone; fail "
+    "above. Where B is cleaner or sharper than A can be made, pass becomes warn."
+)
+"""`verdict_of` for readers."""
 
 _FINE = ("detail", "power 0.10", "power 0.14", "power 0.18")
 _SHOWS = {"noise": ("air", "detail", "power 0.14", "power 0.18"), "psf": _FINE}
@@ -39,7 +58,7 @@ class Half:
         learn: Scans of A in the other half.
         learn_b: Scans of B in the other half.
         test: Scans of A in this half.
-        real: Features of the scans of B in this half, (M, F).
+        real: What the scans of B in this half look like.
         real_subjects: Who they are.
         seed: Of the draws.
 
@@ -52,7 +71,7 @@ class Half:
     learn: tuple[Specimen, ...]
     learn_b: tuple[Specimen, ...]
     test: tuple[Specimen, ...]
-    real: Array
+    real: Looks
     real_subjects: tuple[str, ...]
     seed: int
 
@@ -110,7 +129,7 @@ def halves(
                 learn_a,
                 learn_b,
                 test_a,
-                feature_table(test_b),
+                looks(test_b),
                 tuple(s.subject for s in test_b),
                 seed,
             )
@@ -123,15 +142,30 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
     return np.stack([one.features for one in specimens])
 
 
-def try_half(half: Half) -> Array:
-    """Features of corrupt(A) for the scans to be judged, (M, F)."""
+def try_half(half: Half) -> Looks:
+    """What corrupt(A) looks like, for the scans to be judged."""
     target = half.sites[1].label
     offset = calibrate(
         half.learn, feature_table(half.learn_b), half.sites, target, seed=half.seed
     )
-    return corrupted_features(
-        half.test, half.sites, target, offset, seed=half.seed + len(half.learn)
-    )
+    seed = half.seed + len(half.learn)
+    volumes = corrupted_volumes(half.test, half.sites, target, offset, seed=seed)
+    return look_at(volumes, half.test)
+
+
+def look_at(
+    volumes: Iterable[NDArray[np.float32]], specimens: Sequence[Specimen]
+) -> Looks:
+    """What volumes look like that were made from specimens, one for each."""
+    seen = [
+        (
+            scan_features(volume, GRID_MM),
+            radial_spectrum(volume, GRID_MM, one.origin.centre_voxels),
+        )
+        for volume, one in zip(volumes, specimens, strict=True)
+    ]
+    features, spectra = (np.stack(part) for part in zip(*seen, strict=True))
+    return Looks(features, spectra)
 
 
 def unattainable(clipped_noise: float, clipped_axes: Sequence[float]) -> list[str]:
@@ -158,7 +192,7 @@ def attainable_features(beyond: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def judge(
-    trials: Sequence[tuple[Array, Half]],
+    trials: Sequence[tuple[Looks, Half]],
     parameters: tuple[Array, Array],
     beyond: Sequence[str],
     seed: int,
@@ -170,15 +204,15 @@ def judge(
     splits B at random against itself.
 
     Args:
-        trials: For each half the features of corrupt(A), and the half.
+        trials: For each half what corrupt(A) looks like, and the half.
         parameters: Estimates of the people of A and of B, (N, K) and (M, K).
         beyond: What is unattainable (`unattainable`).
         seed: Of folds and permutations.
     """
-    before = [(feature_table(half.test), half) for _, half in trials]
-    unlike = np.concatenate([found for found, _ in before])
-    reached = np.concatenate([found for found, _ in trials])
-    real = np.concatenate([half.real for _, half in trials])
+    before = [(looks(half.test), half) for _, half in trials]
+    tables = [joined(found for found, _ in part) for part in (before, trials)]
+    tables.append(joined(half.real for _, half in trials))
+    unlike, reached, real = (table.features for table in tables)
     first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
     fair = _mean_auc(trials, seed, attainable_features(beyond))
     p = separation_p(*parameters, also=(unlike, real), seed=seed)
@@ -193,7 +227,9 @@ def judge(
         auc_attainable=fair,
         unattainable=tuple(beyond),
         separation_p=p,
-        features=_compare_features(reached, real),
+        features=compare_features(reached, real),
+        quantiles=feature_deciles((unlike, reached, real)),
+        spectra=mean_spectra(tables),
     )
 
 
@@ -231,14 +267,14 @@ def verdict_of(
 
 
 def _mean_auc(
-    trials: Sequence[tuple[Array, Half]],
+    trials: Sequence[tuple[Looks, Half]],
     seed: int,
     kept: NDArray[np.bool_] | slice = slice(None),
 ) -> float:
     scores = [
         two_sample_auc(
-            found[:, kept],
-            half.real[:, kept],
+            found.features[:, kept],
+            half.real.features[:, kept],
             groups=([s.subject for s in half.test], half.real_subjects),
             seed=seed,
         )
@@ -256,20 +292,3 @@ def _floor(real: Array, seed: int) -> float:
         found.append(two_sample_auc(real[order[:half]], real[order[half:]], seed=seed))
     known = [value for value in found if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
-
-
-def _compare_features(found: Array, real: Array) -> dict[str, tuple[float, float]]:
-    """Kolmogorov-Smirnov distance of every feature, and its p after Holm."""
-    tests = [
-        stats.ks_2samp(found[:, k], real[:, k], method="exact")
-        for k in range(len(FEATURES))
-    ]
-    p = np.array([float(test.pvalue) for test in tests])
-    order = np.argsort(p)
-    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(raised, 1)
-    return {
-        name: (float(test.statistic), float(value))
-        for name, test, value in zip(FEATURES, tests, adjusted, strict=True)
-    }

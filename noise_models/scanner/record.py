@@ -8,6 +8,30 @@ from dataclasses import dataclass, field
 
 from noise_models.scanner.transfer import Pair
 
+Quantiles = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+"""Deciles, lowest to highest, of one feature at A, corrupt(A) and B."""
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Mean log power per mode, by spatial frequency.
+
+    Attributes:
+        per_mm: Middle of every shell, 1/mm, (S,).
+        a: Real scans of A, (S,).
+        corrupted: corrupt(A), (S,).
+        b: Real scans of B, (S,).
+
+    Example:
+        >>> Spectra((0.1,), (0.0,), (-1.0,), (-1.0,)).b
+        (-1.0,)
+    """
+
+    per_mm: tuple[float, ...]
+    a: tuple[float, ...]
+    corrupted: tuple[float, ...]
+    b: tuple[float, ...]
+
 
 @dataclass(frozen=True)
 class Goodness:
@@ -26,6 +50,9 @@ class Goodness:
         separation_p: Permutation p of A against B.
         features: For every low-level feature the Kolmogorov-Smirnov distance of
             corrupt(A) and B, and its p corrected for their number (Holm).
+        quantiles: For every feature its deciles at A, corrupt(A) and B; empty in
+            files of earlier fits.
+        spectra: Radial spectra of the same scans; None in such files.
 
     Example:
         >>> Goodness(0.99, 0.6, 0.5, "pass", (8, 8)).verdict
@@ -44,6 +71,8 @@ class Goodness:
     features: Mapping[str, tuple[float, float]] = field(
         default_factory=dict, hash=False
     )
+    quantiles: Mapping[str, Quantiles] = field(default_factory=dict, hash=False)
+    spectra: Spectra | None = None
 
 
 @dataclass(frozen=True)

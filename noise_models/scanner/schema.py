@@ -25,6 +25,7 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Extent = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Deciles = Annotated[tuple[FiniteFloat, ...], Field(min_length=11, max_length=11)]
 Spacing = tuple[Positive, Positive, Positive]
 
 
@@ -83,6 +84,22 @@ class PairFile(_Strict):
         return self
 
 
+class SpectraFile(_Strict):
+    """Mean log power by spatial frequency."""
+
+    per_mm: tuple[Positive, ...]
+    a: tuple[FiniteFloat, ...]
+    corrupted: tuple[FiniteFloat, ...]
+    b: tuple[FiniteFloat, ...]
+
+    @model_validator(mode="after")
+    def _even(self) -> SpectraFile:
+        sizes = [len(row) for row in (self.per_mm, self.a, self.corrupted, self.b)]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"spectra must have rows of one length, got {sizes}")
+        return self
+
+
 class GoodnessFile(_Strict):
     """The trial of one ordered pair."""
 
@@ -96,6 +113,8 @@ class GoodnessFile(_Strict):
     unattainable: list[str] = []
     separation_p: float | None = None
     features: dict[str, tuple[float, float]] = {}
+    quantiles: dict[str, tuple[Deciles, Deciles, Deciles]] = {}
+    spectra: SpectraFile | None = None
 
 
 class Provenance(_Strict):

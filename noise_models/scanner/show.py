@@ -12,6 +12,7 @@ from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
 from noise_models.scanner.sites import Site
+from noise_models.scanner.summary import describe
 from noise_models.scanner.transfer import Pair
 
 _AXES = ("x", "y", "z")
@@ -34,6 +35,7 @@ def show(noise: ScannerNoise) -> dict[str, Any]:
         "pairs": {key: _pair(pair) for key, pair in record.pairs.items()},
         "goodness": {key: _goodness(g) for key, g in record.goodness.items()},
         "evidence": record.evidence,
+        "summary": describe(noise),
         "warnings": list(record.warnings),
     }
 

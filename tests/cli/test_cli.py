@@ -107,6 +107,32 @@ def test_fitted_noise_is_shown_with_the_promised_keys(fitted):
     assert run("noise", "show", fitted).exit_code == 0
 
 
+def test_the_fit_is_told_in_sentences_that_show_repeats(fitted):
+    (told,) = json.loads(run("noise", "show", fitted, "--json").stdout)["summary"][:1]
+    assert "NYU" in told
+    assert "UM_1" in told
+    assert told in run("noise", "show", fitted).output
+
+
+def test_a_report_lies_beside_the_fit_and_can_be_made_again(fitted, phantom, tmp_path):
+    page = fitted.with_suffix(".html").read_text()
+    assert "NYU as UM_1, axial" in page
+    out = tmp_path / "again.html"
+    run("noise", "report", fitted, "--data", phantom, "-o", out, "--jobs", 1)
+    assert out.read_text() == page
+    result = run("noise", "report", fitted, "-o", out)
+    assert "without --data it shows no scans" in result.output
+    assert "NYU as UM_1, axial" not in out.read_text()
+
+
+def test_no_report_is_promised_where_none_is_wanted(phantom, tmp_path):
+    options = ("--data", phantom, "-o", tmp_path / "s.yaml", "--dry-run")
+    told = run("fit-noise", "NYU", "UM_1", *options)
+    assert "s.html" in told.output
+    told = run("fit-noise", "NYU", "UM_1", *options, "--no-report")
+    assert "s.html" not in told.output
+
+
 def test_a_trained_run_evaluates_on_the_site_it_never_saw(phantom, trained):
     result = run("evaluate", trained, "--data", phantom, "--jobs", 1, "--json")
     content = json.loads(result.stdout)
@@ -241,6 +267,12 @@ def main_with(monkeypatch, *words):
         (("encode", "nowhere", "x.nii.gz", "-o", "out"), "not a run folder"),
         (("phantom", "p", "--sites", "NYV"), "NYU"),
         (("noise", "show", "none.yaml"), "not found"),
+        (("noise", "report", "rician", "-o", "r.html"), "has no report"),
+        (
+            ("fit-noise", "A", "B", "--no-report", "--report", "r.html"),
+            "exclude each other",
+        ),
+        (("fit-noise", "A", "B", "-o", "fit.html"), "Use --report"),
     ],
 )
 def test_an_error_is_one_line_with_exit_code_2(

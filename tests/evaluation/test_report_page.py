@@ -1,7 +1,6 @@
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_cohort import FakeEncoder, fake_cohort
+from page_outline import Outline
 
 from medvae.errors import UserError
 from medvae.evaluation import Evaluation, evaluate
@@ -49,24 +49,6 @@ def page(runs, tmp_path_factory):
         curves={"scanner": folder / "metrics.jsonl"},
     )
     return path.read_text(encoding="utf-8")
-
-
-class Outline(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.headings, self.images, self.open = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        if tag == "img":
-            self.images.append(dict(attrs))
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        if tag not in ("img", "meta"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def test_nothing_is_fetched_from_elsewhere(page):

@@ -14,54 +14,14 @@ from matplotlib.figure import Figure
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.questions.transfer import by_traveler
 from medvae.evaluation.result import Evaluation, LatentPoint
-
-INK = "#1d2b36"
-# Okabe & Ito's palette, told apart by most colour-blind readers.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-STYLE: Any = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#8a97a3",
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "legend.frameon": False,
-    "legend.fontsize": 9.5,
-}
+from medvae.report.canvas import COLOURS, MARKERS, SOFT, STYLE, canvas, legend
 
 Row = Mapping[str, Any]
 
 
-def _canvas(width: float = 4.4, height: float = 3.5) -> tuple[Figure, Axes]:
-    with rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.add_subplot()
-        axes.tick_params(labelsize=10)
-    return figure, axes
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    """Above the plot, where it can hide no point."""
-    handles, labels = axes.get_legend_handles_labels()
-    with rc_context(STYLE):
-        figure.legend(
-            handles,
-            labels,
-            loc="outside upper left",
-            ncols=min(len(labels), 3),
-            handletextpad=0.4,
-            columnspacing=1.2,
-        )
-
-
 def site_map(points: Sequence[LatentPoint], held_out: Sequence[str]) -> Figure:
     """Scans on the latents' two main axes, by site; held-out sites are hollow."""
-    figure, axes = _canvas()
+    figure, axes = canvas()
     sites = sorted({p.site or "" for p in points}, key=lambda s: (s in held_out, s))
     for site, colour, marker in zip(
         sites, cycle(COLOURS), cycle(MARKERS), strict=False
@@ -80,7 +40,7 @@ def site_map(points: Sequence[LatentPoint], held_out: Sequence[str]) -> Figure:
             label=f"{site} (held out)" if hollow else site,
         )
     _name_axes(axes)
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -89,7 +49,7 @@ def age_map(points: Sequence[LatentPoint]) -> Figure | None:
     known = [p for p in points if p.age is not None]
     if not known:
         return None
-    figure, axes = _canvas()
+    figure, axes = canvas()
     drawn = axes.scatter(
         [p.x for p in known],
         [p.y for p in known],
@@ -128,8 +88,8 @@ def trade_off(
     }
     if not found:
         return None
-    figure, axes = _canvas()
-    axes.axvline(0.5, color="#8a97a3", linewidth=1, linestyle=":")
+    figure, axes = canvas()
+    axes.axvline(0.5, color=SOFT, linewidth=1, linestyle=":")
     marks = zip(found.items(), cycle(COLOURS), cycle(MARKERS), strict=False)
     for (arm, (leak, kept)), colour, marker in marks:
         axes.errorbar(
@@ -149,7 +109,7 @@ def trade_off(
         axes.invert_yaxis()  # an error: less is better, and better is up
     axes.set_xlabel("site leakage: AUC of an RBF probe on samples")
     axes.set_ylabel(label)
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -173,10 +133,10 @@ def transfer_lines(evaluations: Mapping[str, Evaluation]) -> Figure | None:
     shared = sorted(set.intersection(*(set(v) for v in values.values())))
     if not shared:
         return None
-    figure, axes = _canvas()
+    figure, axes = canvas()
     columns = np.array([[v[who] for who in shared] for v in values.values()])
     place = np.arange(len(columns))
-    axes.plot(place, columns, color="#8a97a3", linewidth=1, marker="o", markersize=3.5)
+    axes.plot(place, columns, color=SOFT, linewidth=1, marker="o", markersize=3.5)
     axes.plot(
         place,
         columns.mean(axis=1),
@@ -190,7 +150,7 @@ def transfer_lines(evaluations: Mapping[str, Evaluation]) -> Figure | None:
     axes.set_xlim(-0.3, len(place) - 0.7)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("error, in variances of the real scan")
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -204,7 +164,7 @@ def training_curves(
         key: Such as ``bound``.
         label: What the vertical axis says.
     """
-    figure, axes = _canvas()
+    figure, axes = canvas()
     drawn = 0
     for (arm, rows), colour in zip(curves.items(), cycle(COLOURS), strict=False):
         for split, style in (("train", "-"), ("validation", "--")):
@@ -218,7 +178,7 @@ def training_curves(
         return None
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 

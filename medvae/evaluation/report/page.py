@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from medvae.errors import UserError
 from medvae.evaluation.questions.transfer import compare_transfer
 from medvae.evaluation.report import figures
-from medvae.evaluation.report.embed import slice_png, svg
 from medvae.evaluation.report.rows import (
     cohort_rows,
     headline_rows,
@@ -26,7 +22,8 @@ from medvae.evaluation.report.rows import (
 )
 from medvae.evaluation.report.sentences import describe, describe_comparison
 from medvae.evaluation.result import Evaluation
-from medvae.files import write_text
+from medvae.report import write_page
+from medvae.report.embed import slice_png, svg
 
 CURVES = (
     ("bound", "evidence bound, nats a scan"),
@@ -109,13 +106,8 @@ def write_report(
         "unanswered": list(
             dict.fromkeys(row for e in evaluations.values() for row in e.unanswered)
         ),
-        "css": Markup(_read("page.css")),
     }
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    write_text(path, environment.from_string(_read("page.html.j2")).render(content))
-    return path
+    return write_page(path, "medvae.evaluation.report", "page.html.j2", content)
 
 
 def summary(
@@ -132,10 +124,6 @@ def summary(
             return sentences
         sentences.insert(0, describe_comparison(difference, lead, against))
     return sentences
-
-
-def _read(name: str) -> str:
-    return files("medvae.evaluation.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _rows(curve: Curve) -> list[Mapping[str, Any]]:

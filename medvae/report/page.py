@@ -1,0 +1,42 @@
+"""Write a report: one HTML file that needs no other file and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from medvae.files import write_text
+
+
+def write_page(
+    path: Path, package: str, template: str, content: Mapping[str, Any]
+) -> Path:
+    """Fill a template that extends ``frame.html.j2``; all text is escaped.
+
+    Args:
+        path: File to write.
+        package: Python package that the template lies in.
+        template: Its name.
+        content: What it is filled with; a name that it lacks is an error.
+
+    Returns:
+        The path.
+    """
+    environment = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader(name, "") for name in (package, "medvae.report")]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("medvae.report").joinpath("page.css").read_text(encoding="utf-8")
+    text = environment.get_template(template).render(content, css=Markup(style))
+    write_text(path, text)
+    return path
