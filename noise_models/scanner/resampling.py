@@ -93,6 +93,34 @@ def _axis_power(native_mm: float, grid_mm: float, blur_mm2: float) -> float:
     return float(2 * np.mean((passed * blur) ** 2) * (0.5 if same else 1.5))
 
 
+def skew_gain(
+    native_spacing_mm: Sequence[float], grid_spacing_mm: Sequence[float]
+) -> float:
+    """Third moment of independent noise after resampling, over that before.
+
+    ``sum w^3`` of the separable kernel, averaged over sample positions: a sum of many
+    Rayleigh magnitudes is less skewed than one.
+
+    Example:
+        >>> skew_gain((1, 1, 1), (1, 1, 1)), skew_gain((1, 1, 1), (2, 2, 2)) < 0.02
+        (1.0, True)
+    """
+    product = 1.0
+    for native, grid in zip(native_spacing_mm, grid_spacing_mm, strict=True):
+        product *= _axis_skew(round(float(native), 4), round(float(grid), 4))
+    return product
+
+
+@lru_cache(maxsize=4096)
+def _axis_skew(native_mm: float, grid_mm: float) -> float:
+    if _is_same(native_mm, grid_mm):
+        return 1.0
+    size = math.ceil(120 * max(1.0, grid_mm / native_mm))
+    rows = _axis_matrix(size, native_mm, grid_mm).astype(float)
+    inner = rows[len(rows) // 4 : -len(rows) // 4]
+    return float((inner**3).sum(1).mean())
+
+
 def signal_response(
     native_mm: float, grid_mm: float, cycles_per_mm: NDArray[np.float64]
 ) -> NDArray[np.float64]:

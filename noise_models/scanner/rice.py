@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-import numpy as np
 import torch
 from scipy import special
 from torch import Tensor
@@ -57,11 +56,11 @@ def rice_variance(signal: Tensor, sigma: Tensor) -> Tensor:
 
 def rice_moments(
     signal: Tensor, sigma: Tensor, coils: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Mean and variance of the magnitude, from a table: for volumes.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, variance and third central moment of the magnitude: for volumes.
 
-    Linear between signal-to-noise ratios 1/128 apart, which is right to 1e-5 sigma
-    and eight times as fast as the Bessel functions; exact to 1e-4 beyond 32.
+    From a table, linear between signal-to-noise ratios 1/128 apart, which is right to
+    1e-5 sigma and eight times as fast as Bessel functions; exact to 1e-4 beyond 32.
 
     Args:
         signal: A, (n, ...), not negative.
@@ -70,7 +69,7 @@ def rice_moments(
 
     Example:
         >>> signal, one = torch.tensor([0.0, 3.0]), torch.ones(2)
-        >>> mean, variance = rice_moments(signal, one)
+        >>> mean, variance, third = rice_moments(signal, one)
         >>> bool((mean - rice_mean(signal, one)).abs().max() < 1e-5)
         True
     """
@@ -82,11 +81,13 @@ def rice_moments(
         _moments(signal[i : i + 1], spread[i : i + 1], int(count))
         for i, count in enumerate(counts)
     ]
-    means, variances = zip(*rows, strict=True)
-    return torch.cat(means), torch.cat(variances)
+    means, variances, thirds = zip(*rows, strict=True)
+    return torch.cat(means), torch.cat(variances), torch.cat(thirds)
 
 
-def _moments(signal: Tensor, sigma: Tensor, coils: int) -> tuple[Tensor, Tensor]:
+def _moments(
+    signal: Tensor, sigma: Tensor, coils: int
+) -> tuple[Tensor, Tensor, Tensor]:
     ratio = signal / sigma
     place = ratio.mul(_PER_UNIT).clamp_(max=_HIGHEST * _PER_UNIT - 1)
     below = place.floor()
@@ -96,11 +97,16 @@ def _moments(signal: Tensor, sigma: Tensor, coils: int) -> tuple[Tensor, Tensor]
     for table in _tables(coils, str(ratio.dtype), str(ratio.device)):
         low = table[index]
         moments.append(low.add_(share * (table[index + 1] - low)))
-    excess, variance = moments  # the mean's excess over the signal
+    excess, variance, third = moments  # the mean's excess over the signal
     far = ratio > _HIGHEST - 1
     excess = torch.where(far, (coils - 0.5) / ratio.clamp_min(1), excess)
     variance = torch.where(far, 1.0, variance)
-    return (ratio + excess).mul_(sigma), variance.mul_(sigma.square())
+    third = torch.where(far, 0.0, third)
+    return (
+        (ratio + excess).mul_(sigma),
+        variance.mul_(sigma.square()),
+        third.mul_(sigma**3),
+    )
 
 
 def air_power(coils: int) -> float:
@@ -114,18 +120,26 @@ def air_power(coils: int) -> float:
 
 
 @lru_cache(maxsize=32)
-def _tables(coils: int, dtype: str, device: str) -> tuple[Tensor, Tensor]:
-    """Mean less signal, and variance, of unit noise at the tabulated signals.
+def _tables(coils: int, dtype: str, device: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean less signal, variance and third moment of unit noise, tabulated.
 
-    The mean of L coils is that of the noncentral chi distribution,
-    ``sqrt(2) Gamma(L + 1/2) / Gamma(L) 1F1(-1/2; L; -A^2 / 2)`` (Constantinides et al.
+    The k-th moment of L coils is that of the noncentral chi distribution,
+    ``2^(k/2) Gamma(L + k/2) / Gamma(L) 1F1(-k/2; L; -A^2 / 2)`` (Constantinides et al.
     1997, doi:10.1002/mrm.1910380524).
     """
     signal = torch.arange(_HIGHEST * _PER_UNIT + 1, dtype=torch.float64) / _PER_UNIT
-    mean = torch.as_tensor(
-        np.sqrt(air_power(coils))
-        * special.hyp1f1(-0.5, coils, -(signal.numpy() ** 2) / 2)
+    half = -(signal.numpy() ** 2) / 2
+    mean, second, cube = (
+        torch.as_tensor(
+            2 ** (k / 2)
+            * special.poch(coils, k / 2)
+            * special.hyp1f1(-k / 2, coils, half)
+        )
+        for k in (1, 2, 3)
     )
-    variance = (2 * coils + signal.square() - mean.square()).clamp_max(1)
+    variance = (second - mean.square()).clamp_max(1)
+    third = cube - 3 * mean * second + 2 * mean**3
     kind = getattr(torch, dtype.removeprefix("torch."))
-    return (mean - signal).to(device, kind), variance.to(device, kind)
+    tables = (mean - signal, variance, third)
+    first, middle, last = (table.to(device, kind) for table in tables)
+    return first, middle, last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,7 +11,11 @@ from torch import Generator, Tensor
 
 from noise_models.base import per_volume
 from noise_models.blur import cosine_transform, transfer_matrix
-from noise_models.scanner.resampling import noise_response, signal_response
+from noise_models.scanner.resampling import (
+    noise_response,
+    signal_response,
+    skew_gain,
+)
 from noise_models.separable import along
 
 _FAINT = 1e-3  # a response below this is none
@@ -29,6 +33,8 @@ class Spectra:
             than 1.
         noise_a: Power spectrum of A's unit noise on the grid, after ``transfer``.
         noise_b: That of B's.
+        skew_a, skew_b: What is left of the third moment of the noise of A and of B on
+            the grid, (n,).
 
     Example:
         >>> flat = (torch.ones(1, 4),)
@@ -39,6 +45,8 @@ class Spectra:
     transfer: tuple[Tensor, ...]
     noise_a: tuple[Tensor, ...]
     noise_b: tuple[Tensor, ...]
+    skew_a: Tensor = field(default_factory=lambda: torch.ones(1))
+    skew_b: Tensor = field(default_factory=lambda: torch.ones(1))
 
     @property
     def power_a(self) -> Tensor:
@@ -104,7 +112,12 @@ def spectra(
         for part, values in zip(parts, zip(*rows, strict=True), strict=True):
             part.append(torch.tensor(np.stack(values)))
     transfer, noise_a, noise_b = (tuple(part) for part in parts)
-    return Spectra(transfer, noise_a, noise_b)
+    ends = spacing_a_mm.tolist(), spacing_b_mm.tolist()
+    skew_a, skew_b = (
+        torch.tensor([skew_gain(native[: len(grid_mm)], grid_mm) for native in rows])
+        for rows in ends
+    )
+    return Spectra(transfer, noise_a, noise_b, skew_a, skew_b)
 
 
 def _axis(

@@ -54,3 +54,21 @@ def test_resampled_noise_has_the_colour_that_is_accounted_for(grid):
     expected = noise_response(1.0, grid, f)
     inner = slice(2, -1)
     assert power[inner] == pytest.approx(expected[inner], rel=0.15, abs=0.02)
+
+
+@pytest.mark.parametrize("grid", [(1.4, 1.4, 1.4), (2.0, 2.0, 1.0)])
+@pytest.mark.parametrize("coils", [1, 4])
+def test_air_on_another_grid_has_the_moments_of_resampled_magnitudes(grid, coils):
+    noise = fitted({"A": 0.04, "B": 0.09}, float(coils))
+    native = (1.0, 1.0, 1.0)
+    a, b = (
+        to_spacing(magnitude(seed, 0.0, sigma, coils), native, grid)
+        for seed, sigma in ((2, 0.04), (3, 0.09))
+    )
+    rng = torch.Generator().manual_seed(0)
+    found = noise(torch.tensor(a)[None, None], rng=rng, spacing_mm=grid)
+    inner = np.s_[3:-3, 3:-3, 3:-3]
+    found, b = found[0, 0].numpy()[inner], b[inner]
+    assert found.mean() == pytest.approx(b.mean(), rel=0.02)
+    assert found.std() == pytest.approx(b.std(), rel=0.05)
+    assert stats.skew(found.ravel()) == pytest.approx(stats.skew(b.ravel()), abs=0.1)

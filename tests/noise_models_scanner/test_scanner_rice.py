@@ -17,7 +17,7 @@ def test_moments_are_those_of_scipys_rice(snr):
 def test_the_table_agrees_with_the_bessel_functions():
     signal = torch.linspace(0, 200, 40001).double()
     sigma = torch.full_like(signal, 2.0)
-    mean, variance = rice_moments(signal, sigma)
+    mean, variance, _ = rice_moments(signal, sigma)
     assert (mean - rice_mean(signal, sigma)).abs().max() < 1e-4
     near = signal < 50
     assert (mean - rice_mean(signal, sigma))[near].abs().max() < 3e-5
@@ -32,6 +32,8 @@ def test_moments_of_several_coils_are_those_of_simulated_ones(coils, snr):
     noise[0] += snr
     magnitude = 3 * np.sqrt((noise**2).sum(0))
     signal, sigma = torch.tensor([3 * snr]).double(), torch.tensor([3.0]).double()
-    mean, variance = rice_moments(signal, sigma, torch.tensor([coils]))
+    mean, variance, third = rice_moments(signal, sigma, torch.tensor([coils]))
     assert mean.item() == pytest.approx(magnitude.mean(), rel=3e-3)
     assert variance.item() == pytest.approx(magnitude.var(), rel=2e-2)
+    expected = ((magnitude - magnitude.mean()) ** 3).mean() / 27
+    assert third.item() / 27 == pytest.approx(expected, abs=0.02)
