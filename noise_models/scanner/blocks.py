@@ -53,22 +53,24 @@ def block_means(data: Array, factors: Sequence[int]) -> NDArray[np.float32]:
     return block_sums(data, factors) / np.float32(np.prod(factors))
 
 
-def spread(coarse: NDArray[np.bool_], shape: Sequence[int]) -> NDArray[np.bool_]:
+def spread(
+    coarse: NDArray[np.bool_], shape: Sequence[int], factors: Sequence[float]
+) -> NDArray[np.bool_]:
     """A mask on blocks, repeated onto another grid over the same volume.
 
     Args:
         coarse: Mask on blocks.
         shape: The finer grid; its rim beyond the last whole block takes the
             value of the last block.
+        factors: Voxels of the finer grid per block, per axis; need not be whole.
 
     Example:
-        >>> spread(np.array([[[True]], [[False]]]), (4, 1, 1))[:, 0, 0].tolist()
-        [True, True, False, False]
+        >>> mask = np.array([True, False])[:, None, None]
+        >>> spread(mask, (5, 1, 1), (2.5, 1, 1))[:, 0, 0].tolist()
+        [True, True, False, False, False]
     """
     picked = coarse
-    for axis, size in enumerate(shape):
-        blocks = coarse.shape[axis]
-        factor = max(1, round(size / blocks))
-        index = np.minimum(np.arange(size) // factor, blocks - 1)
-        picked = np.take(picked, index, axis=axis)
+    for axis, (size, factor) in enumerate(zip(shape, factors, strict=True)):
+        index = ((np.arange(size) + 0.5) / factor).astype(int)
+        picked = np.take(picked, np.minimum(index, coarse.shape[axis] - 1), axis=axis)
     return picked

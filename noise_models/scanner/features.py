@@ -68,14 +68,14 @@ def scan_features(volume: Array, spacing_mm: Sequence[float]) -> NDArray[np.floa
     """
     head = find_head(volume, spacing_mm)
     region = head.brain if head.brain.any() else head.mask
-    brain = spread(region, volume.shape)
+    brain = spread(region, volume.shape, head.factors)
     inside = volume[brain]
     quantiles = np.percentile(inside, BRAIN_QUANTILES)
-    top = np.percentile(volume[spread(head.mask, volume.shape)], 95)
+    top = np.percentile(volume[spread(head.mask, volume.shape, head.factors)], 95)
     return np.concatenate(
         [
             _air(volume, head),
-            _details(volume, region),
+            _details(volume, region, head),
             _band_power(volume, spacing_mm, head.centre_voxels, BANDS_PER_MM),
             _log(quantiles),
             _log(np.array([top])),
@@ -91,7 +91,7 @@ def _log(values: Array) -> NDArray[np.float64]:
 def _air(volume: Array, head: Head) -> NDArray[np.float64]:
     """Level of the air, and its mean over its SD, where no tissue is near."""
     grown = ndimage.binary_dilation(head.mask, iterations=3)
-    air = volume[~spread(grown, volume.shape)]
+    air = volume[~spread(grown, volume.shape, head.factors)]
     if air.size < 100:
         return np.array([np.log(FAINTEST), 0.0])
     quarter = air[air <= np.percentile(air, 90)]  # ghosts and stray signal stay out
@@ -100,10 +100,13 @@ def _air(volume: Array, head: Head) -> NDArray[np.float64]:
     return np.array([np.log(level), min(level / deviation, 30.0)])
 
 
-def _details(volume: Array, region: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _details(
+    volume: Array, region: NDArray[np.bool_], head: Head
+) -> NDArray[np.float64]:
     """Log of the MAD of finest Haar details inside the brain: all axes, and each."""
     cut = volume[tuple(slice(0, n // 2 * 2) for n in volume.shape)]
-    inside = spread(region, tuple(n // 2 for n in cut.shape))
+    halved = tuple(n // 2 for n in cut.shape)
+    inside = spread(region, halved, [f / 2 for f in head.factors])
     found = []
     for name in _DETAILS:
         detail = cut

@@ -221,7 +221,8 @@ def flat_tissue(data: NDArray[np.floating], head: Head) -> FlatTissue:
     cut = np.asarray(data[box], dtype=np.float32)
     cut = cut[tuple(slice(0, n // 2 * 2) for n in cut.shape)]
     coarse = tuple(slice(w[0], w[-1] + 1) for w in where)
-    inside = spread(region[coarse], tuple(n // 2 for n in cut.shape))
+    halved = tuple(n // 2 for n in cut.shape)
+    inside = spread(region[coarse], halved, [f / 2 for f in head.factors])
     low, detail, texture = _haar(cut)
     bright = inside & (low > 0.5 * np.median(low[inside])) if inside.any() else inside
     energy = np.where(bright, np.square(detail), 0)

@@ -23,6 +23,7 @@ BIAS_PRIOR = 0.15  # SD of a first-order coefficient; falls as 1 / order
 VENTRICLES_MM = (40.0, 60.0, 35.0, 15.0)  # likewise
 EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
 FLUID_BELOW = 0.8  # of grey matter
+FLUID_REACH = 0.25  # of the way from the darkest to grey matter
 FEWEST_FLUID = 60  # voxels
 DENSEST = 20  # voxels that a mode is the mean of
 FINE_MM = 2.0  # block size on which tissue is told apart
@@ -141,9 +142,10 @@ def fit_tissue(
     centre = tuple(
         (c + 0.5) / f - 0.5 for c, f in zip(head.centre_voxels, factors, strict=True)
     )
-    brain = spread(head.brain, fine.shape)
+    ratio = [a / b for a, b in zip(head.factors, factors, strict=True)]
+    brain = spread(head.brain, fine.shape, ratio)
     voxels, values = _flat_voxels(fine, brain, size)
-    deep = spread(head.deep, fine.shape)[tuple(voxels.T)]
+    deep = spread(head.deep, fine.shape, ratio)[tuple(voxels.T)]
     deep &= _around_ventricles(voxels, size, centre)
     if sigma > 0:  # no signal at all is bone or air, whatever it lies between
         deep &= values > EMPTY * sigma
@@ -153,7 +155,7 @@ def fit_tissue(
         raise ValueError(f"the brain must fill 500 blocks of 2 mm, got {values.size}")
     rows = basis_rows(voxels, size, centre, fine.shape)
     classes, coefficients, residual = _alternate(values, rows)
-    places = np.argwhere(spread(head.deep, fine.shape) & (fine > 0))
+    places = np.argwhere(spread(head.deep, fine.shape, ratio) & (fine > 0))
     places = places[_around_ventricles(places, size, centre)]
     shading = np.exp(basis_rows(places, size, centre, fine.shape) @ coefficients)
     csf = _fluid_level(fine[tuple(places.T)], shading, classes, sigma)
@@ -161,7 +163,7 @@ def fit_tissue(
     offset = float(brain_mean_rows() @ coefficients)
     reference = float(levels[2] * np.exp(offset))
     shares = classes.shares[:3] / classes.shares[:3].sum()
-    body = np.argwhere(spread(head.mask, fine.shape)[::2, ::2, ::2]) * 2
+    body = np.argwhere(spread(head.mask, fine.shape, ratio)[::2, ::2, ::2]) * 2
     shading = basis_rows(body, size, centre, fine.shape) @ coefficients
     bright = ndimage.uniform_filter(fine, 2)[tuple(body.T)] / np.exp(shading)
     return Tissue(
@@ -188,9 +190,9 @@ def _fluid_level(
     dark = corrected[(values > empty) & (corrected < FLUID_BELOW * classes.levels[1])]
     if dark.size < FEWEST_FLUID:
         return float(classes.levels[0])
-    # Nearer to grey than to the darkest tenth is mostly grey.
-    halfway = (np.percentile(dark, 10) + classes.levels[1]) / 2
-    return half_sample_mode(dark[dark < halfway])
+    # What lies further up is mostly grey, and has a mode of its own at the limit.
+    low = np.percentile(dark, 5)
+    return half_sample_mode(dark[dark < low + FLUID_REACH * (classes.levels[1] - low)])
 
 
 def half_sample_mode(values: Array) -> float:

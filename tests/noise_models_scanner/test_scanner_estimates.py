@@ -152,3 +152,11 @@ def test_bad_volumes_are_named():
         estimate_scan(hole, STEP, label="b.nii")
     with pytest.raises(ValueError, match=r"must be 3-D, got shape \(4, 4\)"):
         estimate_scan(np.zeros((4, 4)), STEP)
+
+
+def test_voxels_that_blocks_do_not_divide_evenly_keep_masks_in_place():
+    # Blocks of 4 mm are 3 voxels, of 2 mm 2 voxels: one is not a multiple of the other.
+    x = scan(14, Scanner(gm=0.7, csf=0.3), step=1.3)
+    found = estimate_scan(x, (1.3, 1.3, 1.3))
+    assert found.gm_over_wm == pytest.approx(0.7, rel=0.03)
+    assert found.csf_over_wm == pytest.approx(0.3, rel=0.08)
