@@ -133,10 +133,10 @@ def _try_half(half: Half) -> tuple[Looks, list[ScanEstimate]]:
     """As `goodness.try_half`, and estimates of some of the corrupted scans."""
     target = half.sites[1].label
     wanted = feature_table(half.learn_b)
-    offset = calibrate(half.learn, wanted, half.sites, target, seed=half.seed)
+    found = calibrate(half.learn, wanted, half.sites, target, seed=half.seed)
     volumes = list(
         corrupted_volumes(
-            half.test, half.sites, target, offset, seed=half.seed + len(half.learn)
+            half.test, half.sites, target, found, seed=half.seed + len(half.learn)
         )
     )
     return look_at(volumes, half.test), [_estimate(v) for v in volumes[:6]]

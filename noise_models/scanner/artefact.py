@@ -60,6 +60,7 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
                     for name, value in zip(NAMES, pair.offset, strict=False)
                     if value
                 },
+                "inherited": _short(pair.inherited),
             }
             for key, pair in record.pairs.items()
         },
@@ -233,6 +234,7 @@ def _read_pair(pair: PairFile) -> Pair:
         pair.clipped_psf,
         pair.clipped_axes,
         offset if any(offset) else (),
+        pair.inherited,
     )
 
 

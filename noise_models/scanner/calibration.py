@@ -11,7 +11,7 @@ features of corrupt(A) meet those of B, but no further than estimators may err.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,11 +22,14 @@ from noise_models.scanner.common_grid import GRID_MM, Specimen
 from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.features import FEATURES, SHADING_ORDER, scan_features
 from noise_models.scanner.model import ScannerNoise
+from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
 from noise_models.scanner.tissue import BIAS_ORDER
+from noise_models.scanner.transfer import Pair
 
 ROUNDS = 2
 PROBES = 2  # scans that the slopes are measured on
+LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
 # How far an estimator may err, one SD; and the step by which slopes are measured.
 _TRUST = (0.25, 0.6, 0.6, 0.6, 0.4, 0.25, 0.4)
@@ -49,6 +52,28 @@ _LIMITS = np.array([*_TRUST, *[_TRUST_SHADING] * len(_SHADING_TERMS)])
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What is changed in the draws of B so that corrupt(A) looks like B.
+
+    Attributes:
+        offset: Added to the mean of B, (K,).
+        inherited: Share of a scan's deviation from its own site that it takes along,
+            0 to 1: sharpness, contrast and shading are read through anatomy, and the
+            same head errs in the same way at B.
+
+    Example:
+        >>> NO_CALIBRATION.inherited
+        0.0
+    """
+
+    offset: Array
+    inherited: float = 0.0
+
+
+NO_CALIBRATION = Calibration(np.zeros(len(NAMES)))
+
+
 def calibrate(
     specimens: Sequence[Specimen],
     wanted: Array,
@@ -56,12 +81,14 @@ def calibrate(
     target: str,
     *,
     seed: int = 0,
-) -> Array:
-    """Offset (K,) to the mean of ``target`` for scans like ``specimens``.
+) -> Calibration:
+    """How the draws of ``target`` are changed for scans like ``specimens``.
 
-    A damped Gauss-Newton search of the mean features, in units of the spread within
-    sites; each parameter is held back by the error that its estimator may have, so
-    with few scans, or a difference that no degradation can make, it stays near 0.
+    First the spread: the share that scans inherit is the one at which the features of
+    corrupt(A) vary as those of B do. Then the mean, by a damped Gauss-Newton search
+    in units of the spread within sites; each parameter is held back by the error that
+    its estimator may have, so with few scans, or a difference that no degradation can
+    make, it stays near 0.
 
     Args:
         specimens: Scans of A on the common grid.
@@ -71,13 +98,15 @@ def calibrate(
         seed: Of the draws, which stay the same in every round.
 
     Returns:
-        The best offset found; zeros where none was better.
+        The share, and the best offset found; zeros where none was better.
     """
+    share = _inherited(specimens, wanted, sites, target, seed)
     offset = np.zeros(len(NAMES))
     best, least = offset, np.inf
     slopes = None
     for turn in range(ROUNDS + 1):
-        found = corrupted_features(specimens, sites, target, offset, seed=seed)
+        now = Calibration(offset, share)
+        found = corrupted_features(specimens, sites, target, now, seed=seed)
         whitening = _whitening(found, wanted)
         gap = whitening @ (wanted.mean(0) - found.mean(0))
         cost = _cost(gap, offset, len(found), len(wanted))
@@ -87,29 +116,51 @@ def calibrate(
             break
         if slopes is None:
             probes = specimens[:PROBES]
-            slopes = _slopes(probes, found[:PROBES], sites, target, seed)
+            slopes = _slopes(probes, found[:PROBES], sites, target, now, seed)
         weight = 1 / (1 / len(found) + 1 / len(wanted))
         seen = whitening @ slopes
         lhs = weight * seen.T @ seen + np.diag(1 / _LIMITS**2)
         rhs = weight * seen.T @ gap - offset[_KNOBS] / _LIMITS**2
         offset = offset.copy()
         offset[_KNOBS] += np.linalg.solve(lhs, rhs)
-    return best
+    return Calibration(best, share)
+
+
+def _inherited(
+    specimens: Sequence[Specimen],
+    wanted: Array,
+    sites: tuple[Site, ...],
+    target: str,
+    seed: int,
+) -> float:
+    """Share at which features spread as B's do; their variance falls linearly in it."""
+    spreads = [
+        corrupted_features(
+            specimens, sites, target, Calibration(NO_CALIBRATION.offset, end), seed=seed
+        ).var(0, ddof=1)
+        for end in (0.0, 1.0)
+    ]
+    fall = spreads[0] - spreads[1]
+    tells = fall > LEAST_FALL * spreads[0]
+    if not tells.any():
+        return 0.0
+    shares = (spreads[0] - wanted.var(0, ddof=1))[tells] / fall[tells]
+    return float(np.clip(np.median(shares), 0, 1))
 
 
 def corrupted_features(
     specimens: Sequence[Specimen],
     sites: tuple[Site, ...],
     target: str,
-    offset: Array,
+    calibration: Calibration,
     *,
     seed: int = 0,
 ) -> Array:
-    """Features (N, F) of scans sent to ``target``, whose mean is moved by ``offset``.
+    """Features (N, F) of scans sent to ``target``, calibrated.
 
     Scan ``i`` always draws with seed ``seed + i``.
     """
-    volumes = corrupted_volumes(specimens, sites, target, offset, seed=seed)
+    volumes = corrupted_volumes(specimens, sites, target, calibration, seed=seed)
     return np.stack([scan_features(volume, GRID_MM) for volume in volumes])
 
 
@@ -117,18 +168,18 @@ def corrupted_volumes(
     specimens: Sequence[Specimen],
     sites: tuple[Site, ...],
     target: str,
-    offset: Array,
+    calibration: Calibration,
     *,
     seed: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
     """The scans themselves, one after the other, as `corrupted_features` sees them."""
-    moved = tuple(
-        replace(site, mean=tuple((np.array(site.mean) + offset).tolist()))
-        if site.label == target
-        else site
+    pairs = {
+        f"{site.label}->{target}": Pair(
+            offset=tuple(calibration.offset.tolist()), inherited=calibration.inherited
+        )
         for site in sites
-    )
-    noise = ScannerNoise(moved, target=target)
+    }
+    noise = ScannerNoise(sites, target=target, record=Record(pairs=pairs))
     for i, one in enumerate(specimens):
         y = noise(
             torch.tensor(one.volume)[None, None],
@@ -144,6 +195,7 @@ def _slopes(
     start: Array,
     sites: tuple[Site, ...],
     target: str,
+    now: Calibration,
     seed: int,
 ) -> Array:
     """What each knob does to the mean features, (F, knobs).
@@ -152,8 +204,9 @@ def _slopes(
     """
     columns = []
     for knob, step in enumerate(_STEPS):
-        moved = np.zeros(len(NAMES))
-        moved[knob] = step
+        offset = now.offset.copy()
+        offset[knob] += step
+        moved = replace(now, offset=offset)
         found = corrupted_features(probes, sites, target, moved, seed=seed)
         columns.append((found - start).mean(0) / step)
     shading = np.zeros((len(FEATURES), len(_SHADING_TERMS)))

@@ -105,10 +105,10 @@ def fit(
     )
     material = _Material(scans, estimates, people, seed, pool)
     specimens = material.specimens(shown)
-    offsets = material.calibrate(specimens, sites, moved)
+    calibrated = material.calibrate(specimens, sites, moved)
     pairs = {
         f"{a.label}->{b.label}": summarise_pair(
-            a, b, offset=offsets.get((a.label, b.label), ()), seed=seed
+            a, b, seed=seed, **calibrated.get((a.label, b.label), {})
         )
         for a, b in permutations(sites, 2)
     }
@@ -180,8 +180,8 @@ class _Material:
         specimens: Specimens,
         sites: tuple[Site, ...],
         pairs: Sequence[tuple[str, str]],
-    ) -> dict[tuple[str, str], tuple[float, ...]]:
-        """Offset of every pair."""
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        """Offset and inherited share of every pair, as `summarise_pair` takes them."""
         tasks = [
             (
                 f"{a}->{b}: calibration",
@@ -197,8 +197,8 @@ class _Material:
         ]
         found = self.pool.run(tasks)
         return {
-            pair: tuple(float(v) for v in offset)
-            for pair, offset in zip(pairs, found, strict=True)
+            pair: {"offset": one.offset.tolist(), "inherited": one.inherited}
+            for pair, one in zip(pairs, found, strict=True)
         }
 
     def judge(

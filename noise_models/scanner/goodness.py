@@ -145,11 +145,11 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
 def try_half(half: Half) -> Looks:
     """What corrupt(A) looks like, for the scans to be judged."""
     target = half.sites[1].label
-    offset = calibrate(
+    found = calibrate(
         half.learn, feature_table(half.learn_b), half.sites, target, seed=half.seed
     )
     seed = half.seed + len(half.learn)
-    volumes = corrupted_volumes(half.test, half.sites, target, offset, seed=seed)
+    volumes = corrupted_volumes(half.test, half.sites, target, found, seed=seed)
     return look_at(volumes, half.test)
 
 

@@ -16,7 +16,7 @@ from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
 from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
-from noise_models.scanner.transfer import landmark_curve, matrix_root
+from noise_models.scanner.transfer import Pair, inherit, landmark_curve, matrix_root
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class ScannerNoise(NoiseModel):
         start = torch.tensor(np.stack([scan.vector for scan in known]))
         own = [scan.site for scan in known]
         index = self._draw_targets(own, rng)
-        end = self._draw_scanners(index, rng)
+        end = self._draw_scanners(start, own, index, rng)
         # Towards the mean of all sites (dispersion 0) no pair is left to calibrate.
         end = end + min(self.dispersion, 1.0) * self._offsets(own, index.tolist())
         knots_in, knots_out = landmark_curve(start, end)
@@ -192,7 +192,9 @@ class ScannerNoise(NoiseModel):
             picks.append(others[min(int(share * len(others)), len(others) - 1)])
         return torch.tensor(picks, dtype=torch.int64)
 
-    def _draw_scanners(self, index: Tensor, rng: Generator) -> Tensor:
+    def _draw_scanners(
+        self, start: Tensor, own: Sequence[int | None], index: Tensor, rng: Generator
+    ) -> Tensor:
         """Parameters (n, K) from the sites' distributions, spread by ``dispersion``."""
         means = torch.tensor([site.mean for site in self.sites], dtype=torch.float64)
         roots = torch.stack(
@@ -200,9 +202,21 @@ class ScannerNoise(NoiseModel):
         )
         size = (len(index), means.shape[1])
         normal = torch.randn(size, generator=rng, device=rng.device).double().cpu()
-        within = (roots[index] @ normal[:, :, None])[:, :, 0]
+        drawn = means[index] + (roots[index] @ normal[:, :, None])[:, :, 0]
+        rows = []
+        for row, (mine, goal) in enumerate(zip(own, index.tolist(), strict=True)):
+            one = drawn[row : row + 1]
+            pair = None if mine is None else self._pair(mine, goal)
+            if pair is not None and mine is not None and pair.inherited:
+                sites = self.sites[mine], self.sites[goal]
+                one = inherit(start[row : row + 1], one, *sites, pair.inherited)
+            rows.append(one)
         grand = means.mean(0)
-        return grand + self.dispersion * (means[index] - grand + within)
+        return grand + self.dispersion * (torch.cat(rows) - grand)
+
+    def _pair(self, source: int, target: int) -> Pair | None:
+        key = f"{self.labels[source]}->{self.labels[target]}"
+        return self.record.pairs.get(key)
 
     def _offsets(self, own: Sequence[int | None], target: Sequence[int]) -> Tensor:
         """Calibration of each volume's pair, (n, K).
@@ -212,9 +226,8 @@ class ScannerNoise(NoiseModel):
         rows = []
         for mine, goal in zip(own, target, strict=True):
             sources = range(len(self.sites)) if mine is None else [mine]
-            keys = [f"{self.labels[k]}->{self.labels[goal]}" for k in sources]
-            pairs = [self.record.pairs[k] for k in keys if k in self.record.pairs]
-            known = [pair.offset for pair in pairs if pair.offset]
+            pairs = [self._pair(k, goal) for k in sources]
+            known = [pair.offset for pair in pairs if pair and pair.offset]
             rows.append(np.mean(known, axis=0) if known else np.zeros(len(NAMES)))
         return torch.tensor(np.stack(rows), dtype=torch.float64)
 

@@ -75,6 +75,7 @@ class PairFile(_Strict):
     clipped_psf: Annotated[float, Field(ge=0, le=1)]
     clipped_axes: tuple[Share, Share, Share] = (0.0, 0.0, 0.0)
     offset: dict[str, FiniteFloat] = {}
+    inherited: Share = 0.0
 
     @model_validator(mode="after")
     def _known(self) -> PairFile:

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from noise_models.scanner.estimate import levels_of
+from noise_models.scanner.estimate import BIAS, levels_of
 from noise_models.scanner.resampling import (
     FWHM2_PER_VARIANCE,
     noise_gain,
@@ -30,6 +30,7 @@ from noise_models.scanner.resampling import (
 )
 from noise_models.scanner.sites import Site
 
+_THROUGH_ANATOMY = slice(1, BIAS.stop)  # sharpness, contrast, shading
 STEEPEST_ABOVE_WHITE = (
     2.5  # fat is a poor landmark: its slope is kept within 1/2.5..2.5
 )
@@ -48,18 +49,20 @@ class Pair:
         clipped_axes: The same for each axis.
         offset: What `calibration` adds to the mean of B for scans of A, (K,); empty
             when the pair was not calibrated.
+        inherited: Share of a scan's deviation from A that it takes along to B.
 
     Example:
         >>> Pair(0.02, (0.0, 0.0, 1.2), 0.1, 0.5).clipped_psf
         0.5
     """
 
-    sigma_add: float
-    psf_add_fwhm_mm: tuple[float, float, float]
-    clipped_noise: float
-    clipped_psf: float
+    sigma_add: float = 0.0
+    psf_add_fwhm_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    clipped_noise: float = 0.0
+    clipped_psf: float = 0.0
     clipped_axes: tuple[float, float, float] = (0.0, 0.0, 0.0)
     offset: tuple[float, ...] = ()
+    inherited: float = 0.0
 
 
 def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,6 +145,7 @@ def summarise_pair(
     target: Site,
     *,
     offset: Sequence[float] = (),
+    inherited: float = 0.0,
     draws: int = 400,
     seed: int = 0,
 ) -> Pair:
@@ -151,11 +155,13 @@ def summarise_pair(
         source: Site A.
         target: Site B.
         offset: Calibration of the pair, (K,).
+        inherited: Likewise, the share that scans take along.
         draws: Number of simulated (A scan, B scan) pairs.
         seed: Of those draws.
     """
     rng = np.random.default_rng(seed)
     a, b = (_sample(site, draws, rng) for site in (source, target))
+    b = inherit(a, b, source, target, inherited)
     if offset:
         b = b + torch.tensor(offset, dtype=b.dtype)
     spacing_a, spacing_b = (
@@ -180,7 +186,43 @@ def summarise_pair(
         float(np.mean(clipped)),
         (clipped[0], clipped[1], clipped[2]),
         tuple(offset),
+        inherited,
     )
+
+
+def inherit(
+    own: Tensor, drawn: Tensor, source: Site, target: Site, share: float
+) -> Tensor:
+    """Draws of B (n, K) of which a share is the scans' own deviation from A.
+
+    ``mu_B + rho d_A sd_B / sd_A + sqrt(1 - rho^2) d_B`` for what is read through
+    anatomy; the noise, which is not, stays as drawn.
+
+    Args:
+        own: Parameters of the scans of A, (n, K).
+        drawn: Draws of B, (n, K).
+        source: A.
+        target: B.
+        share: rho, 0 to 1.
+
+    Example:
+        >>> from noise_models.scanner.estimate import NAMES, ScanEstimate
+        >>> from noise_models.scanner.sites import summarise_site
+        >>> flat = ScanEstimate((0.0,) * len(NAMES), (1.0, 1.0, 1.0), 1.0, "air")
+        >>> site = summarise_site("A", [flat] * 3)
+        >>> zeros = torch.zeros(1, len(NAMES), dtype=torch.float64)
+        >>> inherit(zeros, zeros + 2, site, site, 0.6)[0, :2].tolist()
+        [2.0, 1.6]
+    """
+    mean_a, mean_b = (own.new_tensor(site.mean) for site in (source, target))
+    sd_a, sd_b = (
+        own.new_tensor(np.sqrt(np.diag(np.array(site.covariance))))
+        for site in (source, target)
+    )
+    rho = own.new_zeros(own.shape[1])
+    rho[_THROUGH_ANATOMY] = share
+    carried = (own - mean_a) * (sd_b / sd_a.clamp_min(1e-9)).clamp(0.5, 2)
+    return mean_b + rho * carried + (1 - rho.square()).sqrt() * (drawn - mean_b)
 
 
 def _sample(site: Site, count: int, rng: np.random.Generator) -> Tensor:
