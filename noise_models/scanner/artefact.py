@@ -61,6 +61,7 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
                     if value
                 },
                 "inherited": _short(pair.inherited),
+                "apodisation": _short(pair.apodisation),
             }
             for key, pair in record.pairs.items()
         },
@@ -235,6 +236,7 @@ def _read_pair(pair: PairFile) -> Pair:
         pair.clipped_axes,
         offset if any(offset) else (),
         pair.inherited,
+        pair.apodisation,
     )
 
 

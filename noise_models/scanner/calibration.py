@@ -27,7 +27,7 @@ from noise_models.scanner.sites import Site
 from noise_models.scanner.tissue import BIAS_ORDER
 from noise_models.scanner.transfer import Pair
 
-ROUNDS = 2
+ROUNDS = 3
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
@@ -35,6 +35,7 @@ _PHYSICAL = NAMES[:7]
 _TRUST = (0.25, 0.6, 0.6, 0.6, 0.4, 0.25, 0.4)
 _STEPS = (0.1, 0.4, 0.4, 0.4, 0.15, 0.1, 0.2)
 _TRUST_SHADING = 0.05
+_TRUST_APODISATION, _STEP_APODISATION = 1.0, 0.3
 _LEAST_SD = 0.03  # of a feature: smaller differences interest nobody
 
 _SHADING_TERMS = cosine_terms(3, SHADING_ORDER)
@@ -47,7 +48,9 @@ _KNOBS = np.array(
         ),
     ]
 )
-_LIMITS = np.array([*_TRUST, *[_TRUST_SHADING] * len(_SHADING_TERMS)])
+_LIMITS = np.array(
+    [*_TRUST, *[_TRUST_SHADING] * len(_SHADING_TERMS), _TRUST_APODISATION]
+)
 
 Array = NDArray[np.float64]
 
@@ -61,6 +64,8 @@ class Calibration:
         inherited: Share of a scan's deviation from its own site that it takes along,
             0 to 1: sharpness, contrast and shading are read through anatomy, and the
             same head errs in the same way at B.
+        apodisation: How much faster than a Gaussian the transfer falls towards the
+            edge of B's k-space (`spectrum.spectra`).
 
     Example:
         >>> NO_CALIBRATION.inherited
@@ -69,6 +74,20 @@ class Calibration:
 
     offset: Array
     inherited: float = 0.0
+    apodisation: float = 0.0
+
+    @property
+    def knobs(self) -> Array:
+        """What the search turns, (knobs,)."""
+        return np.append(self.offset[_KNOBS], self.apodisation)
+
+    def turned(self, by: Array) -> Calibration:
+        """With every knob moved."""
+        offset = self.offset.copy()
+        offset[_KNOBS] += by[:-1]
+        return replace(
+            self, offset=offset, apodisation=float(self.apodisation + by[-1])
+        )
 
 
 NO_CALIBRATION = Calibration(np.zeros(len(NAMES)))
@@ -100,18 +119,18 @@ def calibrate(
     Returns:
         The share, and the best offset found; zeros where none was better.
     """
-    share = _inherited(specimens, wanted, sites, target, seed)
-    offset = np.zeros(len(NAMES))
-    best, least = offset, np.inf
+    now = Calibration(
+        np.zeros(len(NAMES)), _inherited(specimens, wanted, sites, target, seed)
+    )
+    best, least = now, np.inf
     slopes = None
     for turn in range(ROUNDS + 1):
-        now = Calibration(offset, share)
         found = corrupted_features(specimens, sites, target, now, seed=seed)
         whitening = _whitening(found, wanted)
         gap = whitening @ (wanted.mean(0) - found.mean(0))
-        cost = _cost(gap, offset, len(found), len(wanted))
+        cost = _cost(gap, now, len(found), len(wanted))
         if cost < least:
-            best, least = offset.copy(), cost
+            best, least = now, cost
         if turn == ROUNDS:
             break
         if slopes is None:
@@ -120,10 +139,9 @@ def calibrate(
         weight = 1 / (1 / len(found) + 1 / len(wanted))
         seen = whitening @ slopes
         lhs = weight * seen.T @ seen + np.diag(1 / _LIMITS**2)
-        rhs = weight * seen.T @ gap - offset[_KNOBS] / _LIMITS**2
-        offset = offset.copy()
-        offset[_KNOBS] += np.linalg.solve(lhs, rhs)
-    return Calibration(best, share)
+        rhs = weight * seen.T @ gap - now.knobs / _LIMITS**2
+        now = now.turned(np.linalg.solve(lhs, rhs))
+    return best
 
 
 def _inherited(
@@ -175,7 +193,9 @@ def corrupted_volumes(
     """The scans themselves, one after the other, as `corrupted_features` sees them."""
     pairs = {
         f"{site.label}->{target}": Pair(
-            offset=tuple(calibration.offset.tolist()), inherited=calibration.inherited
+            offset=tuple(calibration.offset.tolist()),
+            inherited=calibration.inherited,
+            apodisation=calibration.apodisation,
         )
         for site in sites
     }
@@ -202,16 +222,15 @@ def _slopes(
 
     Physics by finite differences; a shading moves its own feature and no other.
     """
-    columns = []
-    for knob, step in enumerate(_STEPS):
-        offset = now.offset.copy()
-        offset[knob] += step
-        moved = replace(now, offset=offset)
+    count = len(_LIMITS)
+    slopes = np.zeros((len(FEATURES), count))
+    slopes[-len(_SHADING_TERMS) :, len(_PHYSICAL) : -1] = np.eye(len(_SHADING_TERMS))
+    steps = {**dict(enumerate(_STEPS)), count - 1: _STEP_APODISATION}
+    for knob, step in steps.items():
+        moved = now.turned(np.eye(count)[knob] * step)
         found = corrupted_features(probes, sites, target, moved, seed=seed)
-        columns.append((found - start).mean(0) / step)
-    shading = np.zeros((len(FEATURES), len(_SHADING_TERMS)))
-    shading[-len(_SHADING_TERMS) :] = np.eye(len(_SHADING_TERMS))
-    return np.column_stack([*columns, shading])
+        slopes[:, knob] = (found - start).mean(0) / step
+    return slopes
 
 
 def _whitening(found: Array, wanted: Array) -> Array:
@@ -224,6 +243,6 @@ def _whitening(found: Array, wanted: Array) -> Array:
     return np.asarray((vectors / np.sqrt(values)).T / scale)
 
 
-def _cost(gap: Array, offset: Array, found: int, wanted: int) -> float:
+def _cost(gap: Array, now: Calibration, found: int, wanted: int) -> float:
     weight = 1 / (1 / found + 1 / wanted)
-    return float(weight * gap @ gap + ((offset[_KNOBS] / _LIMITS) ** 2).sum())
+    return float(weight * gap @ gap + ((now.knobs / _LIMITS) ** 2).sum())

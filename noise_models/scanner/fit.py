@@ -197,7 +197,11 @@ class _Material:
         ]
         found = self.pool.run(tasks)
         return {
-            pair: {"offset": one.offset.tolist(), "inherited": one.inherited}
+            pair: {
+                "offset": one.offset.tolist(),
+                "inherited": one.inherited,
+                "apodisation": one.apodisation,
+            }
             for pair, one in zip(pairs, found, strict=True)
         }
 

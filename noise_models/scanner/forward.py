@@ -93,6 +93,7 @@ def degrade(
         x.shape[2:],
         grid_mm,
         (params["extent_source"], params["extent_target"]),
+        params["apodisation"],
     )
     y = filtered(Contrast().apply(flat, params, rng), both.transfer) * field_b
     noise = tuple(_noise_map(x, params, end, centre, grid_mm) for end in _ENDS)

@@ -76,6 +76,7 @@ class PairFile(_Strict):
     clipped_axes: tuple[Share, Share, Share] = (0.0, 0.0, 0.0)
     offset: dict[str, FiniteFloat] = {}
     inherited: Share = 0.0
+    apodisation: FiniteFloat = 0.0
 
     @model_validator(mode="after")
     def _known(self) -> PairFile:

@@ -73,6 +73,7 @@ def spectra(
     shape: Sequence[int],
     grid_mm: Sequence[float],
     extents: tuple[Tensor, Tensor] | None = None,
+    apodisation: Tensor | None = None,
 ) -> Spectra:
     """Transfer of the signal and power of both noises on a grid.
 
@@ -87,6 +88,9 @@ def spectra(
         grid_mm: Its voxel size.
         extents: Share of k-space that A and B fill, (n, >= ndim) each; all of it when
             not given. Noise that fills less is stronger there, and absent beyond.
+        apodisation: q of a further factor ``exp(-q (2 native_B f)^4)`` per axis, (n,):
+            a raw-data filter falls faster than a Gaussian towards the edge of k-space,
+            or, where it is negative, later.
 
     Example:
         >>> one = torch.ones(1, 3)
@@ -95,17 +99,19 @@ def spectra(
     """
     whole = torch.ones_like(variance_mm2)
     filled_a, filled_b = extents if extents is not None else (whole, whole)
+    edge = torch.zeros(len(variance_mm2)) if apodisation is None else apodisation
     parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for axis, (size, step) in enumerate(zip(shape, grid_mm, strict=True)):
         f = np.arange(size) / (2 * size * step)
         rows = [
-            _axis(*row, step, f)
+            _axis(row, step, f)
             for row in zip(
                 variance_mm2[:, axis].tolist(),
                 spacing_a_mm[:, axis].tolist(),
                 spacing_b_mm[:, axis].tolist(),
                 filled_a[:, axis].tolist(),
                 filled_b[:, axis].tolist(),
+                edge.tolist(),
                 strict=True,
             )
         ]
@@ -121,15 +127,12 @@ def spectra(
 
 
 def _axis(
-    variance: float,
-    a_mm: float,
-    b_mm: float,
-    filled_a: float,
-    filled_b: float,
-    grid_mm: float,
-    f: np.ndarray,
+    row: tuple[float, ...], grid_mm: float, f: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    blur = np.exp(np.minimum(-2 * np.pi**2 * variance * f**2, 50.0))
+    """Transfer and both noises of one volume along one axis."""
+    variance, a_mm, b_mm, filled_a, filled_b, edge = row
+    fall = 2 * np.pi**2 * variance * f**2 + edge * np.minimum(2 * b_mm * f, 1) ** 4
+    blur = np.exp(np.minimum(-fall, 50.0))
     have, want = signal_response(a_mm, grid_mm, f), signal_response(b_mm, grid_mm, f)
     transfer = np.minimum(1.0, blur * want / np.maximum(have, _FAINT))
     transfer = transfer * (f * 2 * b_mm <= filled_b) if filled_b < 1 else transfer

@@ -50,6 +50,8 @@ class Pair:
         offset: What `calibration` adds to the mean of B for scans of A, (K,); empty
             when the pair was not calibrated.
         inherited: Share of a scan's deviation from A that it takes along to B.
+        apodisation: How much faster than a Gaussian the transfer falls at high
+            frequencies; see `spectrum.spectra`.
 
     Example:
         >>> Pair(0.02, (0.0, 0.0, 1.2), 0.1, 0.5).clipped_psf
@@ -63,6 +65,7 @@ class Pair:
     clipped_axes: tuple[float, float, float] = (0.0, 0.0, 0.0)
     offset: tuple[float, ...] = ()
     inherited: float = 0.0
+    apodisation: float = 0.0
 
 
 def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,6 +149,7 @@ def summarise_pair(
     *,
     offset: Sequence[float] = (),
     inherited: float = 0.0,
+    apodisation: float = 0.0,
     draws: int = 400,
     seed: int = 0,
 ) -> Pair:
@@ -156,6 +160,7 @@ def summarise_pair(
         target: Site B.
         offset: Calibration of the pair, (K,).
         inherited: Likewise, the share that scans take along.
+        apodisation: Likewise.
         draws: Number of simulated (A scan, B scan) pairs.
         seed: Of those draws.
     """
@@ -187,6 +192,7 @@ def summarise_pair(
         (clipped[0], clipped[1], clipped[2]),
         tuple(offset),
         inherited,
+        apodisation,
     )
 
 
