@@ -78,16 +78,16 @@ def psf_differences(work: Path, scans: int, jobs: int) -> dict[str, Any]:
         base = Machine(voxel_mm=voxel, fine_mm=fine)
         sharp = pool(
             work,
-            f"psf-{name}-sharp",
+            f"blur-{name}-sharp",
             second,
-            [(k, base) for k in range(scans)],
+            [(FRESH + k, base) for k in range(scans)],
             jobs=jobs,
         )
         for kernel, share in KERNELS:
             blur = tuple(share * v for v in voxel)
             blurred = pool(
                 work,
-                f"psf-{name}-{kernel}-{share}",
+                f"blur-{name}-{kernel}-{share}",
                 second,
                 [
                     (
@@ -100,24 +100,57 @@ def psf_differences(work: Path, scans: int, jobs: int) -> dict[str, Any]:
                 ],
                 jobs=jobs,
             )
-            a, b = vectors(sharp)[:, 1:4], vectors(blurred)[:, 1:4]
-            rng = np.random.default_rng(0)
-            errors = []
-            for _ in range(200):
-                one, two = (rng.choice(len(v), 12, replace=False) for v in (a, b))
-                v = (np.median(b[two], 0) - np.median(a[one], 0)) / np.square(voxel)
-                errors.append(np.sign(v) * np.sqrt(np.abs(v)) - share)
-            table = np.array(errors)
-            found[f"{name}, {kernel}, {share} voxel"] = {
-                axis: {
-                    "bias_voxel": float(table[:, k].mean()),
-                    "mean_abs_error_voxel": float(np.abs(table[:, k]).mean()),
-                    "pool": [len(a), len(b)],
-                    "draws": 200,
-                }
-                for k, axis in enumerate("xyz")
-            }
+            found[f"{name}, {kernel}, {share} voxel"] = _difference_errors(
+                vectors(sharp)[:, 1:4], vectors(blurred)[:, 1:4], voxel, share
+            )
+    found.update(_phantom_differences(work, scans, jobs))
     return found
+
+
+def _phantom_differences(work: Path, scans: int, jobs: int) -> dict[str, Any]:
+    """The same on a phantom scanner whose Gaussian blur is changed."""
+    found, voxel, base_fwhm = {}, 2.0, 2.0
+    pools = {}
+    for share in (0.0, 0.5, 0.8, 1.2):
+        fwhm = np.hypot(base_fwhm, share * voxel * np.sqrt(8 * np.log(2)))
+        first = FRESH + (500 if share else 0)
+        changes = {"blur_mm": (float(fwhm),) * 3}
+        rows = pool(
+            work,
+            f"blur-phantom-{share}",
+            phantom,
+            [(first + k, "OLIN", 2.0, changes) for k in range(scans)],
+            jobs=jobs,
+        )
+        pools[share] = vectors(rows)[:, 1:4]
+    for share, blurred in pools.items():
+        if share:
+            found[f"phantom 2 mm, gaussian, {share} voxel"] = _difference_errors(
+                pools[0.0], blurred, (voxel,) * 3, share
+            )
+    return found
+
+
+def _difference_errors(
+    a: np.ndarray, b: np.ndarray, voxel: tuple[float, ...], share: float
+) -> dict[str, Any]:
+    """Errors of ``sign(v) sqrt(|v|)`` over draws of 12 scans from either pool."""
+    rng = np.random.default_rng(0)
+    errors = []
+    for _ in range(200):
+        one, two = (rng.choice(len(v), 12, replace=False) for v in (a, b))
+        v = (np.median(b[two], 0) - np.median(a[one], 0)) / np.square(voxel)
+        errors.append(np.sign(v) * np.sqrt(np.abs(v)) - share)
+    table = np.array(errors)
+    return {
+        axis: {
+            "bias_voxel": float(table[:, k].mean()),
+            "mean_abs_error_voxel": float(np.abs(table[:, k]).mean()),
+            "pool": [len(a), len(b)],
+            "draws": 200,
+        }
+        for k, axis in enumerate("xyz")
+    }
 
 
 def contrast_and_bias(work: Path, scans: int, jobs: int) -> dict[str, Any]:

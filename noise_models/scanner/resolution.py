@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from noise_models.scanner.power_spectrum import HeadSpectrum
 
-BAND_PER_MM = (0.05, 0.32)
+BAND_PER_MM = (0.05, 0.20)
 ANATOMY_SPREAD = 0.25  # relative SD of power between heads, beyond counting statistics
+TRUSTED_PER_MM = (
+    0.15  # beyond, the anatomical spectrum is trusted less and less: a sharp
+)
+# scan must not be read where a blurred one holds no signal, or anatomy does not cancel
 STEPS = 25
 NYQUIST_SHARE = 0.6  # beyond lie raw-data filters and aliasing: no Gaussian there
 
@@ -100,6 +104,8 @@ def _fit_spectrum(
     Power and not its logarithm is fitted, and no bin is dropped for being weak:
     choosing the bins that stand out of the noise would choose the lucky ones.
     """
+    radius2 = design[:, 1:].sum(1) / (-4 * np.pi**2)
+    unlike = ANATOMY_SPREAD * (1 + (radius2 / TRUSTED_PER_MM**2) ** 2)
     strong = power > 5 * floor
     start = strong if strong.sum() > 20 else power >= np.median(power)
     excess = np.log(np.maximum(power - floor, 0.2 * power))[start] - anatomy[start]
@@ -107,7 +113,7 @@ def _fit_spectrum(
     for _ in range(STEPS):
         signal = np.exp(np.clip(anatomy + design @ solution, -50, 50))
         expected = signal + floor
-        spread = np.sqrt((ANATOMY_SPREAD * signal) ** 2 + expected**2 / counts)
+        spread = np.sqrt((unlike * signal) ** 2 + expected**2 / counts)
         z = (power - expected) / spread
         huber = np.minimum(1.0, 2.0 / np.maximum(np.abs(z), 1e-12))
         slope = (signal / spread)[:, None] * design
