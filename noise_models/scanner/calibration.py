@@ -124,7 +124,8 @@ def corrupted_features(
             spacing_mm=GRID_MM,
             source=[one.origin],
         )
-        rows.append(scan_features(y[0, 0].numpy(), GRID_MM))
+        found = scan_features(y[0, 0].numpy(), GRID_MM)
+        rows.append(found + np.array(one.shift) if one.shift else found)
     return np.stack(rows)
 
 

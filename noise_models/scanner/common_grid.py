@@ -24,6 +24,8 @@ class Specimen:
         origin: Its estimate, with shape and head centre of the common grid.
         features: Low-level features, (F,).
         subject: Who was scanned.
+        shift: What `adjustment` adds to its features, (F,); empty for nothing. The
+            same is added to the features of its corrupted copies.
 
     Example:
         >>> Specimen.__name__
@@ -34,6 +36,7 @@ class Specimen:
     origin: ScanEstimate
     features: NDArray[np.float64]
     subject: str
+    shift: tuple[float, ...] = ()
 
 
 def specimen(scan: Scan, estimate: ScanEstimate, subject: str) -> Specimen:

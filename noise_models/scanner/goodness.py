@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ _SHOWS = {"noise": ("air", "detail", "power 0.14", "power 0.18"), "psf": _FINE}
 """Which features show a difference in noise, or in sharpness."""
 
 Array = NDArray[np.float64]
+Place = Callable[[tuple[Site, ...], frozenset[str]], tuple[Site, ...]]
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,25 @@ class Half:
     seed: int
 
 
-def halve(subjects: Sequence[str], seed: int) -> tuple[list[int], list[int]]:
+def halve(
+    subjects: Sequence[str], seed: int, shared: frozenset[str] = frozenset()
+) -> tuple[list[int], list[int]]:
     """Scans of one random half of the people, and of the other.
+
+    Args:
+        subjects: Who was scanned.
+        seed: Of the halves.
+        shared: People of another site, too: they fall into the same half there.
 
     Example:
         >>> [len(half) for half in halve(["a", "b", "c", "d"], 0)]
         [2, 2]
     """
-    people = sorted(set(subjects))
-    order = np.random.default_rng(seed).permutation(len(people))
-    half = {people[k]: rank % 2 for rank, k in enumerate(order)}
+    half: dict[str, int] = {}
+    present = set(subjects)
+    for people in (sorted(present & shared), sorted(present - shared)):
+        order = np.random.default_rng(seed).permutation(len(people))
+        half |= {people[k]: rank % 2 for rank, k in enumerate(order)}
     first, second = (
         [i for i, s in enumerate(subjects) if half[s] == k] for k in (0, 1)
     )
@@ -79,14 +89,17 @@ def halves(
     people: Mapping[str, Sequence[str]],
     pair: tuple[str, str],
     seed: int,
+    place: Place | None = None,
 ) -> tuple[Half, Half]:
     """Both ways to learn from one half of A and B and to judge by the other.
 
     All estimates count for the fit; specimens, of which a large site keeps a part,
-    for calibration and judgement.
+    for calibration and judgement. ``place`` moves the fitted sites as the travelers
+    say who are not to be judged.
     """
     found = []
-    split = {site: halve(people[site], seed) for site in pair}
+    shared = frozenset(people[pair[0]]) & frozenset(people[pair[1]])
+    split = {site: halve(people[site], seed, shared) for site in pair}
     for test in (0, 1):
         parts = {}
         for site in pair:
@@ -104,6 +117,9 @@ def halves(
         (site_a, learn_a, test_a), (site_b, learn_b, test_b) = (
             parts[label] for label in pair
         )
+        if place is not None:
+            judged = frozenset(s.subject for s in (*test_a, *test_b))
+            site_a, site_b = place((site_a, site_b), judged)
         found.append(
             Half(
                 (site_a, site_b),

@@ -69,25 +69,95 @@ def sharpness(
         >>> len(sharpness(x, (1.0, 1.0, 1.0), (31.5, 31.5, 31.5)).variance_mm2)
         3
     """
+    seen = head_spectrum(data, spacing_mm, centre_voxels, sigma)
+    used, anatomy, design = seen.band()
+    fitted = _fit_spectrum(
+        seen.power[used], seen.counts[used], anatomy, design, seen.floor
+    )
+    return Sharpness((float(fitted[1]), float(fitted[2]), float(fitted[3])), seen.floor)
+
+
+@dataclass(frozen=True)
+class HeadSpectrum:
+    """Mean power of a windowed head in bins of (|fx|, |fy|, |fz|).
+
+    Attributes:
+        power: ``(I, J, K)``; white noise of SD s has power ``s^2``.
+        counts: Modes in each bin.
+        frequencies: Of the bins, per mm, each ``(I, J, K)``.
+        nyquist: Highest frequency of each axis.
+        floor: Power of the noise.
+
+    Example:
+        >>> HeadSpectrum.__name__
+        'HeadSpectrum'
+    """
+
+    power: NDArray[np.floating]
+    counts: NDArray[np.floating]
+    frequencies: tuple[NDArray[np.floating], ...]
+    nyquist: NDArray[np.floating]
+    floor: float
+
+    def band(
+        self,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.floating], NDArray[np.floating]]:
+        """Bins of use ``(I, J, K)``, log anatomy there, and the design (M, 4)."""
+        radius = np.sqrt(sum(f**2 for f in self.frequencies))
+        used = (self.counts > 0) & (radius > BAND_PER_MM[0]) & (radius < BAND_PER_MM[1])
+        for f, top in zip(self.frequencies, self.nyquist, strict=True):
+            used &= f < NYQUIST_SHARE * top
+        u = np.log(radius[used] / 0.1)
+        cy, cz = (self.frequencies[a][used] ** 2 / radius[used] ** 2 for a in (1, 2))
+        anatomy = np.stack([u, u**2, cy, cz, cy * u, cz * u], 1) @ np.array(REFERENCE)
+        curves = (-4 * np.pi**2 * f[used] ** 2 for f in self.frequencies)
+        return used, anatomy, np.stack([np.ones_like(u), *curves], 1)
+
+    def signal(self) -> NDArray[np.floating]:
+        """Smooth power of the head alone in the bins of use, as `sharpness` fits it."""
+        used, anatomy, design = self.band()
+        fitted = _fit_spectrum(
+            self.power[used], self.counts[used], anatomy, design, self.floor
+        )
+        return np.asarray(np.exp(np.clip(anatomy + design @ fitted, -50, 50)))
+
+
+def head_spectrum(
+    data: NDArray[np.floating],
+    spacing_mm: Sequence[float],
+    centre_voxels: Sequence[float],
+    sigma: float = float("nan"),
+    *,
+    length_mm: float = 0.0,
+) -> HeadSpectrum:
+    """Power spectrum of a Gaussian window around a place, and its noise floor.
+
+    Args:
+        data: Native-grid volume, ``(X, Y, Z)``.
+        spacing_mm: Voxel size per axis.
+        centre_voxels: Centre of the window.
+        sigma: Noise SD in native intensity, an upper limit of the floor.
+        length_mm: The window is padded with zeros to this length, so that scans of
+            different voxel size have the same frequencies; 0 for no padding.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(64, 64, 64))
+        >>> found = head_spectrum(x, (2.0, 2.0, 2.0), (32, 32, 32))
+        >>> bool(abs(np.average(found.power, weights=found.counts) - 1) < 0.1)
+        True
+    """
     cut = _windowed(data, spacing_mm, centre_voxels)
+    if length_mm > 0:
+        wanted = [round(length_mm / float(step)) for step in spacing_mm]
+        more = [max(0, n - m) for n, m in zip(wanted, cut.shape, strict=True)]
+        cut = np.pad(cut, [(0, count) for count in more])
     power, counts, axes = _binned_power(cut, spacing_mm)
     grid = np.meshgrid(*axes, indexing="ij")
-    radius = np.sqrt(sum(f**2 for f in grid))
     nyquist = np.array([0.5 / s for s in spacing_mm])
     floor = _floor(power, counts, grid, nyquist)
     if sigma > 0:  # the corner may hold signal, but never less than the noise
         floor = min(floor, sigma**2)
-    used = (counts > 0) & (radius > BAND_PER_MM[0]) & (radius < BAND_PER_MM[1])
-    for f, top in zip(grid, nyquist, strict=True):
-        used &= f < NYQUIST_SHARE * top
-    u = np.log(radius[used] / 0.1)
-    cy, cz = (grid[a][used] ** 2 / radius[used] ** 2 for a in (1, 2))
-    anatomy = np.stack([u, u**2, cy, cz, cy * u, cz * u], 1) @ np.array(REFERENCE)
-    columns = [np.ones_like(u), *(-4 * np.pi**2 * f[used] ** 2 for f in grid)]
-    fitted = _fit_spectrum(
-        power[used], counts[used], anatomy, np.stack(columns, 1), floor
-    )
-    return Sharpness((float(fitted[1]), float(fitted[2]), float(fitted[3])), floor)
+    return HeadSpectrum(power, counts, tuple(grid), nyquist, floor)
 
 
 def _fit_spectrum(
