@@ -14,6 +14,7 @@ from noise_models.scanner.sites import per_subject
 MATCHED_SMD = 0.25  # Stuart 2010, doi:10.1214/09-STS313: above, groups are unlike
 CONFOUNDED_ETA2 = 0.10  # share of a covariate's variance between sites worth a warning
 LEAST_KNOWN = 0.9  # share of people whose age must be known to call sites matched
+FEWEST_MATCHED = 10  # people a site; of fewer, equal means are luck
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Mapping[str, Sequence[float]]]
@@ -32,11 +33,12 @@ class Covariate:
         overlap: Smallest share of the people of two sites within the range of both.
         vif: Variance inflation of its slope by site and the other covariates.
         known: Share of the people for whom it is known.
+        fewest: People of the smallest site for whom it is known.
         adjusted: Whether the fit was adjusted for it.
         reason: Why not, if not.
 
     Example:
-        >>> Covariate({"A": 24.0}, {"A": 5.0}, 0.0, 0.0, 1.0, 1.0, 1.0).adjusted
+        >>> Covariate({"A": 24.0}, {"A": 5.0}, 0.0, 0.0, 1.0, 1.0, 1.0, 9).adjusted
         False
     """
 
@@ -47,13 +49,15 @@ class Covariate:
     overlap: float
     vif: float
     known: float
+    fewest: int
     adjusted: bool = False
     reason: str = ""
 
     @property
     def is_matched(self) -> bool:
         """Known for nearly all, and no two sites differ by 0.25 SD or more."""
-        return self.known >= LEAST_KNOWN and self.smd < MATCHED_SMD
+        is_known = self.known >= LEAST_KNOWN and self.fewest >= FEWEST_MATCHED
+        return is_known and self.smd < MATCHED_SMD
 
     def sentence(self, name: str) -> str:
         """The confounding, in words; empty where there is little."""
@@ -79,8 +83,8 @@ def are_matched(covariates: Mapping[str, Covariate]) -> bool:
     """The rule for evidence ``"matched"``.
 
     Age is among the covariates, and every covariate is known for at least 90 % of the
-    people and differs by less than 0.25 SD between any two sites. An adjustment does
-    not make sites matched: it rests on a linear model.
+    people, ten of them at each site, and differs by less than 0.25 SD between any two
+    sites. An adjustment does not make sites matched: it rests on a linear model.
 
     Example:
         >>> are_matched({})
@@ -152,6 +156,7 @@ def _describe(
         min((_overlap(a, b) for a, b in pairs), default=1.0),
         _inflation(column, table, site),
         float(np.mean(~np.isnan(x))),
+        min(len(group) for group in groups),
     )
 
 

@@ -49,6 +49,7 @@ class CovariateFile(_Strict):
     overlap: Share
     vif: float | None
     known: Share
+    fewest: Annotated[int, Field(ge=0)]
     adjusted: bool
     reason: str = ""
 
@@ -92,7 +93,7 @@ def covariate_content(found: Covariate) -> dict[str, Any]:
     """As plain values.
 
     Example:
-        >>> one = Covariate({"A": 24.0}, {"A": 5.0}, 0.0, 0.0, 1.0, math.inf, 1.0)
+        >>> one = Covariate({"A": 24.0}, {"A": 5.0}, 0.0, 0.0, 1.0, math.inf, 1.0, 9)
         >>> covariate_content(one)["vif"] is None
         True
     """
@@ -104,6 +105,7 @@ def covariate_content(found: Covariate) -> dict[str, Any]:
         "overlap": _short(found.overlap),
         "vif": _finite(found.vif),
         "known": _short(found.known),
+        "fewest": found.fewest,
         "adjusted": found.adjusted,
         "reason": found.reason,
     }
@@ -119,6 +121,7 @@ def read_covariate(found: CovariateFile) -> Covariate:
         found.overlap,
         math.inf if found.vif is None else found.vif,
         found.known,
+        found.fewest,
         found.adjusted,
         found.reason,
     )
