@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from noise_models.scanner.common_grid import Specimen
-from noise_models.scanner.covariates import Covariate, Values, describe, people_table
+from noise_models.scanner.covariates import (
+    Covariate,
+    Values,
+    describe,
+    inflation,
+    people_table,
+)
 from noise_models.scanner.estimate import (
     CONTRAST_NAMES,
     NAMES,
@@ -21,7 +27,7 @@ from noise_models.scanner.features import FEATURES
 from noise_models.scanner.sites import Site, fill_gaps, per_subject
 
 FEWEST_FREEDOM = 10  # people beyond sites and slopes, below which no slope is trusted
-LEAST_WITHIN = 1e-6  # share of a covariate's variance that must lie within sites
+MOST_INFLATED = 1e6  # variance inflation beyond which there is nothing to learn from
 PARAMETERS = [NAMES.index(n) for n in (*PSF_NAMES, *CONTRAST_NAMES)]
 """What ageing can mimic. It makes no noise and no shading."""
 _TOUCHED = [
@@ -55,12 +61,14 @@ class Slopes:
     residual: Array
     freedom: int
 
+    def variance(self, away: Array) -> Array:
+        """Of what is taken off ``away`` (C,) from the centre, (K,)."""
+        return np.asarray(self.residual * float(away @ self.scatter @ away))
+
     def half_width(self, away: Array) -> Array:
-        """95 % half-width of what is taken off ``away`` (C,) from the centre."""
+        """95 % half-width of the same."""
         t = float(stats.t.ppf(0.975, max(self.freedom, 1)))
-        return np.asarray(
-            t * np.sqrt(self.residual * float(away @ self.scatter @ away))
-        )
+        return np.asarray(t * np.sqrt(self.variance(away)))
 
 
 def within_slopes(y: Array, x: Array, site: NDArray[np.intp]) -> Slopes:
@@ -133,22 +141,37 @@ class Adjustment:
         if slopes is None:
             return site
         more = np.zeros(len(NAMES))
-        away = self.site_mean(site.label) - self.centre
-        more[PARAMETERS] = slopes.half_width(away)
+        more[PARAMETERS] = slopes.half_width(self.site_mean(site.label) - self.centre)
         ends = np.array(site.ci95)
         half = np.hypot(np.diff(ends, axis=1)[:, 0] / 2, more)
         mean = np.array(site.mean)
         ci95 = zip((mean - half).tolist(), (mean + half).tolist(), strict=True)
         return replace(site, ci95=tuple(ci95))
 
+    def unsure(
+        self, pair: tuple[str, str], slopes: Slopes | None, features: Slopes | None
+    ) -> tuple[Array, Array] | None:
+        """Variance that the slopes leave in the difference of two sites.
+
+        Of parameters (K,) and of features (F,).
+        """
+        if slopes is None:
+            return None
+        away = self.site_mean(pair[0]) - self.site_mean(pair[1])
+        ours, theirs = np.zeros(len(NAMES)), np.zeros(len(FEATURES))
+        ours[PARAMETERS] = slopes.variance(away)
+        if features is not None:
+            theirs[_TOUCHED] = features.variance(away)
+        return ours, theirs
+
     def specimens(
         self, shown: Mapping[str, Sequence[int]], found: Mapping[str, list[Specimen]]
-    ) -> dict[str, list[Specimen]]:
+    ) -> tuple[dict[str, list[Specimen]], Slopes | None]:
         """Scans on the common grid, their features brought to the mean age and sex."""
         picked = {s: [self.people[s][i] for i in shown.get(s, ())] for s in self.people}
         count = sum(len(set(who)) for who in picked.values())
         if not self.names or count - len(picked) - len(self.names) < FEWEST_FREEDOM:
-            return dict(found)
+            return dict(found), None
         x = {s: self.values[s][list(shown[s])] for s in self.people}
         y = {s: np.stack([one.features for one in found[s]]) for s in self.people}
         slopes = within_slopes(
@@ -164,7 +187,7 @@ class Adjustment:
                 replace(one, features=one.features + s, shift=tuple(s.tolist()))
                 for one, s in zip(ones, shift, strict=True)
             ]
-        return moved
+        return moved, slopes
 
     def _slopes(self, rows: Mapping[str, Array]) -> Slopes:
         y = [per_subject(rows[s], self.people[s]) for s in self.people]
@@ -201,7 +224,7 @@ def plan_adjustment(
     reasons: dict[str, str] = {}
     kept: list[str] = []
     for name in wanted:
-        reason = _obstacle([*kept, name], names, table, site, found[name])
+        reason = _obstacle([*kept, name], names, table, site)
         if reason:
             reasons[name] = reason
         else:
@@ -223,7 +246,6 @@ def _obstacle(
     names: Sequence[str],
     table: Array,
     site: NDArray[np.intp],
-    covariate: Covariate,
 ) -> str:
     """Why the last of ``chosen`` cannot be adjusted for; empty when it can."""
     x = table[:, [names.index(name) for name in chosen]]
@@ -236,12 +258,10 @@ def _obstacle(
     last = x[known, -1]
     if last.var() == 0:
         return "the same for everyone"
-    if covariate.vif > 1 / LEAST_WITHIN or np.isnan(covariate.vif):
+    if inflation(0, x[known, -1:], site[known]) > MOST_INFLATED:
         return "it does not vary within sites, so that it cannot be told from them"
-    inner = _within(x[known], site[known])
-    spread = np.linalg.svd(inner / np.maximum(inner.std(0), 1e-12), compute_uv=False)
-    if spread[-1] < 1e-6 * spread[0]:
-        return "within sites it follows from the others"
+    if inflation(x.shape[1] - 1, x[known], site[known]) > MOST_INFLATED:
+        return "it follows from the sites and the other covariates"
     return ""
 
 

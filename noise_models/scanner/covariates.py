@@ -154,7 +154,7 @@ def _describe(
         1 - within / total if total > 0 else 0.0,
         max((_smd(a, b) for a, b in pairs), default=0.0),
         min((_overlap(a, b) for a, b in pairs), default=1.0),
-        _inflation(column, table, site),
+        inflation(column, table, site),
         float(np.mean(~np.isnan(x))),
         min(len(group) for group in groups),
     )
@@ -178,8 +178,19 @@ def _overlap(a: Array, b: Array) -> float:
     return float(np.mean((both >= low) & (both <= high)))
 
 
-def _inflation(column: int, table: Array, site: NDArray[np.intp]) -> float:
-    """``1 / (1 - R^2)`` of a covariate on the sites and the other covariates."""
+def inflation(column: int, table: Array, site: NDArray[np.intp]) -> float:
+    """``1 / (1 - R^2)`` of a covariate on the sites and the other covariates.
+
+    Args:
+        column: Which covariate.
+        table: One row per person, (N, C).
+        site: Number of the site, (N,).
+
+    Example:
+        >>> ages = np.array([[20.0], [40.0], [20.0], [40.0]])
+        >>> inflation(0, ages, np.array([0, 0, 1, 1]))
+        1.0
+    """
     known = ~np.isnan(table).any(axis=1)
     if known.sum() < 3:
         return float("nan")

@@ -43,6 +43,7 @@ from noise_models.scanner.transfer import Pair, summarise_pair
 
 Progress = Callable[[int, int, str], None]
 Specimens = dict[str, list[Specimen]]
+Vector = NDArray[np.float64]
 
 MOST_PAIRS = 6  # pairs whose goodness is tried
 MOST_MOVED = 20  # pairs that are calibrated
@@ -134,7 +135,7 @@ def fit(
     material = _Material(scans, estimates, adjusted, people, seed, pool)
     travelers = material.compare(visits)
     sites = travelers.place(alone)
-    specimens = plan.specimens(shown, material.specimens(shown))
+    specimens, feature_slopes = plan.specimens(shown, material.specimens(shown))
     offsets = material.calibrate(specimens, sites, moved, is_paired=bool(visits))
     pairs = {
         f"{a.label}->{b.label}": summarise_pair(
@@ -143,7 +144,8 @@ def fit(
         for a, b in permutations(sites, 2)
     }
     place = travelers.place if visits else None
-    judged = material.judge(specimens, pairs, tried, place)
+    unsure = {pair: plan.unsure(pair, slopes, feature_slopes) for pair in tried}
+    judged = material.judge(specimens, pairs, unsure, place)
     left = material.residuals(travelers, specimens, alone, pairs, tried)
     record = Record(
         evidence=_evidence(evidence, plan),
@@ -304,7 +306,7 @@ class _Material:
         self,
         specimens: Specimens,
         pairs: Mapping[str, Pair],
-        tried: Sequence[tuple[str, str]],
+        tried: Mapping[tuple[str, str], tuple[Vector, Vector] | None],
         place: Place | None = None,
     ) -> dict[tuple[str, str], Goodness]:
         """Goodness of the tried pairs, each half by the fit of the other."""
@@ -327,6 +329,7 @@ class _Material:
                 (self._vectors(pair[0]), self._vectors(pair[1])),
                 unattainable(added.clipped_noise, added.clipped_axes),
                 self.seed,
+                tried[pair],
             )
         return judged
 

@@ -178,6 +178,7 @@ def judge(
     parameters: tuple[Array, Array],
     beyond: Sequence[str],
     seed: int,
+    unsure: tuple[Array, Array] | None = None,
 ) -> Goodness:
     """Compare A, corrupt(A) and B by their features.
 
@@ -190,6 +191,7 @@ def judge(
         parameters: Estimates of the people of A and of B, (N, K) and (M, K).
         beyond: What is unattainable (`unattainable`).
         seed: Of folds and permutations.
+        unsure: What an adjustment leaves unsure (`separation_p`).
     """
     before = [(feature_table(half.test), half) for _, half in trials]
     unlike = np.concatenate([found for found, _ in before])
@@ -197,7 +199,7 @@ def judge(
     real = np.concatenate([half.real for _, half in trials])
     first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
     fair = _mean_auc(trials, seed, attainable_features(beyond))
-    p = separation_p(*parameters, also=(unlike, real), seed=seed)
+    p = separation_p(*parameters, also=(unlike, real), unsure=unsure, seed=seed)
     fewest = min(len(unlike), len(real))
     return Goodness(
         first,

@@ -1,10 +1,13 @@
 """Age that looks like a scanner, taken out; and said so where it cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from noise_models.scanner.adjustment import plan_adjustment
-from noise_models.scanner.common_grid import Specimen
+from noise_models.scanner.calibration import corrupted_features
+from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.covariates import are_matched, describe
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.features import FEATURES
@@ -44,7 +47,7 @@ def fitted(seed, difference, ages=(30.0, 55.0)):
 
 @pytest.fixture(scope="module")
 def refits():
-    return [fitted(seed, 0.2) for seed in range(120)]
+    return [fitted(seed, 0.2) for seed in range(60)]
 
 
 def steps(pairs):
@@ -64,19 +67,21 @@ def test_intervals_hold_the_uncertainty_of_the_slope(refits):
         for site, own in ((a, 0.0), (b, 0.2)):
             low, high = site.ci95[GM]
             inside.append(low < own + AGEING * float(plan.centre[0]) < high)
-    assert 0.92 <= np.mean(inside) <= 0.99
+    assert 0.90 <= np.mean(inside) <= 0.99
 
 
 def test_age_alone_is_no_difference_of_scanners_after_adjustment():
     found = {"raw": 0, "adjusted": 0}
     for seed in range(20):
         age, scans = world(seed, 0.0)
-        moved, _ = plan_adjustment(age, PEOPLE).estimates(scans)
-        for name, group in (("raw", scans), ("adjusted", moved)):
+        plan = plan_adjustment(age, PEOPLE)
+        moved, slopes = plan.estimates(scans)
+        left = plan.unsure(("A", "B"), slopes, None)
+        for name, group, more in (("raw", scans, None), ("adjusted", moved, left)):
             a, b = (np.stack([e.vector for e in group[s]]) for s in "AB")
-            found[name] += separation_p(a, b, seed=seed) <= 0.01
+            found[name] += separation_p(a, b, unsure=more, seed=seed) <= 0.01
     assert found["raw"] == 20
-    assert found["adjusted"] <= 2
+    assert found["adjusted"] <= 1
 
 
 def test_noise_and_shading_are_not_adjusted():
@@ -100,7 +105,7 @@ def test_features_are_adjusted_together_with_those_of_corrupted_copies():
             for row, who in zip(rows, PEOPLE[site], strict=True)
         ]
     plan = plan_adjustment(age, PEOPLE)
-    moved = plan.specimens({site: range(24) for site in "AB"}, shown)
+    moved, _ = plan.specimens({site: range(24) for site in "AB"}, shown)
     before, after = (
         feature_table(group["B"]).mean(0) - feature_table(group["A"]).mean(0)
         for group in (shown, moved)
@@ -141,7 +146,7 @@ def test_covariates_that_say_the_same_are_not_used_twice():
 
 def test_few_people_are_not_adjusted():
     age = {"A": {"age": [20.0, 30.0, 40.0]}, "B": {"age": [30.0, 50.0, 60.0]}}
-    plan = plan_adjustment(age, {"A": "abc", "B": "def"})
+    plan = plan_adjustment(age, {"A": ["a", "b", "c"], "B": ["d", "e", "f"]})
     assert plan.names == ()
     assert "only 6 people" in plan.covariates["age"].reason
 
@@ -185,3 +190,14 @@ def test_wrong_tables_are_named():
         plan_adjustment({**age, "B": {"age": [1.0]}}, PEOPLE)
     with pytest.raises(ValueError, match="no covariates are given"):
         plan_adjustment(None, PEOPLE, ["age"])
+
+
+def test_corrupted_copies_of_a_scan_are_shifted_as_it_is(images, fitted, own):
+    one = specimen(images["sharp"][0], own, "x")
+    shift = tuple(np.linspace(-1, 1, len(FEATURES)).tolist())
+    none = np.zeros(len(NAMES))
+    found = [
+        corrupted_features([each], fitted.sites, "worse", none)[0]
+        for each in (one, replace(one, shift=shift))
+    ]
+    assert found[1] - found[0] == pytest.approx(np.array(shift))

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from noise_models.scanner.common_grid import Specimen
 from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.features import FEATURES
+from noise_models.scanner.goodness import halves
 from noise_models.scanner.paired.comparison import Compared
 from noise_models.scanner.paired.difference import COLUMNS, steps_between
 from noise_models.scanner.paired.fitting import Travelers
@@ -121,3 +124,31 @@ def test_a_fit_whose_travelers_all_fail_is_refused():
     failed = Travelers({("A", "B"): [says(f"T{k}", 0, "turned") for k in range(4)]})
     with pytest.raises(ValueError, match=r"4 did not \(T0: turned\)"):
         failed.check()
+
+
+def test_who_is_judged_took_no_part_in_the_fit_of_the_other_half():
+    who = {"A": [*"abcd", "T1", "T2", "T3"], "B": [*"efgh", "T1", "T2", "T3"]}
+    plain = ScanEstimate((0.0,) * len(NAMES), (1.0,) * 3, 1.0, "air")
+    estimates = {site: [plain] * 7 for site in "AB"}
+    row, volume = np.zeros(len(FEATURES)), np.zeros((1, 1, 1), np.float32)
+    shown = {s: [Specimen(volume, plain, row, name) for name in who[s]] for s in "AB"}
+    asked = []
+
+    def place(sites, without):
+        asked.append(without)
+        return sites
+
+    both = halves(shown, estimates, who, ("A", "B"), 0, place)
+    for half, without in zip(both, asked, strict=True):
+        learned = {one.subject for one in (*half.learn, *half.learn_b)}
+        judged = {one.subject for one in half.test} | set(half.real_subjects)
+        assert without == judged
+        assert not judged & learned
+    assert asked[0] | asked[1] == set(who["A"]) | set(who["B"])
+
+
+def test_a_person_left_out_leaves_no_trace_in_the_sites():
+    seen = {("A", "B"): [*noisy(1.0, 5, 0), says("odd", 40)]}
+    sites = (site("A", 0.0), site("B", 0.0))
+    kept = Travelers({("A", "B"): seen["A", "B"][:5]}).place(sites, frozenset({"x"}))
+    assert Travelers(seen).place(sites, frozenset({"odd"})) == kept
