@@ -127,9 +127,10 @@ def test_a_fit_whose_travelers_all_fail_is_refused():
 
 
 def test_who_is_judged_took_no_part_in_the_fit_of_the_other_half():
-    who = {"A": [*"abcd", "T1", "T2", "T3"], "B": [*"efgh", "T1", "T2", "T3"]}
+    both_saw = [f"T{k}" for k in range(7)]
+    who = {"A": [*"abcd", *both_saw], "B": [*"efg", *both_saw]}
     plain = ScanEstimate((0.0,) * len(NAMES), (1.0,) * 3, 1.0, "air")
-    estimates = {site: [plain] * 7 for site in "AB"}
+    estimates = {site: [plain] * len(who[site]) for site in "AB"}
     row, volume = np.zeros(len(FEATURES)), np.zeros((1, 1, 1), np.float32)
     shown = {s: [Specimen(volume, plain, row, name) for name in who[s]] for s in "AB"}
     asked = []
