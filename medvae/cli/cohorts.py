@@ -78,3 +78,12 @@ def residents_of(cohort: Cohort) -> Cohort:
     if travelers:
         say(f"{len(travelers)} people seen at several sites are left for the test.")
     return rest
+
+
+def show_travelers(cohort: Cohort) -> None:
+    """Say how many people a paired fit compares; they are no test any more."""
+    count = len(cohort.travelers())
+    say(
+        f"{count} people seen at several sites are compared, scan by scan. "
+        "A run that uses this fit must not be tested on them."
+    )

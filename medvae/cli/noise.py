@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medvae.cli.console import emit_json, progress_bar, say, show_table
+from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +45,19 @@ def fit_noise(
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Write no report.")
     ] = False,
+    paired: Annotated[
+        bool,
+        typer.Option(
+            "--paired", help="Compare the scans of people seen at several sites."
+        ),
+    ] = False,
+    adjust: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns that contrast and sharpness are adjusted for, or none; "
+            "by default age and sex, where they vary.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and folds.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
@@ -64,12 +77,19 @@ def fit_noise(
     Examples: medvae fit-noise siteA/ siteB/ or
     medvae fit-noise NYU UM_1 --data my_bids -o scanner.yaml
     """
-    from medvae.cli.cohorts import residents_of, show_left_out, site_scans
+    from medvae.cli.cohorts import (
+        residents_of,
+        show_left_out,
+        show_travelers,
+        site_scans,
+    )
 
     page = _report_path(out, report, no_report)
     chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
     show_left_out(chosen)
-    if not with_travelers:
+    if paired:
+        show_travelers(chosen)
+    elif not with_travelers:
         chosen = residents_of(chosen)
     counts = {site: len(chosen.at(site)) for site in chosen.sites}
     if dry_run:
@@ -79,7 +99,15 @@ def fit_noise(
     from medvae.noise.fitted import fit_sites
 
     with progress_bar("Measuring") as progress:
-        fitted = fit_sites(chosen, out, seed=seed, jobs=jobs, progress=progress)
+        fitted = fit_sites(
+            chosen,
+            out,
+            paired=paired,
+            adjust=None if adjust is None else _columns(adjust),
+            seed=seed,
+            jobs=jobs,
+            progress=progress,
+        )
     _show_fit(fitted)
     say(f"written to {out}. Next: medvae train --noise {out}")
     if page is not None:
@@ -104,13 +132,23 @@ def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None
     return page
 
 
+def _columns(words: str) -> list[str]:
+    """Names between commas; ``none`` names none."""
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    return [] if names == ["none"] else names
+
+
 def _show_fit(fitted: ScannerNoise) -> None:
+    from medvae.cli.evidence import show_covariates, show_paired
     from noise_models.scanner import show
 
     content = show(fitted)
+    for warning in content["warnings"]:
+        warn(warning)
     say(f"evidence: {content['evidence']}")
     for sentence in content["summary"]:
         say(sentence)
+    show_covariates(content["covariates"])
     rows: list[list[object]] = [
         [
             site,
@@ -154,6 +192,7 @@ def _show_fit(fitted: ScannerNoise) -> None:
         ),
         pairs,
     )
+    show_paired(content["paired"])
 
 
 def _or_dash(number: float | None) -> str:

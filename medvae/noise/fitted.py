@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.files import user_cache
+from medvae.noise.covariates import covariate_values
 from noise_models.base import NoiseModel
 from noise_models.chain import Chain
 
@@ -24,6 +25,8 @@ def fit_sites(
     cohort: Cohort,
     out: Path,
     *,
+    paired: bool = False,
+    adjust: Sequence[str] | None = None,
     seed: int = 0,
     jobs: int = 1,
     cache: Path | None = None,
@@ -34,6 +37,9 @@ def fit_sites(
     Args:
         cohort: Scans of two or more sites.
         out: YAML file to write.
+        paired: Compare the scans of people seen at several sites.
+        adjust: Columns to adjust for: None for age and sex where they vary, empty
+            for none.
         seed: Of bootstrap and folds.
         jobs: Processes.
         cache: Folder of scan estimates; by default the user's cache.
@@ -48,6 +54,7 @@ def fit_sites(
     if unlabelled:
         raise UserError(f"{unlabelled[0].path}: no site. Use --site-from.")
     folder = (cache or user_cache()) / "estimates"
+    covariates, chosen = covariate_values(cohort, adjust)
     try:
         fitted = fit(
             {site: [s.path for s in cohort.at(site).scans] for site in cohort.sites},
@@ -55,12 +62,15 @@ def fit_sites(
                 site: [s.subject for s in cohort.at(site).scans]
                 for site in cohort.sites
             },
+            evidence="paired" if paired else "unpaired",
+            covariates=covariates if any(covariates.values()) else None,
+            adjust=chosen,
             seed=seed,
             jobs=jobs,
             cache=folder,
             progress=progress,
         )
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         raise UserError(str(error)) from None
     save_scanner(fitted, out)
     return fitted

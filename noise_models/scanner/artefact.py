@@ -15,6 +15,12 @@ from pydantic import ValidationError
 
 from noise_models.registry import suggest
 from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.evidence_file import (
+    covariate_content,
+    paired_content,
+    read_covariate,
+    read_paired,
+)
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness, Record, Spectra
 from noise_models.scanner.scans import write_text
@@ -94,6 +100,12 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
             "warnings": list(record.warnings),
         },
     }
+    if record.paired:
+        content["paired"] = {k: paired_content(p) for k, p in record.paired.items()}
+    if record.covariates:
+        content["covariates"] = {
+            name: covariate_content(one) for name, one in record.covariates.items()
+        }
     target = Path(path)
     content["digest"] = content_digest(content)
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
@@ -135,6 +147,8 @@ def load_scanner(
         versions=file.provenance.software,
         inputs=file.provenance.inputs_sha256,
         warnings=tuple(file.provenance.warnings),
+        paired={key: read_paired(found) for key, found in file.paired.items()},
+        covariates={n: read_covariate(found) for n, found in file.covariates.items()},
     )
     try:
         return ScannerNoise(sites, record=record, **options)

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from noise_models.cosine import cosine_terms
-from noise_models.scanner.common_grid import GRID_MM, Specimen
+from noise_models.scanner.common_grid import GRID_MM, Specimen, features_of
 from noise_models.scanner.estimate import NAMES
-from noise_models.scanner.features import FEATURES, SHADING_ORDER, scan_features
+from noise_models.scanner.features import FEATURES, SHADING_ORDER
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
@@ -100,6 +100,7 @@ def calibrate(
     target: str,
     *,
     seed: int = 0,
+    trust: float = 1.0,
 ) -> Calibration:
     """How the draws of ``target`` are changed for scans like ``specimens``.
 
@@ -115,6 +116,8 @@ def calibrate(
         sites: The fitted sites, A and B among them.
         target: Label of B.
         seed: Of the draws, which stay the same in every round.
+        trust: How much of the usual error sharpness, contrast and shading may have:
+            less than 1 where travelers have measured the difference.
 
     Returns:
         The share, and the best offset found; zeros where none was better.
@@ -124,11 +127,12 @@ def calibrate(
     )
     best, least = now, np.inf
     slopes = None
+    limits = _LIMITS * np.where(np.arange(len(_LIMITS)) == 0, 1.0, trust)
     for turn in range(ROUNDS + 1):
         found = corrupted_features(specimens, sites, target, now, seed=seed)
         whitening = _whitening(found, wanted)
         gap = whitening @ (wanted.mean(0) - found.mean(0))
-        cost = _cost(gap, now, len(found), len(wanted))
+        cost = _cost(gap, now.knobs / limits, len(found), len(wanted))
         if cost < least:
             best, least = now, cost
         if turn == ROUNDS:
@@ -138,8 +142,8 @@ def calibrate(
             slopes = _slopes(probes, found[:PROBES], sites, target, now, seed)
         weight = 1 / (1 / len(found) + 1 / len(wanted))
         seen = whitening @ slopes
-        lhs = weight * seen.T @ seen + np.diag(1 / _LIMITS**2)
-        rhs = weight * seen.T @ gap - now.knobs / _LIMITS**2
+        lhs = weight * seen.T @ seen + np.diag(1 / limits**2)
+        rhs = weight * seen.T @ gap - now.knobs / limits**2
         now = now.turned(np.linalg.solve(lhs, rhs))
     return best
 
@@ -179,7 +183,8 @@ def corrupted_features(
     Scan ``i`` always draws with seed ``seed + i``.
     """
     volumes = corrupted_volumes(specimens, sites, target, calibration, seed=seed)
-    return np.stack([scan_features(volume, GRID_MM) for volume in volumes])
+    pairs = zip(volumes, specimens, strict=True)
+    return np.stack([features_of(volume, one) for volume, one in pairs])
 
 
 def corrupted_volumes(
@@ -243,6 +248,6 @@ def _whitening(found: Array, wanted: Array) -> Array:
     return np.asarray((vectors / np.sqrt(values)).T / scale)
 
 
-def _cost(gap: Array, now: Calibration, found: int, wanted: int) -> float:
+def _cost(gap: Array, strain: Array, found: int, wanted: int) -> float:
     weight = 1 / (1 / found + 1 / wanted)
-    return float(weight * gap @ gap + ((now.knobs / _LIMITS) ** 2).sum())
+    return float(weight * gap @ gap + strain @ strain)

@@ -26,6 +26,8 @@ class Specimen:
         origin: Its estimate, with shape and head centre of the common grid.
         features: Low-level features, (F,).
         subject: Who was scanned.
+        shift: What `adjustment` adds to its features, (F,); empty for nothing. The
+            same is added to the features of its corrupted copies.
 
     Example:
         >>> Specimen.__name__
@@ -36,6 +38,7 @@ class Specimen:
     origin: ScanEstimate
     features: NDArray[np.float64]
     subject: str
+    shift: tuple[float, ...] = ()
 
     @cached_property
     def spectrum(self) -> NDArray[np.float64]:
@@ -100,3 +103,11 @@ def specimen(scan: Scan, estimate: ScanEstimate, subject: str) -> Specimen:
     except ValueError as error:
         raise ValueError(f"{estimate.label}: {error}") from error
     return Specimen(volume, origin, features, subject)
+
+
+def features_of(
+    volume: NDArray[np.float32], made_from: Specimen
+) -> NDArray[np.float64]:
+    """Features of a volume made from a specimen, adjusted as the specimen's are."""
+    found = scan_features(volume, GRID_MM)
+    return found + np.array(made_from.shift) if made_from.shift else found

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noise_models.scanner.calibration import calibrate, corrupted_volumes
-from noise_models.scanner.common_grid import GRID_MM, Looks, Specimen, looks
+from noise_models.scanner.common_grid import (
+    GRID_MM,
+    Looks,
+    Specimen,
+    features_of,
+    looks,
+)
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.features import (
     FEATURES,
     radial_spectrum,
-    scan_features,
 )
 from noise_models.scanner.marginals import (
     compare_features,
@@ -47,6 +52,7 @@ _SHOWS = {"noise": ("air", "detail", "power 0.14", "power 0.18"), "psf": _FINE}
 """Which features show a difference in noise, or in sharpness."""
 
 Array = NDArray[np.float64]
+Place = Callable[[tuple[Site, ...], frozenset[str]], tuple[Site, ...]]
 
 
 @dataclass(frozen=True)
@@ -76,16 +82,25 @@ class Half:
     seed: int
 
 
-def halve(subjects: Sequence[str], seed: int) -> tuple[list[int], list[int]]:
+def halve(
+    subjects: Sequence[str], seed: int, shared: frozenset[str] = frozenset()
+) -> tuple[list[int], list[int]]:
     """Scans of one random half of the people, and of the other.
+
+    Args:
+        subjects: Who was scanned.
+        seed: Of the halves.
+        shared: People of another site, too: they fall into the same half there.
 
     Example:
         >>> [len(half) for half in halve(["a", "b", "c", "d"], 0)]
         [2, 2]
     """
-    people = sorted(set(subjects))
-    order = np.random.default_rng(seed).permutation(len(people))
-    half = {people[k]: rank % 2 for rank, k in enumerate(order)}
+    half: dict[str, int] = {}
+    present = set(subjects)
+    for people in (sorted(present & shared), sorted(present - shared)):
+        order = np.random.default_rng(seed).permutation(len(people))
+        half |= {people[k]: rank % 2 for rank, k in enumerate(order)}
     first, second = (
         [i for i, s in enumerate(subjects) if half[s] == k] for k in (0, 1)
     )
@@ -98,14 +113,17 @@ def halves(
     people: Mapping[str, Sequence[str]],
     pair: tuple[str, str],
     seed: int,
+    place: Place | None = None,
 ) -> tuple[Half, Half]:
     """Both ways to learn from one half of A and B and to judge by the other.
 
     All estimates count for the fit; specimens, of which a large site keeps a part,
-    for calibration and judgement.
+    for calibration and judgement. ``place`` moves the fitted sites as the travelers
+    say who are not to be judged.
     """
     found = []
-    split = {site: halve(people[site], seed) for site in pair}
+    shared = frozenset(people[pair[0]]) & frozenset(people[pair[1]])
+    split = {site: halve(people[site], seed, shared) for site in pair}
     for test in (0, 1):
         parts = {}
         for site in pair:
@@ -123,6 +141,9 @@ def halves(
         (site_a, learn_a, test_a), (site_b, learn_b, test_b) = (
             parts[label] for label in pair
         )
+        if place is not None:
+            judged = frozenset(s.subject for s in (*test_a, *test_b))
+            site_a, site_b = place((site_a, site_b), judged)
         found.append(
             Half(
                 (site_a, site_b),
@@ -159,7 +180,7 @@ def look_at(
     """What volumes look like that were made from specimens, one for each."""
     seen = [
         (
-            scan_features(volume, GRID_MM),
+            features_of(volume, one),
             radial_spectrum(volume, GRID_MM, one.origin.centre_voxels),
         )
         for volume, one in zip(volumes, specimens, strict=True)
@@ -196,6 +217,7 @@ def judge(
     parameters: tuple[Array, Array],
     beyond: Sequence[str],
     seed: int,
+    unsure: tuple[Array, Array] | None = None,
 ) -> Goodness:
     """Compare A, corrupt(A) and B by their features.
 
@@ -208,6 +230,7 @@ def judge(
         parameters: Estimates of the people of A and of B, (N, K) and (M, K).
         beyond: What is unattainable (`unattainable`).
         seed: Of folds and permutations.
+        unsure: What an adjustment leaves unsure (`separation_p`).
     """
     before = [(looks(half.test), half) for _, half in trials]
     tables = [joined(found for found, _ in part) for part in (before, trials)]
@@ -215,7 +238,7 @@ def judge(
     unlike, reached, real = (table.features for table in tables)
     first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
     fair = _mean_auc(trials, seed, attainable_features(beyond))
-    p = separation_p(*parameters, also=(unlike, real), seed=seed)
+    p = separation_p(*parameters, also=(unlike, real), unsure=unsure, seed=seed)
     fewest = min(len(unlike), len(real))
     return Goodness(
         first,

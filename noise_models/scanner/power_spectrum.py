@@ -39,7 +39,11 @@ class HeadSpectrum:
 
 
 def head_spectrum(
-    data: Array, spacing_mm: Sequence[float], centre_voxels: Sequence[float]
+    data: Array,
+    spacing_mm: Sequence[float],
+    centre_voxels: Sequence[float],
+    *,
+    length_mm: float = 0.0,
 ) -> HeadSpectrum:
     """Spectrum under a Gaussian window around the head's centre.
 
@@ -47,8 +51,14 @@ def head_spectrum(
         data: Native-grid volume, ``(X, Y, Z)``; voxels may be anisotropic.
         spacing_mm: Voxel size per axis.
         centre_voxels: Centre of the window.
+        length_mm: The window is padded with zeros to this length, so that scans of
+            different voxel size have the same frequencies; 0 for no padding.
     """
     windowed = _windowed(data, spacing_mm, centre_voxels)
+    if length_mm > 0:
+        wanted = [round(length_mm / float(step)) for step in spacing_mm]
+        more = [max(0, n - m) for n, m in zip(wanted, windowed.shape, strict=True)]
+        windowed = np.pad(windowed, [(0, count) for count in more])
     power, counts, (fx, fy, fz) = _binned_power(windowed, spacing_mm)
     x, y, z = (float(s) for s in spacing_mm)
     return HeadSpectrum(power, counts, (fx, fy, fz), (x, y, z))

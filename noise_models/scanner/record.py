@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from noise_models.scanner.covariates import Covariate
+from noise_models.scanner.paired.evidence import PairedEvidence
 from noise_models.scanner.transfer import Pair
 
 Quantiles = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
@@ -87,6 +89,8 @@ class Record:
         versions: Software, by name.
         inputs: SHA-256 by scan label.
         warnings: Sentences for the reader.
+        paired: ``"A->B"`` to what travelers say, where they link the two.
+        covariates: Age, sex and others across the sites, by name.
 
     Example:
         >>> Record().evidence
@@ -100,3 +104,5 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict, hash=False)
     inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
     warnings: tuple[str, ...] = ()
+    paired: Mapping[str, PairedEvidence] = field(default_factory=dict, hash=False)
+    covariates: Mapping[str, Covariate] = field(default_factory=dict, hash=False)

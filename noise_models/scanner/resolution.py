@@ -71,6 +71,46 @@ def sharpness(
         >>> len(sharpness(spectrum).variance_mm2)
         3
     """
+    band = signal_band(spectrum, sigma, extent)
+    x, y, z = (float(v) for v in _fit_band(spectrum, band)[1:4])
+    return Sharpness((x, y, z), band.floor)
+
+
+@dataclass(frozen=True)
+class SignalBand:
+    """The bins of a spectrum that tell about sharpness, M of them.
+
+    Attributes:
+        used: Which bins, (bx, by, bz).
+        anatomy: Log power of a typical head there, (M,).
+        design: Constant and what a PSF variance along each axis does, (M, 4).
+        floor: Power of the noise.
+
+    Example:
+        >>> SignalBand.__name__
+        'SignalBand'
+    """
+
+    used: NDArray[np.bool_]
+    anatomy: NDArray[np.floating]
+    design: NDArray[np.floating]
+    floor: float
+
+
+def signal_band(
+    spectrum: HeadSpectrum,
+    sigma: float = float("nan"),
+    extent: Sequence[float] = (1.0, 1.0, 1.0),
+) -> SignalBand:
+    """Where anatomy shows, and the noise under it; arguments as for `sharpness`.
+
+    Example:
+        >>> from noise_models.scanner.power_spectrum import head_spectrum
+        >>> x = np.random.default_rng(0).normal(size=(64, 64, 64))
+        >>> band = signal_band(head_spectrum(x, (2.0, 2.0, 2.0), (32, 32, 32)))
+        >>> bool(abs(band.floor - 1) < 0.1)
+        True
+    """
     power, counts = spectrum.power, spectrum.counts
     grid = np.meshgrid(*spectrum.axes, indexing="ij")
     radius = np.sqrt(sum(f**2 for f in grid))
@@ -86,10 +126,27 @@ def sharpness(
     cy, cz = (grid[a][used] ** 2 / radius[used] ** 2 for a in (1, 2))
     anatomy = np.stack([u, u**2, cy, cz, cy * u, cz * u], 1) @ np.array(REFERENCE)
     columns = [np.ones_like(u), *(-4 * np.pi**2 * f[used] ** 2 for f in grid)]
-    fitted = _fit_spectrum(
-        power[used], counts[used], anatomy, np.stack(columns, 1), floor
-    )
-    return Sharpness((float(fitted[1]), float(fitted[2]), float(fitted[3])), floor)
+    return SignalBand(used, anatomy, np.stack(columns, 1), floor)
+
+
+def smooth_signal(spectrum: HeadSpectrum, band: SignalBand) -> NDArray[np.floating]:
+    """Smooth power of the head alone in the bins of use, (M,), as `sharpness` fits it.
+
+    Example:
+        >>> from noise_models.scanner.power_spectrum import head_spectrum
+        >>> x = np.random.default_rng(0).normal(size=(64, 64, 64)).cumsum(0).cumsum(1)
+        >>> seen = head_spectrum(x, (2.0, 2.0, 2.0), (32, 32, 32))
+        >>> band = signal_band(seen)
+        >>> smooth_signal(seen, band).shape == band.anatomy.shape
+        True
+    """
+    exponent = band.anatomy + band.design @ _fit_band(spectrum, band)
+    return np.asarray(np.exp(np.clip(exponent, -50, 50)))
+
+
+def _fit_band(spectrum: HeadSpectrum, band: SignalBand) -> NDArray[np.floating]:
+    power, counts = spectrum.power[band.used], spectrum.counts[band.used]
+    return _fit_spectrum(power, counts, band.anatomy, band.design, band.floor)
 
 
 def _fit_spectrum(

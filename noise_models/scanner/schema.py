@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.evidence_file import CovariateFile, PairedFile
 
 FORMAT = "medvae-scanner-noise"
 VERSION = 1
@@ -139,4 +140,6 @@ class ScannerFile(_Strict):
     pairs: dict[str, PairFile]
     goodness: dict[str, GoodnessFile]
     provenance: Provenance
+    paired: dict[str, PairedFile] = {}
+    covariates: dict[str, CovariateFile] = {}
     digest: str

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from noise_models.scanner.estimate import BIAS, FIELD, levels_of
+from noise_models.scanner.evidence_file import covariate_content, paired_content
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
@@ -37,6 +38,8 @@ def show(noise: ScannerNoise) -> dict[str, Any]:
         "evidence": record.evidence,
         "summary": describe(noise),
         "warnings": list(record.warnings),
+        "paired": {key: paired_content(p) for key, p in record.paired.items()},
+        "covariates": {n: covariate_content(c) for n, c in record.covariates.items()},
     }
 
 

@@ -113,6 +113,7 @@ def separation_p(
     second: Array,
     *,
     also: Sequence[Array] | None = None,
+    unsure: Sequence[Array] | None = None,
     seed: int = 0,
     repeats: int = 199,
 ) -> float:
@@ -124,6 +125,8 @@ def separation_p(
         also: Another table of each group, (N', F) and (M', F), of some of the scans;
             the permutations of both tables are independent, and the larger of the
             two differences counts.
+        unsure: For each table, variance of the difference that the scatter of its rows
+            does not show, (K,) and (F,): that of an adjustment.
         seed: Of the permutations.
         repeats: Number of permutations.
 
@@ -134,13 +137,17 @@ def separation_p(
     """
     rng = np.random.default_rng(seed)
     tables = [(first, second), *([(also[0], also[1])] if also is not None else [])]
-    observed = max(_largest(one, two) for one, two in tables)
+    more = unsure if unsure is not None else [np.zeros(t[0].shape[1]) for t in tables]
+    observed = max(
+        _largest(*table, extra) for table, extra in zip(tables, more, strict=False)
+    )
     null = [max(_largest(*_shuffled(t, rng)) for t in tables) for _ in range(repeats)]
     return (1 + sum(v >= observed for v in null)) / (1 + repeats)
 
 
-def _largest(one: Array, two: Array) -> float:
-    spread = np.sqrt(one.var(0) / len(one) + two.var(0) / len(two)) + 1e-9
+def _largest(one: Array, two: Array, extra: Array | float = 0.0) -> float:
+    variance = one.var(0) / len(one) + two.var(0) / len(two) + extra
+    spread = np.sqrt(variance) + 1e-9
     return float(np.max(np.abs(one.mean(0) - two.mean(0)) / spread))
 
 

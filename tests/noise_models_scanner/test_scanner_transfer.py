@@ -379,7 +379,7 @@ def test_fit_names_what_is_wrong(images, tmp_path):
     few = {"a": images["sharp"][:2], "b": [images["worse"][0]]}
     with pytest.raises(ValueError, match="site b: at least 2 scans are needed, got 1"):
         fit(few)
-    with pytest.raises(ValueError, match="evidence 'paired' is not available"):
+    with pytest.raises(ValueError, match="at least 3 people scanned at both"):
         fit(images, evidence="paired")
     gone = str(tmp_path / "gone.nii.gz")
     with pytest.raises(FileNotFoundError, match=r"gone\.nii\.gz not found"):
