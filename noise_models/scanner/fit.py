@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from joblib import delayed
 
 from noise_models.scanner.adjustment import Adjustment, plan_adjustment
-from noise_models.scanner.calibration import calibrate
-from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.covariates import Values, are_matched
 from noise_models.scanner.estimate import ScanEstimate
-from noise_models.scanner.goodness import (
-    Place,
-    feature_table,
-    halves,
-    judge,
-    try_half,
-    unattainable,
-)
+from noise_models.scanner.material import FEWEST_MOVED, Material
 from noise_models.scanner.model import ScannerNoise
-from noise_models.scanner.paired.comparison import compare
-from noise_models.scanner.paired.fitting import Arms, Travelers
-from noise_models.scanner.paired.residual import residual
 from noise_models.scanner.paired.travelers import (
     Visit,
     check_travelers,
@@ -38,19 +22,13 @@ from noise_models.scanner.paired.travelers import (
 )
 from noise_models.scanner.record import Goodness, Record
 from noise_models.scanner.scans import Scan, estimate_cached, label_of
-from noise_models.scanner.sites import Site, fill_gaps, per_subject, summarise_site
-from noise_models.scanner.transfer import Pair, summarise_pair
-
-Progress = Callable[[int, int, str], None]
-Specimens = dict[str, list[Specimen]]
-Vector = NDArray[np.float64]
+from noise_models.scanner.sites import Site, summarise_site
+from noise_models.scanner.task_pool import Progress, TaskPool
+from noise_models.scanner.transfer import summarise_pair
 
 MOST_PAIRS = 6  # pairs whose goodness is tried
 MOST_MOVED = 20  # pairs that are calibrated
 MOST_SCANS = 16  # people of a site who are looked at on the common grid
-MOST_CALIBRATED = 6  # scans of A that are corrupted to calibrate a pair
-PAIRED_TRUST = 0.25  # of the estimators' error, where travelers were compared
-FEWEST_MOVED = 4  # scans a site below which nothing is calibrated
 FEW_SUBJECTS = 10
 EVIDENCE = ("unpaired", "matched", "paired")
 
@@ -117,7 +95,7 @@ def fit(
     shown = _shown(people, visits) if tried or moved else {}
     work = len(names) + sum(map(len, shown.values())) + len(moved) + 2 * len(tried)
     work += sum(map(len, visits.values()))
-    pool = _Pool(jobs, work, progress)
+    pool = TaskPool(jobs, work, progress)
     found = pool.run(
         (label, delayed(estimate_cached)(scan, label, site, folder))
         for site, scan, label in names
@@ -133,7 +111,7 @@ def fit(
         )
         for site in scans
     )
-    material = _Material(scans, estimates, adjusted, people, seed, pool)
+    material = Material(scans, estimates, adjusted, people, seed, pool)
     travelers = material.compare(visits)
     sites = travelers.place(alone)
     specimens, feature_slopes = plan.specimens(shown, material.specimens(shown))
@@ -170,181 +148,6 @@ def fit(
     return ScannerNoise(sites, record=record)
 
 
-class _Pool:
-    """Runs named tasks on several processes and tells of each that is done."""
-
-    def __init__(self, jobs: int, total: int, progress: Progress | None) -> None:
-        self.jobs, self.done, self.total, self.progress = jobs, 0, total, progress
-
-    def run(self, tasks: Iterable[tuple[str, Any]]) -> list[Any]:
-        """Results in the order of the tasks."""
-        named = list(tasks)
-        work = Parallel(n_jobs=self.jobs, return_as="generator")
-        results = []
-        for (label, _), result in zip(named, work(t for _, t in named), strict=True):
-            results.append(result)
-            self.done += 1
-            if self.progress is not None:
-                self.progress(self.done, self.total, label)
-        return results
-
-
-@dataclass(frozen=True)
-class _Material:
-    """What calibration and trial work on."""
-
-    scans: Mapping[str, Sequence[Scan]]
-    estimates: Mapping[str, Sequence[ScanEstimate]]
-    adjusted: Mapping[str, Sequence[ScanEstimate]]
-    people: Mapping[str, Sequence[str]]
-    seed: int
-    pool: _Pool
-
-    def compare(self, visits: Mapping[tuple[str, str], Sequence[Visit]]) -> Travelers:
-        """Every traveler's scans laid over each other."""
-        which = [(pair, visit) for pair, found in visits.items() for visit in found]
-        tasks = [
-            (
-                f"{who} at {a} and {b}",
-                delayed(compare)(
-                    self.scans[a][i],
-                    self.scans[b][j],
-                    self.estimates[a][i],
-                    self.estimates[b][j],
-                    who,
-                ),
-            )
-            for (a, b), (who, i, j) in which
-        ]
-        compared: dict[tuple[str, str], list[Any]] = {pair: [] for pair in visits}
-        for (pair, _), found in zip(which, self.pool.run(tasks), strict=True):
-            compared[pair].append(found)
-        travelers = Travelers(compared, self.seed)
-        if visits:
-            travelers.check()
-        return travelers
-
-    def residuals(
-        self,
-        travelers: Travelers,
-        specimens: Specimens,
-        sites: tuple[Site, ...],
-        pairs: Mapping[str, Pair],
-        tried: Sequence[tuple[str, str]],
-    ) -> dict[tuple[str, str], list[Arms]]:
-        """corrupt(A) against B's scan of the same person, who is left out."""
-        record = Record(pairs=pairs)
-        trials = [
-            (pair, one)
-            for pair in tried
-            for one in travelers.trials(pair, specimens, self.estimates, sites, record)
-        ]
-        self.pool.total += len(trials)
-        tasks = [
-            (
-                f"{'->'.join(pair)}: {couple.a.subject}",
-                delayed(residual)(couple, noise, others, seed=self.seed),
-            )
-            for pair, (couple, noise, others) in trials
-        ]
-        left: dict[tuple[str, str], list[Arms]] = {}
-        for (pair, _), found in zip(trials, self.pool.run(tasks), strict=True):
-            left.setdefault(pair, []).append(found)
-        return left
-
-    def specimens(self, shown: Mapping[str, Sequence[int]]) -> Specimens:
-        """Some scans of every site on the common grid."""
-        which = [(site, i) for site, chosen in shown.items() for i in chosen]
-        tasks = [
-            (
-                f"{self.estimates[site][i].label} on the common grid",
-                delayed(specimen)(
-                    self.scans[site][i], self.estimates[site][i], self.people[site][i]
-                ),
-            )
-            for site, i in which
-        ]
-        found: dict[str, list[Specimen]] = {site: [] for site in self.scans}
-        for (site, _), one in zip(which, self.pool.run(tasks), strict=True):
-            found[site].append(one)
-        return found
-
-    def calibrate(
-        self,
-        specimens: Specimens,
-        sites: tuple[Site, ...],
-        pairs: Sequence[tuple[str, str]],
-        *,
-        is_paired: bool = False,
-    ) -> dict[tuple[str, str], dict[str, Any]]:
-        """Calibration of every pair; of travelers only, where there are enough."""
-        chosen = {
-            (a, b): _same_people(specimens[a], specimens[b])
-            if is_paired
-            else (specimens[a], specimens[b])
-            for a, b in pairs
-        }
-        tasks = [
-            (
-                f"{a}->{b}: calibration",
-                delayed(calibrate)(
-                    chosen[a, b][0][:MOST_CALIBRATED],
-                    feature_table(chosen[a, b][1]),
-                    sites,
-                    b,
-                    seed=self.seed,
-                    trust=PAIRED_TRUST if is_paired else 1.0,
-                ),
-            )
-            for a, b in pairs
-        ]
-        found = self.pool.run(tasks)
-        return {
-            pair: {
-                "offset": one.offset.tolist(),
-                "inherited": one.inherited,
-                "apodisation": one.apodisation,
-            }
-            for pair, one in zip(pairs, found, strict=True)
-        }
-
-    def judge(
-        self,
-        specimens: Specimens,
-        pairs: Mapping[str, Pair],
-        tried: Mapping[tuple[str, str], tuple[Vector, Vector] | None],
-        place: Place | None = None,
-    ) -> dict[tuple[str, str], Goodness]:
-        """Goodness of the tried pairs, each half by the fit of the other."""
-        both = [
-            halves(specimens, self.adjusted, self.people, pair, self.seed, place)
-            for pair in tried
-        ]
-        tasks = [
-            (f"{a}->{b}: trial", delayed(try_half)(half))
-            for (a, b), pair in zip(tried, both, strict=True)
-            for half in pair
-        ]
-        found = self.pool.run(tasks)
-        judged = {}
-        for k, (pair, (first, second)) in enumerate(zip(tried, both, strict=True)):
-            trials = [(found[2 * k], first), (found[2 * k + 1], second)]
-            added = pairs["->".join(pair)]
-            judged[pair] = judge(
-                trials,
-                (self._vectors(pair[0]), self._vectors(pair[1])),
-                unattainable(added.clipped_noise, added.clipped_axes),
-                self.seed,
-                tried[pair],
-            )
-        return judged
-
-    def _vectors(self, site: str) -> NDArray[np.float64]:
-        """Parameters of the people of a site, (N, K)."""
-        rows = np.stack([e.vector for e in self.adjusted[site]])
-        return per_subject(fill_gaps(rows, site), self.people[site])
-
-
 def _shown(
     people: Mapping[str, Sequence[str]],
     visits: Mapping[tuple[str, str], Sequence[Visit]],
@@ -361,17 +164,6 @@ def _shown(
         order.sort(key=lambda who: (who not in traveled, who if traveled else ""))
         chosen[site] = [first[who] for who in order[:MOST_SCANS]]
     return chosen
-
-
-def _same_people(
-    a: Sequence[Specimen], b: Sequence[Specimen]
-) -> tuple[list[Specimen], list[Specimen]]:
-    """The scans of people seen at both sites, or all where they are too few."""
-    both = {one.subject for one in a} & {one.subject for one in b}
-    if len(both) < FEWEST_MOVED:
-        return list(a), list(b)
-    first, second = ([s for s in ones if s.subject in both] for ones in (a, b))
-    return first, second
 
 
 def _pairs_to_calibrate(

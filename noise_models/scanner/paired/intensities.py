@@ -179,7 +179,7 @@ def _tissues(
     first: Array, a: Look, head: Head, places: _Places
 ) -> list[NDArray[np.bool_]]:
     """Fluid, grey and white matter of A, by the level that is nearest."""
-    ratio = np.array(head.spacing_mm) / places.size
+    ratio = (np.array(head.spacing_mm) / places.size).tolist()
     brain = spread(head.brain, first.shape, ratio)
     voxels = np.argwhere(brain & (first > EMPTY * a.estimate.sigma))
     centre = _centre(a, places)
