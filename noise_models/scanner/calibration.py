@@ -28,15 +28,16 @@ from noise_models.scanner.tissue import BIAS_ORDER
 from noise_models.scanner.transfer import Pair
 
 ROUNDS = 3
+DAMPING = 3.0  # by which a step that made things worse is held back
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
 # How far an estimator may err, one SD; and the step by which slopes are measured.
-_TRUST = (0.25, 0.6, 0.6, 0.6, 0.4, 0.25, 0.4)
+_TRUST = (0.25, 0.6, 0.6, 0.6, 0.15, 0.08, 0.2)
 _STEPS = (0.1, 0.4, 0.4, 0.4, 0.15, 0.1, 0.2)
 _TRUST_SHADING = 0.05
 _TRUST_APODISATION, _STEP_APODISATION = 1.0, 0.3
-_LEAST_SD = 0.03  # of a feature: smaller differences interest nobody
+_LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
 _SHADING_TERMS = cosine_terms(3, SHADING_ORDER)
 _KNOBS = np.array(
@@ -125,27 +126,43 @@ def calibrate(
     now = Calibration(
         np.zeros(len(NAMES)), _inherited(specimens, wanted, sites, target, seed)
     )
-    best, least = now, np.inf
-    slopes = None
     limits = _LIMITS * np.where(np.arange(len(_LIMITS)) == 0, 1.0, trust)
-    for turn in range(ROUNDS + 1):
+    weight = 1 / (1 / len(specimens) + 1 / len(wanted))
+    probes = specimens[:PROBES]
+    best, least, damping = now, np.inf, 1.0
+    slopes = gap = np.empty(0)
+    for _ in range(ROUNDS + 1):
         found = corrupted_features(specimens, sites, target, now, seed=seed)
-        whitening = _whitening(found, wanted)
-        gap = whitening @ (wanted.mean(0) - found.mean(0))
-        cost = _cost(gap, now.knobs / limits, len(found), len(wanted))
+        if not slopes.size:  # spreads differ little between rounds: one yardstick
+            whitening = _whitening(found, wanted)
+            slopes = whitening @ _slopes(
+                probes, found[:PROBES], sites, target, now, seed
+            )
+        missed = whitening @ (wanted.mean(0) - found.mean(0))
+        slopes = _learned(
+            slopes, (now.knobs - best.knobs) / limits, gap, missed, limits
+        )
+        strain = now.knobs / limits
+        cost = float(weight * missed @ missed + strain @ strain)
         if cost < least:
-            best, least = now, cost
-        if turn == ROUNDS:
-            break
-        if slopes is None:
-            probes = specimens[:PROBES]
-            slopes = _slopes(probes, found[:PROBES], sites, target, now, seed)
-        weight = 1 / (1 / len(found) + 1 / len(wanted))
-        seen = whitening @ slopes
-        lhs = weight * seen.T @ seen + np.diag(1 / limits**2)
-        rhs = weight * seen.T @ gap - now.knobs / limits**2
-        now = now.turned(np.linalg.solve(lhs, rhs))
+            best, least, gap = now, cost, missed
+        else:  # too far: the same way again, in smaller steps
+            damping *= DAMPING
+        lhs = weight * slopes.T @ slopes + np.diag(damping / limits**2)
+        rhs = weight * slopes.T @ gap - best.knobs / limits**2
+        now = best.turned(np.linalg.solve(lhs, rhs))
     return best
+
+
+def _learned(
+    slopes: Array, step: Array, before: Array, after: Array, limits: Array
+) -> Array:
+    """Slopes that explain what a step did (Broyden 1965, doi:10.2307/2003941)."""
+    length = float(step @ step)
+    if not length > 0:
+        return slopes
+    surprise = (before - after) - slopes @ (step * limits)
+    return np.asarray(slopes + np.outer(surprise, step / limits) / length)
 
 
 def _inherited(
@@ -246,8 +263,3 @@ def _whitening(found: Array, wanted: Array) -> Array:
     correlation = 0.5 * z.T @ z / len(z) + 0.5 * np.eye(len(scale))
     values, vectors = np.linalg.eigh(correlation)
     return np.asarray((vectors / np.sqrt(values)).T / scale)
-
-
-def _cost(gap: Array, strain: Array, found: int, wanted: int) -> float:
-    weight = 1 / (1 / found + 1 / wanted)
-    return float(weight * gap @ gap + strain @ strain)

@@ -93,11 +93,11 @@ def _air(volume: Array, head: Head) -> NDArray[np.float64]:
     grown = ndimage.binary_dilation(head.mask, iterations=3)
     air = volume[~spread(grown, volume.shape, head.factors)]
     if air.size < 100:
-        return np.array([np.log(FAINTEST), 0.0])
+        return _log(np.array([0.0, 1.0]))
     quarter = air[air <= np.percentile(air, 90)]  # ghosts and stray signal stay out
     deviation = max(float(quarter.std()), FAINTEST)
     level = max(float(quarter.mean()), FAINTEST)
-    return np.array([np.log(level), min(level / deviation, 30.0)])
+    return _log(np.array([level, min(level / deviation, 30.0)]))
 
 
 def _details(

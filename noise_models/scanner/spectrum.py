@@ -100,7 +100,7 @@ def spectra(
     whole = torch.ones_like(variance_mm2)
     filled_a, filled_b = extents if extents is not None else (whole, whole)
     edge = torch.zeros(len(variance_mm2)) if apodisation is None else apodisation
-    parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+    parts: tuple[list[Tensor], ...] = ([], [], [])
     for axis, (size, step) in enumerate(zip(shape, grid_mm, strict=True)):
         f = np.arange(size) / (2 * size * step)
         rows = [
@@ -117,19 +117,30 @@ def spectra(
         ]
         for part, values in zip(parts, zip(*rows, strict=True), strict=True):
             part.append(torch.tensor(np.stack(values)))
-    transfer, noise_a, noise_b = (tuple(part) for part in parts)
+    transfer, plain_a, noise_b = (tuple(part) for part in parts)
+    noise_a = tuple(p * t**2 for p, t in zip(plain_a, transfer, strict=True))
     ends = spacing_a_mm.tolist(), spacing_b_mm.tolist()
     skew_a, skew_b = (
         torch.tensor([skew_gain(native[: len(grid_mm)], grid_mm) for native in rows])
         for rows in ends
     )
+    for before, after in zip(plain_a, noise_a, strict=True):
+        skew_a = skew_a * _third(after.mean(1)) / _third(before.mean(1))
     return Spectra(transfer, noise_a, noise_b, skew_a, skew_b)
+
+
+def _third(power: Tensor) -> Tensor:
+    """Sum of a kernel's cubes, given that of its squares.
+
+    ``(sum w^2)^2 2 / sqrt(3)`` for a wide Gaussian, 1 for none, and between for others.
+    """
+    return power.square() * (1 + (2 / 3**0.5 - 1) * (1 - power))
 
 
 def _axis(
     row: tuple[float, ...], grid_mm: float, f: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Transfer and both noises of one volume along one axis."""
+    """Transfer, and both noises before it, of one volume along one axis."""
     variance, a_mm, b_mm, filled_a, filled_b, edge = row
     fall = 2 * np.pi**2 * variance * f**2 + edge * np.minimum(2 * b_mm * f, 1) ** 4
     blur = np.exp(np.minimum(-fall, 50.0))
@@ -138,7 +149,7 @@ def _axis(
     transfer = transfer * (f * 2 * b_mm <= filled_b) if filled_b < 1 else transfer
     noise_a = noise_response(a_mm, grid_mm, f) * _band(f, a_mm, filled_a)
     noise_b = noise_response(b_mm, grid_mm, f) * _band(f, b_mm, filled_b)
-    return transfer, noise_a * transfer**2, noise_b
+    return transfer, noise_a, noise_b
 
 
 def _band(f: np.ndarray, native_mm: float, filled: float) -> np.ndarray:
