@@ -138,7 +138,7 @@ def write_card(
         validation=counts[1],
         held_out=", ".join(config.held_out) or "none",
         noise=Path(config.noise).stem,
-        copies=config.objective.corruptions,
+        copies=config.objective.copies,
         latent=config.network.latent,
         channels=config.network.latent_channels,
         seed=config.seed,
