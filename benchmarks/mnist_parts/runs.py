@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from mnist_parts.network import Stack
 from mnist_parts.training import Plan, stacked, train
 
 PLANS = {
-    500: Plan(500, steps=4000, batch=50),
-    5000: Plan(5000, steps=8000, batch=100),
-    50000: Plan(50_000, steps=20_000, batch=100),
+    500: Plan(500, steps=3000, batch=50),
+    5000: Plan(5000, steps=6000, batch=100),
+    50000: Plan(50_000, steps=10_000, batch=100),
 }
 CHEAP = [name for name, arm in ARMS.items() if arm.M * arm.K == 1]
 CORE = (
@@ -53,10 +52,10 @@ class Run:
 def queue() -> list[Run]:
     """All runs, the ones that answer most first."""
     first = [Run(name, 500) for name in CHEAP]
-    core = [Run(name, 5000) for name in CORE]
+    core = [Run(name, 5000) for name in CORE[:3]]
     dear = [Run(name, 500) for name in ARMS if name not in CHEAP]
     large = [Run(name, 50_000) for name in CORE[:2]]
-    rest = [Run(name, 5000) for name in ARMS if name not in CORE]
+    rest = [Run(name, 5000) for name in ARMS if name not in CORE[:3]]
     more = [Run(name, 50_000) for name in CORE[2:]]
     return [*first, *core, *dear, *large, *rest, *more]
 
@@ -74,7 +73,7 @@ def perform(
         model = Stack(seeds)
         model.load_state_dict(weights)
         found[stopping] = Judge(arm, model, test).everything()
-        told(f"{run.arm} {run.train_size} {stopping}: {json.dumps(found[stopping])}")
+        told(f"{run.arm} {run.train_size} {stopping}")
         with atomic_path(
             work / f"{run.path(work).stem}-{stopping}.safetensors"
         ) as partial:

@@ -131,7 +131,8 @@ def refine(
         log_likelihood: Maps x (B, C, ...) and codes (B, ...) to nats, (B,).
         rng: Where the codes are drawn from.
         steps: Of Adam.
-        rate: Its step length, in latent standard deviations of the prior.
+        rate: Its first step length, in latent standard deviations of the prior; it
+            falls to zero, or the fit would end where chance left it.
         samples: Codes a step.
 
     Returns:
@@ -149,7 +150,8 @@ def refine(
     logvar = start.logvar.detach().clone().requires_grad_()
     optimiser = torch.optim.Adam([mean, logvar], lr=rate)
     with torch.enable_grad():
-        for _ in range(steps):
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
             q = Posterior(mean, logvar)
             nats = [log_likelihood(x, q.sample(rng)) for _ in range(samples)]
             loss = (q.kl() - torch.stack(nats).mean(0)).sum()
