@@ -14,11 +14,13 @@ import json
 import os
 import platform
 import sys
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from mnist_parts.figure import draw
 from mnist_parts.runs import one_thread, perform, queue
+from mnist_parts.step_cost import step_cost
 from mnist_parts.summary import summary
 
 from medvae.errors import UserError
@@ -46,6 +48,12 @@ def write(args: argparse.Namespace) -> None:
     draw(found, args.out.with_suffix(".png"))
 
 
+def write_step_cost(out: Path, steps: int = 400) -> None:
+    """Measure what a denoising step costs, and put it beside the study."""
+    known = json.loads(out.read_text()) if out.exists() else {}
+    write_json(out, {**known, "step_cost": step_cost(steps)})
+
+
 def main() -> None:
     """Run what is not finished yet."""
     parser = argparse.ArgumentParser(
@@ -57,21 +65,23 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/mnist"))
     parser.add_argument("--only", nargs="*", help="arms, by name")
     parser.add_argument("--sizes", type=int, nargs="*", help="training sizes")
+    parser.add_argument("--step-cost", action="store_true", help="measure only that")
     parser.add_argument("--summarise", action="store_true", help="train nothing")
     parser.add_argument("--out", type=Path, default=RESULT)
     args = parser.parse_args()
+    one_thread()
+    if args.step_cost:
+        return write_step_cost(args.out)
     if args.data is None:
         if args.summarise:
             return write(args)
         print("mnist: skipped. Give the folder with --data or MEDVAE_MNIST.")
         return None
-    one_thread()
     for run in queue() if not args.summarise else []:
         wanted = not args.only or run.arm in args.only
         wanted &= not args.sizes or run.train_size in args.sizes
         if wanted and not run.path(args.work).exists():
-            told = lambda line: print(line, flush=True)  # noqa: E731 (one line, once)
-            perform(run, args.data, args.work, args.seeds, told)
+            perform(run, args.data, args.work, args.seeds, partial(print, flush=True))
             write(args)
     return write(args)
 
