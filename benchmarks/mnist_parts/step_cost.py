@@ -16,7 +16,6 @@ from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.objective import Bound, dvae, vae
 from medvae.training.corruption import corrupt
 from medvae.training.seeds import generator
-
 from mnist_parts.arms import noise_of
 from mnist_parts.network import Stack
 
