@@ -22,13 +22,24 @@ PLANS = {
     5000: Plan(5000, steps=6000, batch=100),
     50000: Plan(50_000, steps=10_000, batch=100),
 }
-CHEAP = [name for name, arm in ARMS.items() if arm.M * arm.K == 1]
-CORE = (
-    "vae",
-    "dvae_salt_and_pepper_0.05",
-    "dvae_salt_and_pepper_0.1",
-    "augmentation",
-    "augmentation_dvae",
+FIRST = (  # what answers most for its time
+    ("vae", 500),
+    ("dvae_salt_and_pepper_0.05", 500),
+    ("dvae_salt_and_pepper_0.1", 500),
+    ("dvae_salt_and_pepper_0.2", 500),
+    ("dvae_salt_and_pepper_0.4", 500),
+    ("vae", 5000),
+    ("dvae_salt_and_pepper_0.1", 5000),
+    ("augmentation", 500),
+    ("augmentation_dvae", 500),
+    ("dvae_gaussian_0.4", 500),
+    ("dvae_pepper_0.1", 500),
+    ("invariance_4", 500),
+    ("vae", 50_000),
+    ("dvae_salt_and_pepper_0.05", 50_000),
+    ("dvae_m5", 500),
+    ("dvae_k5", 500),
+    ("dvae_salt_and_pepper_0.05", 5000),
 )
 
 
@@ -50,14 +61,10 @@ class Run:
 
 
 def queue() -> list[Run]:
-    """All runs, the ones that answer most first."""
-    first = [Run(name, 500) for name in CHEAP]
-    core = [Run(name, 5000) for name in CORE[:3]]
-    dear = [Run(name, 500) for name in ARMS if name not in CHEAP]
-    large = [Run(name, 50_000) for name in CORE[:2]]
-    rest = [Run(name, 5000) for name in ARMS if name not in CORE[:3]]
-    more = [Run(name, 50_000) for name in CORE[2:]]
-    return [*first, *core, *dear, *large, *rest, *more]
+    """All runs: the first ones, then small training sets before large."""
+    first = [Run(name, size) for name, size in FIRST]
+    rest = [Run(name, size) for size in PLANS for name in ARMS]
+    return [*first, *(run for run in rest if run not in first)]
 
 
 def perform(
