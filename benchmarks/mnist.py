@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mnist_parts.figure import draw
+from mnist_parts.page import fill
 from mnist_parts.runs import one_thread, perform, queue
 from mnist_parts.step_cost import step_cost
 from mnist_parts.summary import summary
@@ -67,11 +68,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", help="training sizes")
     parser.add_argument("--step-cost", action="store_true", help="measure only that")
     parser.add_argument("--summarise", action="store_true", help="train nothing")
+    parser.add_argument("--page", type=Path, help="fill in this page's numbers, only")
     parser.add_argument("--out", type=Path, default=RESULT)
     args = parser.parse_args()
     one_thread()
     if args.step_cost:
         return write_step_cost(args.out)
+    if args.page:
+        return fill(args.page, json.loads(args.out.read_text()))
     if args.data is None:
         if args.summarise:
             return write(args)

@@ -58,7 +58,7 @@ class Judge:
 
         The NLL is sampled for the first ``images`` and the bound taken for all: the
         mean of NLL + bound over the former, minus the mean bound of the latter. The
-        two differ by far less from image to image than either, so a few hundred
+        two differ by far less from image to image than either, so sixty
         images stand for ten thousand (a difference estimator). The error is that of
         the choice of images.
         """
