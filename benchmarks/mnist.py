@@ -51,8 +51,9 @@ def write(args: argparse.Namespace) -> None:
 
 def write_step_cost(out: Path, steps: int = 400) -> None:
     """Measure what a denoising step costs, and put it beside the study."""
+    cost = step_cost(steps)
     known = json.loads(out.read_text()) if out.exists() else {}
-    write_json(out, {**known, "step_cost": step_cost(steps)})
+    write_json(out, {**known, "step_cost": cost})
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from mnist_parts.page import QUOTE, fill, filled, value_of
 
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "criterion.md").read_text()
 FOUND = json.loads((ROOT / "benchmarks" / "results" / "mnist.json").read_text())
 MEASURED = PAGE[PAGE.index("## What it does on MNIST") :]
