@@ -39,6 +39,8 @@ FIRST = (  # what answers most for its time
     ("dvae_salt_and_pepper_0.05", 50_000),
     ("dvae_m5", 500),
     ("dvae_k5", 500),
+    ("dvae_gaussian_0.4", 5000),
+    ("invariance_0", 500),
     ("dvae_salt_and_pepper_0.05", 5000),
 )
 
