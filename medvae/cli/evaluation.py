@@ -26,6 +26,10 @@ def evaluate(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    copies: Annotated[
+        int,
+        typer.Option(min=0, help="Corrupted copies to average codes over; 0: none."),
+    ] = 4,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
@@ -54,6 +58,7 @@ def evaluate(
             cache=cache,
             jobs=jobs,
             seed=seed,
+            copies=copies,
             progress=progress,
         )
     folder = out or run

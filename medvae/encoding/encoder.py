@@ -28,7 +28,7 @@ class Encoder:
     """A trained denoising VAE as a reader of scans.
 
     The code of a scan is the posterior of the scan as it is; nothing is corrupted at
-    inference.
+    inference. `AveragedEncoder` is the other choice.
 
     Args:
         vae: The model, in evaluation mode.

@@ -20,7 +20,7 @@ from medvae.evaluation.latents import (
     Progress,
     encode_scans,
 )
-from medvae.evaluation.questions.image import reconstruction
+from medvae.evaluation.questions.image import averaged_codes, reconstruction
 from medvae.evaluation.questions.person import age, collapse, travelers
 from medvae.evaluation.questions.setting import Setting
 from medvae.evaluation.questions.site import leakage
@@ -41,6 +41,7 @@ def evaluate(
     run: str = "",
     permutations: int = 200,
     batch_size: int = 4,
+    averaged: EncoderLike | None = None,
 ) -> Evaluation:
     """Ask an encoder everything its cohort allows.
 
@@ -55,6 +56,8 @@ def evaluate(
         run: A name for the report.
         permutations: Of every permutation test.
         batch_size: Scans encoded or decoded at once.
+        averaged: The same run, its codes averaged over corrupted copies; asked for
+            reconstruction beside the raw scan.
 
     Returns:
         Numbers, and the questions that stayed open with the reason.
@@ -82,6 +85,8 @@ def evaluate(
         if progress is not None:
             progress(done, len(STAGES), stage)
         task()
+    if averaged is not None:
+        averaged_codes(setting, averaged, answers, seed)
     collapse(setting, answers)
     if progress is not None:
         progress(len(STAGES), len(STAGES), "evaluated")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medvae.cohort import Cohort
+from medvae.encoding.averaged import AveragedEncoder
 from medvae.encoding.encoder import Encoder
 from medvae.errors import UserError
 from medvae.evaluation.latents import StoredScan, stored_scans
@@ -31,6 +32,7 @@ def evaluate_run(
     cache: Path | None = None,
     jobs: int = 1,
     seed: int = 0,
+    copies: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask a run every question that a cohort can answer.
@@ -45,6 +47,7 @@ def evaluate_run(
         cache: Folder of prepared volumes.
         jobs: Processes for preparing.
         seed: Of folds, permutations and bootstrap.
+        copies: Also reconstruct from codes averaged over so many corrupted copies.
         progress: Called with (done, total, words).
 
     Raises:
@@ -58,8 +61,18 @@ def evaluate_run(
         apart = tuple(held_out)
     _refuse_unfit(apart, run, cohort)
     scans = prepared_scans(encoder, run, cohort, cache, jobs, progress)
+    averaged = None
+    if copies:
+        noise, _ = open_noise(str(run / "noise.yaml"), config.dispersion)
+        averaged = AveragedEncoder(encoder.vae, noise, copies)
     return evaluate(
-        encoder, scans, held_out=apart, seed=seed, progress=progress, run=run.name
+        encoder,
+        scans,
+        held_out=apart,
+        seed=seed,
+        progress=progress,
+        run=run.name,
+        averaged=averaged,
     )
 
 

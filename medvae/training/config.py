@@ -10,28 +10,26 @@ from typing import Any, Literal
 import yaml
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from medvae.errors import UserError
+from medvae.training.objective import ObjectiveSettings
+from medvae.training.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class GridSettings(_Section):
+class GridSettings(Section):
     """The voxel grid that volumes are trained on, centred on the head."""
 
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 112, 96)
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.0, 2.0, 2.0)
 
 
-class NetworkSettings(_Section):
+class NetworkSettings(Section):
     """The shape of the network; ``conditional`` tells the decoder the site."""
 
     latent: Literal["map", "vector"] = "map"
@@ -40,16 +38,7 @@ class NetworkSettings(_Section):
     conditional: bool = True
 
 
-class ObjectiveSettings(_Section):
-    """The criterion: ``corruptions`` is M, ``samples`` is K, ``beta`` weighs the KL."""
-
-    name: Literal["dvae"] = "dvae"
-    corruptions: int = Field(2, ge=1)
-    samples: int = Field(1, ge=1)
-    beta: float = Field(1.0, ge=0)
-
-
-class AugmentationSettings(_Section):
+class AugmentationSettings(Section):
     """Geometry changed in input and target alike, before the corruption.
 
     ``probability`` 0 switches affine and elastic off, ``flip`` 0 the left-right flip.
@@ -63,7 +52,7 @@ class AugmentationSettings(_Section):
     elastic_mm: float = Field(2.0, ge=0)
 
 
-class OptimiserSettings(_Section):
+class OptimiserSettings(Section):
     """Adam with a short warm-up and a cosine to a twentieth of the rate."""
 
     learning_rate: float = Field(1e-3, gt=0)
@@ -73,7 +62,7 @@ class OptimiserSettings(_Section):
     accumulate: int = Field(1, ge=1)
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """One training run. Every key can be set in YAML or by ``--set key=value``."""
 
     noise: str = "none"
@@ -88,6 +77,16 @@ class TrainConfig(_Section):
     objective: ObjectiveSettings = ObjectiveSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
+
+    @model_validator(mode="after")
+    def _noise_is_looked_at(self) -> TrainConfig:
+        if not self.objective.copies and self.noise != "none":
+            raise ValueError(
+                f"objective.name {self.objective.name} never sees a corrupted scan, so "
+                f"noise {self.noise} would change nothing. Set noise: none, or "
+                "objective.name: dvae."
+            )
+        return self
 
 
 def load_config(
@@ -124,6 +123,9 @@ def parse_config(content: dict[str, Any], where: str) -> TrainConfig:
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             raise UserError(f"{where}: unknown key {key!r}.{_nearest(key)}") from None
+        if first["type"] == "value_error":  # a sentence of our own
+            reason = first["msg"].removeprefix("Value error, ")
+            raise UserError(": ".join(filter(None, (where, key, reason)))) from None
         raise UserError(
             f"{where}: {key}: {first['msg']}, got {first['input']!r}."
         ) from None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE
-from medvae.model.objective import Bound, dvae
+from medvae.model.objective import Bound
 from medvae.training.config import TrainConfig
 from medvae.training.corruption import corrupt
 from medvae.training.data import Entry
@@ -24,7 +24,7 @@ WARM_UP = 0.05  # share of all steps
 
 
 class DenoisingTraining(pl.LightningModule):
-    """Raises the denoising bound of :mod:`medvae.model.objective` step by step."""
+    """Raises a bound of :mod:`medvae.model.objective` step by step."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class DenoisingTraining(pl.LightningModule):
         super().__init__()
         self.vae, self.noise, self.config = vae, noise, config
         self.entries = {"train": training, "validation": validation}
+        self.objective = config.objective.bound()
         self.sums: dict[str, list[Tensor]] = {}
 
     def bound(self, batch: dict[str, Any], stage: str, epoch: int) -> Bound:
@@ -44,30 +45,31 @@ class DenoisingTraining(pl.LightningModule):
         x: Tensor = batch["image"]
         entries = [self.entries[stage][int(number)] for number in batch["entry"]]
         settings, seed = self.config.objective, self.config.seed
-        corrupted = corrupt(
-            self.noise,
-            x,
-            copies=settings.corruptions,
-            spacing_mm=self.config.grid.spacing_mm,
-            sources=[entry.source for entry in entries],
-            seeds=[(seed, "corruption", stage, epoch, entry.name) for entry in entries],
-        )
+        corrupted = None
+        if settings.copies:
+            corrupted = corrupt(
+                self.noise,
+                x,
+                copies=settings.copies,
+                spacing_mm=self.config.grid.spacing_mm,
+                sources=[entry.source for entry in entries],
+                seeds=[(seed, "corruption", stage, epoch, e.name) for e in entries],
+            )
         known = set(self.vae.config.sites)
         labels = [entry.site if entry.site in known else None for entry in entries]
-        sites = self.vae.site_codes(labels * settings.corruptions)
+        sites = self.vae.site_codes(labels * settings.painted)
         names = [entry.name for entry in entries]
-        return dvae(
+        return self.objective(
             x,
             corrupted,
             self.vae.encode,
             lambda target, z: self.vae.likelihood(target, self.vae.decode(z, sites)),
             generator(seed, "latent", stage, epoch, *names, device=x.device),
-            settings.samples,
         )
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         bound = self.bound(batch, "train", self.current_epoch)
-        loss = -(bound.reconstruction - self.config.objective.beta * bound.kl).mean()
+        loss = -bound.objective.mean()
         if not torch.isfinite(loss):
             names = [self.entries["train"][int(i)].name for i in batch["entry"]]
             raise UserError(

@@ -103,6 +103,7 @@ one of its training sites would have scanned them.
 | scans | {training} for training, {validation} for validation |
 | held-out sites | {held_out} |
 | corruption | {noise} (noise.yaml), {copies} fresh draws of every scan at every step |
+| objective | {objective} |
 | latent | {latent}, {channels} channels |
 | seed | {seed} |
 
@@ -138,7 +139,8 @@ def write_card(
         validation=counts[1],
         held_out=", ".join(config.held_out) or "none",
         noise=Path(config.noise).stem,
-        copies=config.objective.corruptions,
+        copies=config.objective.copies,
+        objective=config.objective.name,
         latent=config.network.latent,
         channels=config.network.latent_channels,
         seed=config.seed,

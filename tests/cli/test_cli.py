@@ -138,6 +138,8 @@ def test_a_trained_run_evaluates_on_the_site_it_never_saw(phantom, trained):
     content = json.loads(result.stdout)
     assert content["held_out"] == ["KKI"]
     assert content["metrics"]["transfer"]["error"]["n"] == 3
+    both = content["metrics"]["reconstruction"]
+    assert both["psnr_seen_averaged"]["value"] != both["psnr_seen"]["value"]
     page = (trained / "report.html").read_text()
     assert "<html" in page
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -94,6 +94,18 @@ def test_seen_scans_use_their_own_code_and_held_out_scans_the_mean_code(blind):
     assert any("mean of the training sites' codes" in note for note in blind.notes)
 
 
+def test_averaged_codes_are_reported_beside_those_of_the_raw_scan(blind):
+    same = run(averaged=FakeEncoder(blind=1.0))
+    poorer = run(averaged=FakeEncoder(blind=1.0, dims=2))
+    for where in ("seen", "held_out"):
+        raw = same.get("reconstruction", f"psnr_{where}").value
+        averaged = same.get("reconstruction", f"psnr_{where}_averaged").value
+        assert averaged == pytest.approx(raw)
+        assert poorer.get("reconstruction", f"psnr_{where}_averaged").value < raw - 1
+        assert poorer.get("reconstruction", f"psnr_{where}").value == raw
+    assert "psnr_seen_averaged" not in blind.metrics["reconstruction"]
+
+
 def test_gap_is_held_out_minus_seen(blind):
     values = [
         blind.get("reconstruction", f"psnr_{k}").value for k in ("held_out", "seen")

@@ -64,3 +64,39 @@ def test_the_shipped_settings_are_the_defaults():
 
     shipped = Path(__file__).parents[2] / "configs" / "train.yaml"
     assert load_config(shipped) == load_config()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["objective.name=dvea"], r"objective\.name: Input should be 'dvae'"),
+        (["objective.lam=2"], r"lam 2\.0 would change nothing: dvae reads only corr"),
+        (["objective.name=diwae", "objective.beta=2"], r"beta 2\.0 would change noth"),
+        (["objective.name=vae", "objective.corruptions=3"], r"corruptions 3 would"),
+        (["objective.name=invariance", "objective.lam=-1.5"], r"objective\.lam: .*-1"),
+        (
+            ["objective.name=invariance", "objective.corruptions=1"],
+            r"settings: objective: invariance compares .* at least 2, got 1",
+        ),
+        (["objective.name=sivi", "objective.corruptions=1"], r"extra of at least 1"),
+        (
+            ["objective.name=vae", "noise=rician"],
+            r"settings: objective\.name vae never sees .* noise rician would change",
+        ),
+    ],
+)
+def test_an_objective_s_setting_that_cannot_count_is_refused(overrides, message):
+    with pytest.raises(UserError, match=message):
+        load_config(overrides=overrides)
+
+
+def test_an_objective_makes_the_corruptions_it_reads():
+    copies = {
+        name: load_config(overrides=[f"objective.name={name}", *more]).objective.copies
+        for name, more in {
+            "dvae": [],
+            "sivi": ["objective.extra=3"],
+            "vae": [],
+        }.items()
+    }
+    assert copies == {"dvae": 2, "sivi": 5, "vae": 0}

@@ -47,6 +47,44 @@ def test_training_raises_the_bound(tmp_path):
     assert told[-1]["train_bound"] > told[0]["train_bound"] + 500
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["objective.name=sivi", "objective.extra=1"],
+        ["objective.name=diwae", "objective.weighting=mixture"],
+        ["objective.name=invariance", "objective.lam=2"],
+    ],
+    ids=lambda overrides: overrides[0].rpartition("=")[2],
+)
+def test_every_objective_trains_and_differs_from_the_denoising_bound(
+    tmp_path, overrides
+):
+    told = lines(run_in(tmp_path / "run", *overrides))
+    plain = lines(run_in(tmp_path / "dvae"))
+    assert told[-1]["train_bound"] > told[0]["train_bound"]
+    assert told[0]["train_bound"] != plain[0]["train_bound"]
+
+
+@pytest.mark.parametrize("name", ["vae", "iwae"])
+def test_a_clean_objective_trains_without_corruption(tmp_path, name):
+    class Forbidden(type(RICIAN)):
+        def apply(self, x, params, rng, *, spacing_mm=None):
+            raise AssertionError("corrupted")
+
+    config = settings(f"objective.name={name}", "objective.samples=2", noise="none")
+    forbidden = Forbidden(sigma=(0.05, 0.1))
+    told = lines(train(config, cohort(), material(), forbidden, tmp_path / "run"))
+    assert told[-1]["train_bound"] > told[0]["train_bound"]
+
+
+def test_free_bits_keep_more_in_the_code(tmp_path):
+    plain = lines(run_in(tmp_path / "plain", "optimiser.epochs=6"))
+    free = lines(
+        run_in(tmp_path / "free", "optimiser.epochs=6", "objective.free_bits=2")
+    )
+    assert free[-1]["train_kl"] > plain[-1]["train_kl"]
+
+
 def test_same_seed_same_weights_and_another_seed_others(tmp_path):
     first, again = run_in(tmp_path / "a"), run_in(tmp_path / "b")
     other = run_in(tmp_path / "c", "seed=1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from medvae.errors import UserError
 from medvae.evaluation.bootstrap import interval, mean_estimate
 from medvae.evaluation.collapse import gaussian_kl
 from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
-from medvae.evaluation.latents import decode_scans
+from medvae.evaluation.latents import EncoderLike, decode_scans, encode_scans
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import gaussian_bits, psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, names_of
@@ -70,6 +71,30 @@ def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
                 )
                 answers.add(GROUP, f"{name}_{label}", number)
     _keep(answers, "seen_mean_code", mean_seen, setting.subjects(seen), rng)
+
+
+def averaged_codes(
+    setting: Setting, averaged: EncoderLike, answers: Answers, seed: int
+) -> None:
+    """Reconstruct the same scans from codes averaged over corrupted copies.
+
+    Training-site scans with their own site's code, held-out ones with the mean code:
+    the numbers to hold against those of the raw scan, ``..._seen`` and
+    ``..._held_out``.
+    """
+    rng = generator(seed, f"{GROUP} averaged")
+    seen, unseen = setting.test_scans(), setting.held_out_scans()
+    asked = [*seen, *unseen]
+    scans = [setting.scans[i] for i in asked]
+    latents = encode_scans(averaged, scans, batch_size=setting.batch_size)
+    again = replace(setting, encoder=averaged, scans=scans, latents=latents)
+    first, last = list(range(len(seen))), list(range(len(seen), len(asked)))
+    if seen:
+        own = own_code_scores(again, first, seed)
+        _keep(answers, "seen_averaged", own, again.subjects(first), rng)
+    if unseen and has_mean_code(again):
+        mean = code_scores(again, last, None, seed, FULL)
+        _keep(answers, "held_out_averaged", mean, again.subjects(last), rng)
 
 
 def own_code_scores(setting: Setting, index: Sequence[int], seed: int) -> Scores:

@@ -1,0 +1,107 @@
+"""Every run of the study, kept on disk so that it goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from medvae.files import atomic_path, write_json
+from mnist_parts.arms import ARMS
+from mnist_parts.digits import digits
+from mnist_parts.measuring import Judge
+from mnist_parts.network import Stack
+from mnist_parts.training import Plan, stacked, train
+
+PLANS = {
+    500: Plan(500, steps=3000, batch=50),
+    5000: Plan(5000, steps=6000, batch=100),
+    50000: Plan(50_000, steps=10_000, batch=100),
+}
+FIRST = (  # what answers most for its time
+    ("vae", 500),
+    ("dvae_salt_and_pepper_0.05", 500),
+    ("dvae_salt_and_pepper_0.1", 500),
+    ("dvae_salt_and_pepper_0.2", 500),
+    ("dvae_salt_and_pepper_0.4", 500),
+    ("vae", 5000),
+    ("dvae_salt_and_pepper_0.1", 5000),
+    ("augmentation", 500),
+    ("augmentation_dvae", 500),
+    ("dvae_gaussian_0.4", 500),
+    ("dvae_pepper_0.1", 500),
+    ("invariance_4", 500),
+    ("vae", 50_000),
+    ("dvae_salt_and_pepper_0.05", 50_000),
+    ("dvae_m5", 500),
+    ("dvae_k5", 500),
+    ("dvae_gaussian_0.4", 5000),
+    ("invariance_0", 500),
+    ("dvae_salt_and_pepper_0.05", 5000),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm at one training size, all seeds together."""
+
+    arm: str
+    train_size: int
+
+    @property
+    def plan(self) -> Plan:
+        """Steps and batch of its size."""
+        return PLANS[self.train_size]
+
+    def path(self, work: Path) -> Path:
+        """Where its measurements are kept."""
+        return work / f"{self.arm}-{self.train_size}.json"
+
+
+def queue() -> list[Run]:
+    """All runs: the first ones, then small training sets before large."""
+    first = [Run(name, size) for name, size in FIRST]
+    rest = [Run(name, size) for size in PLANS for name in ARMS]
+    return [*first, *(run for run in rest if run not in first)]
+
+
+def perform(
+    run: Run, data: Path, work: Path, seeds: list[int], told: Callable[[str], None]
+) -> None:
+    """Train and measure one run; its JSON is there if and only if it is finished."""
+    arm = ARMS[run.arm]
+    sets = [digits(data, seed, run.train_size) for seed in seeds]
+    trained = train(arm, run.plan, sets, seeds, told)
+    test = stacked([each.test for each in sets])
+    found: dict[str, Any] = {}
+    for stopping, weights in (("best", trained.best), ("end", trained.end)):
+        model = Stack(seeds)
+        model.load_state_dict(weights)
+        found[stopping] = Judge(arm, model, test).everything()
+        told(f"{run.arm} {run.train_size} {stopping}")
+        with atomic_path(
+            work / f"{run.path(work).stem}-{stopping}.safetensors"
+        ) as partial:
+            save_file(
+                {name: value.contiguous() for name, value in weights.items()}, partial
+            )
+    content = {
+        "arm": asdict(arm),
+        "plan": asdict(run.plan),
+        "seeds": seeds,
+        "seconds": trained.seconds / len(seeds),
+        "best_step": trained.best_step,
+        "curve": trained.curve,
+        "stops": found,
+    }
+    write_json(run.path(work), content)
+
+
+def one_thread() -> None:
+    """Arithmetic on one core, and no time lost on numbers next to zero."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
