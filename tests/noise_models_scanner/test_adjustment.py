@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from noise_models.scanner.adjustment import plan_adjustment
-from noise_models.scanner.calibration import corrupted_features
+from noise_models.scanner.calibration import NO_CALIBRATION, corrupted_features
 from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.covariates import are_matched, describe
 from noise_models.scanner.estimate import NAMES, ScanEstimate
@@ -195,9 +195,8 @@ def test_wrong_tables_are_named():
 def test_corrupted_copies_of_a_scan_are_shifted_as_it_is(images, fitted, own):
     one = specimen(images["sharp"][0], own, "x")
     shift = tuple(np.linspace(-1, 1, len(FEATURES)).tolist())
-    none = np.zeros(len(NAMES))
     found = [
-        corrupted_features([each], fitted.sites, "worse", none)[0]
+        corrupted_features([each], fitted.sites, "worse", NO_CALIBRATION)[0]
         for each in (one, replace(one, shift=shift))
     ]
     assert found[1] - found[0] == pytest.approx(np.array(shift))
