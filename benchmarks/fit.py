@@ -59,13 +59,13 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     )
     return {
         "sigma": lambda: sigma_errors(work, 4 if small else 12, jobs),
-        "psf": lambda: psf_differences(work, 12 if small else 24, jobs),
+        "psf": lambda: psf_differences(work, 12 if small else 16, jobs),
         "contrast": lambda: contrast_and_bias(work, 4 if small else 12, jobs),
         "coverage": lambda: coverage(
-            work, 26 if small else 160, 20 if small else 200, jobs
+            work, 26 if small else 100, 20 if small else 200, jobs
         ),
         "claims": lambda: null_and_power(
-            work, 26 if small else 160, 5 if small else 60, jobs
+            work, 26 if small else 100, 5 if small else 60, jobs
         ),
         "judged": lambda: judged(
             work,
