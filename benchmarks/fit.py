@@ -23,12 +23,14 @@ import numpy as np
 from fit_parts.accuracy import contrast_and_bias, psf_differences, sigma_errors
 from fit_parts.certainty import coverage, null_and_power
 from fit_parts.judged import judged
+from fit_parts.page import page
 from fit_parts.speed import linearity, speed
 
 from noise_models.scanner.estimate import estimate_scan
 from noise_models.scanner.scans import read_scan
 
 RESULT = Path(__file__).parent / "results" / "fit.json"
+PAGE = Path(__file__).parent.parent / "docs" / "fit.md"
 
 
 def colin27(folder: Path | None) -> dict[str, Any]:
@@ -99,7 +101,11 @@ def main() -> None:
     parser.add_argument(
         "--colin27", type=Path, default=Path(folder) if folder else None
     )
+    parser.add_argument("--page", action="store_true", help="only write docs/fit.md")
     args = parser.parse_args()
+    if args.page:
+        PAGE.write_text(page(json.loads(args.out.read_text())))
+        return
     known = json.loads(args.out.read_text()) if args.out.exists() else {"parts": {}}
     for name, run in parts(args).items():
         if args.part is None or name in args.part:
