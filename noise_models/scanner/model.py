@@ -30,6 +30,7 @@ class _Origin:
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
     coils: float = 1.0
+    is_measured: bool = False
 
 
 @register("scanner")
@@ -119,7 +120,7 @@ class ScannerNoise(NoiseModel):
         start = torch.tensor(np.stack([scan.vector for scan in known]))
         own = [scan.site for scan in known]
         index = self._draw_targets(own, rng)
-        end = self._draw_scanners(start, own, index, rng)
+        end = self._draw_scanners(start, known, index, rng)
         # Towards the mean of all sites (dispersion 0) no pair is left to calibrate.
         end = end + min(self.dispersion, 1.0) * self._offsets(own, index.tolist())
         knots_in, knots_out = landmark_curve(start, end)
@@ -162,7 +163,9 @@ class ScannerNoise(NoiseModel):
             if np.isnan(coils):
                 coils = 1.0 if own is None else _coils(self.sites[own])
             extent = origin.extent
-            return _Origin(vector, origin.spacing_mm, own, shape, centre, extent, coils)
+            return _Origin(
+                vector, origin.spacing_mm, own, shape, centre, extent, coils, True
+            )
         if isinstance(origin, str):
             own = self._index(origin, "source")
             site = self.sites[own]
@@ -194,7 +197,7 @@ class ScannerNoise(NoiseModel):
         return torch.tensor(picks, dtype=torch.int64)
 
     def _draw_scanners(
-        self, start: Tensor, own: Sequence[int | None], index: Tensor, rng: Generator
+        self, start: Tensor, known: Sequence[_Origin], index: Tensor, rng: Generator
     ) -> Tensor:
         """Parameters (n, K) from the sites' distributions, spread by ``dispersion``."""
         means = torch.tensor([site.mean for site in self.sites], dtype=torch.float64)
@@ -205,11 +208,11 @@ class ScannerNoise(NoiseModel):
         normal = torch.randn(size, generator=rng, device=rng.device).double().cpu()
         drawn = means[index] + (roots[index] @ normal[:, :, None])[:, :, 0]
         rows = []
-        for row, (mine, goal) in enumerate(zip(own, index.tolist(), strict=True)):
+        for row, (scan, goal) in enumerate(zip(known, index.tolist(), strict=True)):
             one = drawn[row : row + 1]
-            pair = None if mine is None else self._pair(mine, goal)
-            if pair is not None and mine is not None and pair.inherited:
-                sites = self.sites[mine], self.sites[goal]
+            pair = None if scan.site is None else self._pair(scan.site, goal)
+            if scan.is_measured and scan.site is not None and pair and pair.inherited:
+                sites = self.sites[scan.site], self.sites[goal]
                 one = inherit(start[row : row + 1], one, *sites, pair.inherited)
             rows.append(one)
         grand = means.mean(0)

@@ -9,8 +9,10 @@ from scipy import stats
 
 from noise_models.scanner import ScannerNoise
 from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.record import Record
 from noise_models.scanner.resampling import noise_response, to_spacing
 from noise_models.scanner.sites import summarise_site
+from noise_models.scanner.transfer import Pair
 
 SIZE = (48, 48, 48)
 
@@ -72,3 +74,20 @@ def test_air_on_another_grid_has_the_moments_of_resampled_magnitudes(grid, coils
     assert found.mean() == pytest.approx(b.mean(), rel=0.02)
     assert found.std() == pytest.approx(b.std(), rel=0.05)
     assert stats.skew(found.ravel()) == pytest.approx(stats.skew(b.ravel()), abs=0.1)
+
+
+def test_measured_scans_take_their_own_deviation_along_and_labels_do_not():
+    noise = fitted({"A": 0.04, "B": 0.09}, 1.0)
+    spread = tuple(tuple(row) for row in np.eye(len(NAMES)) * 0.04)
+    sites = tuple(replace(site, covariance=spread) for site in noise.sites)
+    pairs = {"A->B": Pair(inherited=1.0)}
+    noise = ScannerNoise(sites, source="A", target="B", record=Record(pairs=pairs))
+    values = np.array(sites[0].mean)
+    values[4] += 0.3  # logit csf/gm
+    scan = ScanEstimate(tuple(values), (1.0,) * 3, 1.0, "air", site="A")
+    rng = torch.Generator().manual_seed(0)
+    measured = noise.draw(50, rng, source=[scan] * 50)["knots_out"][:, 1]
+    labelled = noise.draw(50, rng)["knots_out"][:, 1]
+    assert measured.std() < 1e-6
+    assert measured[0] > labelled.mean()
+    assert labelled.std() > 0.01
