@@ -3,7 +3,8 @@
     python benchmarks/mnist.py --data FOLDER [--seeds 0 1 2] [--only NAME ...]
 
 FOLDER holds the four standard idx files, gzipped or not; MEDVAE_MNIST names it too.
-Every run is kept in the working folder, so that the study goes on where it stopped, and
+Every run is kept in the working folder and, without its weights, in
+benchmarks/results/mnist, so that the study goes on where it stopped, here or elsewhere;
 benchmarks/results/mnist.json and mnist.png are written again after each. One core.
 """
 
@@ -28,6 +29,21 @@ from medvae.errors import UserError
 from medvae.files import write_json
 
 RESULT = Path(__file__).parent / "results" / "mnist.json"
+RECORD = RESULT.parent / "mnist"
+
+
+def recall(work: Path) -> None:
+    """Take the runs on record into the working folder: the study goes on from there."""
+    work.mkdir(parents=True, exist_ok=True)
+    for path in RECORD.glob("*.json"):
+        if not (work / path.name).exists():
+            write_json(work / path.name, json.loads(path.read_text()))
+
+
+def record(work: Path) -> None:
+    """Put every finished run on record."""
+    for path in work.glob("*.json"):
+        write_json(RECORD / path.name, json.loads(path.read_text()))
 
 
 def write(args: argparse.Namespace) -> None:
@@ -77,8 +93,10 @@ def main() -> None:
         return write_step_cost(args.out)
     if args.page:
         return fill(args.page, json.loads(args.out.read_text()))
+    recall(args.work)
     if args.data is None:
         if args.summarise:
+            record(args.work)
             return write(args)
         print("mnist: skipped. Give the folder with --data or MEDVAE_MNIST.")
         return None
@@ -87,6 +105,7 @@ def main() -> None:
         wanted &= not args.sizes or run.train_size in args.sizes
         if wanted and not run.path(args.work).exists():
             perform(run, args.data, args.work, args.seeds, partial(print, flush=True))
+            record(args.work)
             write(args)
     return write(args)
 
