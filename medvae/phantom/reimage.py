@@ -76,9 +76,7 @@ def reimage(
         True
     """
     scale = recipe.voxel_scale
-    there = Day.draw(
-        scanner(site).scaled(scale), scan_rng(recipe.seed, subject, site)
-    )
+    there = Day.draw(scanner(site).scaled(scale), scan_rng(recipe.seed, subject, site))
     rng = subject_rng(recipe.seed, subject, "view", site, name)
     here = Day.draw(machine, rng)
     placed = replace(here, rotation_deg=there.rotation_deg, shift_mm=there.shift_mm)
