@@ -40,8 +40,8 @@ class Arm(_Section):
 
     Args:
         name: What tables call it.
-        noise: ``none``, a registered model, a preset or fitted file, ``scanner`` (fitted
-            by the comparison itself), ``oracle`` or ``oracle_wide``.
+        noise: ``none``, a registered model, a preset or fitted file, ``scanner``
+            (fitted by the comparison itself), ``oracle`` or ``oracle_wide``.
         dispersion: Of a fitted noise.
         regime: ``unseen``: nothing of the held-out sites; ``fitted``: their unlabelled
             scans join the fit of the noise, and nothing else.

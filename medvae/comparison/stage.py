@@ -1,9 +1,9 @@
-"""What all arms of one seed share: prepared scans, splits, the fitted noise, energies."""
+"""What all arms of one seed share: scans, splits, the fitted noise, energies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,6 +74,13 @@ class Stage:
     def splits(self) -> dict[str, str]:
         """Split by subject; travelers are all test."""
         return assign_splits(self.cohort, self.plan.held_out, self.seed)
+
+    @cached_property
+    def content(self) -> list[tuple[str, str | None, str]]:
+        """Subject, site and SHA-256 of every scan: what a result depends on."""
+        return [
+            (scan.subject, scan.site, digest(scan.path)) for scan in self.cohort.scans
+        ]
 
     @cached_property
     def sites(self) -> tuple[str, ...]:
@@ -255,13 +262,3 @@ def open_store(
     (grid,) = grids
     with bar("Preparing") as progress:
         return prepare_scans(cohort.scans, grid, cache / "volumes", jobs, progress)
-
-
-def content_of(scans: Sequence[Scan]) -> list[tuple[str, str | None, str]]:
-    """Subject, site and SHA-256 of every scan: what a result depends on.
-
-    Example:
-        >>> content_of([])
-        []
-    """
-    return [(scan.subject, scan.site, digest(scan.path)) for scan in scans]

@@ -25,7 +25,7 @@ class ComBat:
 
     Args:
         sites: Their labels.
-        shift: (sites, d) posterior location of each site, in pooled standard deviations.
+        shift: (sites, d) posterior location of each site, in pooled deviations.
         spread: (sites, d) posterior variance of each site over the pooled one.
         centre: (d,) mean of the features, sites weighed by their scans.
         scale: (d,) pooled standard deviation; 0 where a feature is constant.
@@ -59,7 +59,9 @@ class ComBat:
             shrunk = (scaled - self.shift[number, live]) / np.sqrt(
                 self.spread[number, live]
             )
-            result[np.ix_(here, live)] = shrunk * self.scale[live] + expected[here][:, live]
+            result[np.ix_(here, live)] = (
+                shrunk * self.scale[live] + expected[here][:, live]
+            )
         return result
 
 
@@ -94,8 +96,8 @@ def fit_combat(
     design = np.column_stack([code[:, None] == np.arange(len(names)), table])
     weight = np.linalg.lstsq(design.astype(np.float64), x, rcond=None)[0]
     centre = count @ weight[: len(names)] / len(x)
-    slope = weight[len(names) :]
-    scale = np.sqrt(np.mean((x - design @ weight) ** 2, axis=0))
+    slope: FloatArray = weight[len(names) :]
+    scale: FloatArray = np.sqrt(np.mean((x - design @ weight) ** 2, axis=0))
     scale[scale < 1e-12 * max(float(np.abs(x).max()), 1e-300)] = 0
     live = scale > 0
     scaled = (x - centre - table @ slope)[:, live] / scale[live]
