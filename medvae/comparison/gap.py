@@ -9,6 +9,7 @@ chance as much as it does in the data.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -120,13 +121,11 @@ def at_equal_age(
     age = np.array([s["age_error"] for s in settings])
     keeps = age <= level
     best = np.min(np.where(keeps, leak, np.inf), axis=0)
-    for i in range(len(settings)):
-        for j in range(len(settings)):
-            between = (age[i] <= level) & (age[j] > level)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                part = (level - age[i]) / (age[j] - age[i])
-            mixed = leak[i] + part * (leak[j] - leak[i])
-            best = np.where(between, np.fmin(best, mixed), best)
+    for i, j in itertools.permutations(range(len(settings)), 2):
+        between = (age[i] <= level) & (age[j] > level)
+        way = np.where(between, age[j] - age[i], 1.0)
+        mixed = leak[i] + (level - age[i]) / way * (leak[j] - leak[i])
+        best = np.where(between, np.fmin(best, mixed), best)
     keenest = np.take_along_axis(
         leak, np.argmin(np.where(np.isnan(age), np.inf, age), axis=0)[None], axis=0
     )[0]

@@ -66,7 +66,7 @@ def energy(
     samples: Sequence[Sample],
     spacing_mm: Sequence[float],
     *,
-    draws: int = 4,
+    draws: int = 16,
     seed: int = 0,
 ) -> float:
     """Mean squared change over the head, averaged over scans and draws.
@@ -75,7 +75,8 @@ def energy(
         noise: The corruption.
         samples: Scans.
         spacing_mm: Of their grid.
-        draws: Corruptions of each.
+        draws: Corruptions of each. A level drawn over a decade has energies that
+            scatter by more than their mean: 24 scans with 16 draws know it to 6 %.
         seed: The same seed draws the same corruptions at every strength.
 
     Example:

@@ -32,12 +32,14 @@ def test_gaussian_energy_is_the_variance_inside_the_mask():
 def test_a_matched_corruption_has_the_energy_it_was_matched_to(name, wanted):
     scans = samples()
     found = match_energy(
-        noise_models.load(name), wanted, lambda n: energy(n, scans, SPACING)
+        noise_models.load(name), wanted, lambda n: energy(n, scans, SPACING, draws=64)
     )
-    assert energy(found.noise, scans, SPACING) == pytest.approx(wanted, rel=0.02)
-    # Other draws of the same corruption agree within sampling error.
-    again = energy(found.noise, scans, SPACING, draws=32, seed=99)
-    assert again == pytest.approx(wanted, rel=0.5)
+    own = energy(found.noise, scans, SPACING, draws=64)
+    assert own == pytest.approx(wanted, rel=0.02)
+    # Fresh draws agree within what 192 levels over a decade scatter, 8 % a standard
+    # deviation in either measurement.
+    again = energy(found.noise, scans, SPACING, draws=64, seed=99)
+    assert again == pytest.approx(wanted, rel=0.3)
     assert found.noise == scaled(noise_models.load(name), found.factor)
 
 
