@@ -201,7 +201,7 @@ def encoder_of(unit: Unit, choice: int) -> EncoderLike:
             count *= size
         return fit_pca(parts[0], parts[1], stage.store.grid, count)
     if arm.baseline == "combat":
-        (plain,) = (
+        plain = next(
             a for a in stage.plan.arms if a.noise == "none" and a.baseline is None
         )
         return Encoder.load(Unit(plain, stage).at(0) / "run")
