@@ -20,6 +20,7 @@ from medvae.evaluation.bootstrap import percentiles
 from medvae.evaluation.estimate import FloatArray
 
 DRAWS = 1000
+SAME = 1e-9  # two arms closer than this differ by rounding alone
 LEAST_DEFINED = 0.9  # share of draws that must have a gap, or no interval is given
 
 Runs = Mapping[str, Mapping[int, Sequence[Scores]]]
@@ -70,8 +71,8 @@ def draw_people(
     weights = rng.multinomial(len(names), share, size=draws).astype(np.float64)
     weights = np.concatenate([np.ones((1, len(names))), weights])
     seeds = sorted({seed for arm in runs.values() for seed in arm})
-    times = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=draws)
-    times = np.concatenate([np.ones((1, len(seeds)), dtype=np.int64), times])
+    each = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=draws)
+    times = np.concatenate([np.ones((1, len(seeds))), each.astype(np.float64)])
     found = {}
     for arm, by_seed in runs.items():
         count = min(len(settings) for settings in by_seed.values())
@@ -94,7 +95,7 @@ def draw_people(
 
 def _over_seeds(values: Mapping[int, FloatArray], times: FloatArray) -> FloatArray:
     stack = np.array(list(values.values()))
-    weight = times[:, list(values)].T.astype(np.float64)
+    weight = times[:, list(values)].T
     known = np.isfinite(stack) & (weight > 0)
     top = np.sum(np.where(known, stack * weight, 0.0), axis=0)
     bottom = np.sum(np.where(known, weight, 0.0), axis=0)
@@ -129,7 +130,8 @@ def at_equal_age(
     keenest = np.take_along_axis(
         leak, np.argmin(np.where(np.isnan(age), np.inf, age), axis=0)[None], axis=0
     )[0]
-    return np.where(np.isfinite(best), best, keenest)
+    result: FloatArray = np.where(np.isfinite(best), best, keenest)
+    return result
 
 
 def gap_closed(
@@ -189,7 +191,7 @@ def _least(able: Sequence[FloatArray], rest: Sequence[FloatArray]) -> FloatArray
 def _ratio(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> FloatArray:
     way = start - oracle
     nothing = np.full(way.shape, np.nan)
-    result: FloatArray = np.divide(start - arm, way, out=nothing, where=way > 0)
+    result: FloatArray = np.divide(start - arm, way, out=nothing, where=way > SAME)
     return result
 
 

@@ -87,7 +87,8 @@ def findings(content: Mapping[str, Any]) -> list[str]:
         )
     sentences = [first]
     for arm, rows in content["differences"].items():
-        better, worse = [], []
+        better: list[str] = []
+        worse: list[str] = []
         for measure, row in rows.items():
             low, high = row["ci95"] or (-np.inf, np.inf)
             sign = -1 if row["better"] == "lower" else 1

@@ -104,7 +104,8 @@ def random_scanner(like: Sequence[str], rng: np.random.Generator) -> Scanner:
     wider = np.exp(WIDTHS * rng.standard_normal(3))
     smoother = np.exp(WIDTHS * rng.standard_normal(3))
     extent = np.multiply(base.matrix, base.voxel_mm)
-    voxel = np.multiply(base.voxel_mm, np.clip(wider, 0.7, 2.0))
+    voxel = np.round(np.multiply(base.voxel_mm, np.clip(wider, 0.7, 2.0)), 3)
+    blur = np.round(np.multiply(base.blur_mm, smoother), 3)
     x, y, z = (max(8, round(n)) for n in extent / voxel)
     inversion = base.effective_inversion_s
     if inversion is not None:
@@ -113,8 +114,8 @@ def random_scanner(like: Sequence[str], rng: np.random.Generator) -> Scanner:
     return replace(
         base,
         matrix=(x, y, z),
-        voxel_mm=tuple(round(float(v), 3) for v in voxel),
-        blur_mm=tuple(round(float(b), 3) for b in np.multiply(base.blur_mm, smoother)),
+        voxel_mm=(float(voxel[0]), float(voxel[1]), float(voxel[2])),
+        blur_mm=(float(blur[0]), float(blur[1]), float(blur[2])),
         noise=base.noise * factors["noise"],
         non_uniformity=base.non_uniformity * factors["non_uniformity"],
         effective_flip_deg=base.effective_flip_deg * factors["effective_flip_deg"],
