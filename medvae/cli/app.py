@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import medvae
-from medvae.cli import data, demo, encoding, evaluation, noise, training
+from medvae.cli import comparison, data, demo, encoding, evaluation, noise, training
 
 app = typer.Typer(
     name="medvae",
@@ -48,3 +48,4 @@ app.command("encode")(encoding.encode)
 app.command("decode")(encoding.decode)
 app.command("harmonize")(encoding.harmonize)
 app.command("evaluate")(evaluation.evaluate)
+app.command("compare")(comparison.compare)

@@ -3,7 +3,8 @@
 A linear probe alone is easily fooled: a site that only stretches the latent (x1.3 in
 16 dimensions) is invisible to it (accuracy .48) and plain to a probe of the norm
 (.74). Hence two least-squares support vector machines (Suykens & Vandewalle 1999,
-doi:10.1023/A:1018628609742), linear and RBF, on the same subject-wise folds.
+doi:10.1023/A:1018628609742), linear and RBF, and the five nearest neighbours, on the
+same subject-wise folds.
 Accuracies of small cohorts scatter (chance SD .079 with 20 scans a site), so the null
 is the same probe on permuted labels, never a table.
 
@@ -36,12 +37,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from medvae.evaluation.bootstrap import percentiles
 from medvae.evaluation.classification import balanced_accuracy, one_vs_rest_auc
+from medvae.evaluation.covariates import residuals
 from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
+from medvae.evaluation.neighbours import nearest, votes
 
-Kind = Literal["linear", "rbf"]
+Kind = Literal["linear", "rbf", "knn"]
 View = Literal["mean", "sample", "whitened"]
 MAX_FOLDS = 5
-PENALTY: dict[Kind, float] = {"linear": 0.1, "rbf": 0.3}
+PENALTY = {"linear": 0.1, "rbf": 0.3}
 AT_ONCE = 2**24  # numbers in one stack of linear systems, 128 MiB
 
 
@@ -55,13 +58,17 @@ class Leakage:
 
 @dataclass(frozen=True)
 class _Fold:
-    """Kernels of one fold; labels may be permuted without computing them again."""
+    """Kernels of one fold; labels may be permuted without computing them again.
+
+    The probe of neighbours has these instead.
+    """
 
     train: IntArray
     test: IntArray
     train_kernel: FloatArray
     test_kernel: FloatArray
     penalty: float
+    neighbours: IntArray | None = None
 
 
 def posterior_view(
@@ -97,6 +104,7 @@ def probe(
     kind: Kind = "rbf",
     standardise: bool = True,
     permutations: int = 200,
+    covariates: ArrayLike | None = None,
 ) -> Leakage:
     """Predict labels from features on subjects that the probe was not trained on.
 
@@ -111,9 +119,11 @@ def probe(
         labels: The site of each scan.
         subjects: Who each scan shows; a subject is never on both sides of a fold.
         rng: Folds, permutations and resamples.
-        kind: ``linear`` or ``rbf``.
+        kind: ``linear``, ``rbf`` or ``knn``.
         standardise: Scale every feature to unit variance on the training side.
         permutations: How many; the smallest p is 1 / (permutations + 1).
+        covariates: (n, c) What the probe may not use: regressed out of the features
+            by a fit on the training side.
 
     Raises:
         ValueError: Fewer than two labels, or a label with fewer than two subjects.
@@ -126,13 +136,10 @@ def probe(
         >>> result.balanced_accuracy.value > 0.9, result.auc.p < 0.05
         (True, True)
     """
-    if kind not in get_args(Kind):
-        raise ValueError(f"kind must be linear or rbf, got {kind!r}")
-    z = np.asarray(features, dtype=np.float64)
-    z = z[None] if z.ndim == 2 else z
     names, y = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
-    splits = grouped_folds(y, subjects, rng)
-    folds = [[_fold(x, a, b, kind, standardise) for a, b in splits] for x in z]
+    folds = prepare_folds(
+        features, y, subjects, rng, kind=kind, standardise=standardise, known=covariates
+    )
     labelled = [y, *(permute_labels(y, subjects, rng) for _ in range(permutations))]
     scores = out_of_fold(folds, np.array(labelled), len(names))
     estimates = []
@@ -148,6 +155,36 @@ def probe(
         n = len(set(subjects))
         estimates.append(Estimate(float(values[0]), ci95, n, chance, p))
     return Leakage(*estimates)
+
+
+def prepare_folds(
+    features: ArrayLike,
+    y: IntArray,
+    subjects: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    kind: Kind,
+    standardise: bool,
+    known: ArrayLike | None = None,
+) -> list[list[_Fold]]:
+    """Folds of every draw of the features, ready for any labels; see `probe`."""
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind must be one of {get_args(Kind)}, got {kind!r}")
+    z = np.asarray(features, dtype=np.float64)
+    z = z[None] if z.ndim == 2 else z
+    splits = grouped_folds(y, subjects, rng)
+    if known is None:
+        return [[_fold(x, a, b, kind, standardise) for a, b in splits] for x in z]
+    table = np.asarray(known, dtype=np.float64)
+    folds = []
+    for x in z:
+        own = []
+        for a, b in splits:
+            left = x.copy()
+            left[a], left[b] = residuals(x[a], x[b], table[a], table[b])
+            own.append(_fold(left, a, b, kind, standardise))
+        folds.append(own)
+    return folds
 
 
 def grouped_folds(
@@ -202,6 +239,9 @@ def _fold(
         spread = a.std(axis=0)
         spread[spread == 0] = 1
         a, b = a / spread, b / spread
+    if kind == "knn":
+        empty = np.empty((0, 0))
+        return _Fold(train, test, empty, empty, 0.0, nearest(a, b))
     total = a.shape[1] * a.var()
     gamma = 1 / total if total > 0 else 1.0
     linear_train, linear_test = gamma * a @ a.T, gamma * b @ a.T
@@ -228,6 +268,10 @@ def out_of_fold(
     scores = np.zeros((len(labels), len(folds), labels.shape[1], classes))
     for d, draw in enumerate(folds):
         for fold in draw:
+            if fold.neighbours is not None:
+                near = votes(fold.neighbours, labels[:, fold.train], classes)
+                scores[:, d, fold.test] = near
+                continue
             size = max(1, AT_ONCE // len(fold.train) ** 2)
             for start in range(0, len(labels), size):
                 some = slice(start, start + size)

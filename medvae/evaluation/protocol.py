@@ -21,13 +21,23 @@ from medvae.evaluation.latents import (
     encode_scans,
 )
 from medvae.evaluation.questions.image import averaged_codes, reconstruction
+from medvae.evaluation.questions.one_site import age_from_one_site
 from medvae.evaluation.questions.person import age, collapse, travelers
 from medvae.evaluation.questions.setting import Setting
 from medvae.evaluation.questions.site import leakage
 from medvae.evaluation.questions.transfer import transfer
+from medvae.evaluation.questions.volume import bright_volume
 from medvae.evaluation.result import Answers, Evaluation, LatentPoint, names_of
 
-STAGES = ("reconstruction", "site leakage", "travelers", "age", "transfer")
+STAGES = (
+    "reconstruction",
+    "site leakage",
+    "travelers",
+    "volume",
+    "age",
+    "age from one site",
+    "transfer",
+)
 
 
 def evaluate(
@@ -65,12 +75,57 @@ def evaluate(
     Raises:
         UserError: No scan, or a held-out site that the encoder was trained on.
     """
+    setting, notes = open_setting(
+        encoder,
+        prepared,
+        held_out=held_out,
+        progress=progress,
+        run=run,
+        batch_size=batch_size,
+    )
+    return ask(
+        setting,
+        notes,
+        seed=seed,
+        progress=progress,
+        align=align,
+        run=run,
+        permutations=permutations,
+        averaged=averaged,
+    )
+
+
+def open_setting(
+    encoder: EncoderLike,
+    prepared: Sequence[PreparedScan],
+    *,
+    held_out: Sequence[str],
+    progress: Progress | None = None,
+    run: str = "",
+    batch_size: int = 4,
+) -> tuple[Setting, list[str]]:
+    """Encode what will be asked about, and say what was left out; see `evaluate`."""
     seen = _training_sites(encoder, prepared, held_out)
     scans, notes = _asked_about(seen, prepared, held_out)
     latents = encode_scans(encoder, scans, batch_size=batch_size, progress=progress)
     if not (np.isfinite(latents.mean).all() and (latents.std > 0).all()):
         raise UserError(f"{run or 'the run'}: latents are not finite. Train it again.")
     setting = Setting(encoder, scans, latents, seen, tuple(held_out), batch_size)
+    return setting, notes
+
+
+def ask(
+    setting: Setting,
+    notes: Sequence[str] = (),
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    align: bool = True,
+    run: str = "",
+    permutations: int = 200,
+    averaged: EncoderLike | None = None,
+) -> Evaluation:
+    """Every question, of latents that are at hand; see `evaluate`."""
     answers = Answers()
     for sentence in notes:
         answers.note(sentence)
@@ -78,7 +133,9 @@ def evaluate(
         lambda: reconstruction(setting, answers, seed),
         lambda: leakage(setting, answers, seed, permutations),
         lambda: travelers(setting, answers, seed),
+        lambda: bright_volume(setting, answers, seed),
         lambda: age(setting, answers, seed),
+        lambda: age_from_one_site(setting, answers, seed),
         lambda: transfer(setting, answers, seed, align=align, progress=progress),
     )
     for done, (stage, task) in enumerate(zip(STAGES, tasks, strict=True)):
@@ -92,12 +149,12 @@ def evaluate(
         progress(len(STAGES), len(STAGES), "evaluated")
     return Evaluation(
         run=run,
-        held_out=tuple(held_out),
+        held_out=setting.held_out,
         metrics=answers.metrics,
         travelers=tuple(answers.travelers),
         unanswered=tuple(answers.unanswered),
         notes=tuple(answers.notes),
-        points=latent_map(latents, scans),
+        points=latent_map(setting.latents, setting.scans),
     )
 
 

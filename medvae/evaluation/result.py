@@ -31,6 +31,8 @@ class TravelerTransfer:
         own: Of decode(encode(x_target), target): what the network could reach at best.
         shift_mm: Estimated misplacement, applied to ``error`` and ``do_nothing``.
         turn_degrees: Its rotation.
+        psnr: Of the decoded against the real scan, dB.
+        ssim: The same as structural similarity.
     """
 
     subject: str
@@ -42,6 +44,8 @@ class TravelerTransfer:
     own: float
     shift_mm: tuple[float, float, float]
     turn_degrees: tuple[float, float, float]
+    psnr: float | None = None
+    ssim: float | None = None
 
 
 @dataclass(frozen=True)

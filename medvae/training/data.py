@@ -26,6 +26,13 @@ class Volumes(Protocol):
         """The volume (X, Y, Z) in reference units."""
 
 
+class Views(Protocol):
+    """Other pictures of the same heads, placed alike: corruptions made beforehand."""
+
+    def views(self, index: int) -> Sequence[npt.NDArray[np.float32]]:
+        """Every other picture (X, Y, Z) of volume ``index``, at least one."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One scan as training sees it.
@@ -101,7 +108,11 @@ class Augmentation:
 
 
 class TrainingScans(Dataset[dict[str, Any]]):
-    """Volumes by (epoch, number): the epoch is part of the key, so workers know it."""
+    """Volumes by (epoch, number): the epoch is part of the key, so workers know it.
+
+    Where views were made beforehand, ``copies`` of them are drawn afresh at every epoch
+    and moved together with their volume.
+    """
 
     def __init__(
         self,
@@ -110,9 +121,12 @@ class TrainingScans(Dataset[dict[str, Any]]):
         *,
         seed: int,
         augmentation: Augmentation | None = None,
+        views: Views | None = None,
+        copies: int = 1,
     ) -> None:
         self.entries, self.volumes = entries, volumes
         self.seed, self.augmentation = seed, augmentation
+        self.views, self.copies = views, copies
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -120,12 +134,24 @@ class TrainingScans(Dataset[dict[str, Any]]):
     def __getitem__(self, place: Place) -> dict[str, Any]:
         epoch, number = place
         entry = self.entries[number]
-        image = np.array(self.volumes.image(entry.index), dtype=np.float32)
-        volume = torch.from_numpy(image)[None]
+        images = [self.volumes.image(entry.index), *self._chosen(epoch, entry)]
+        stack = torch.from_numpy(np.stack(images).astype(np.float32))
         if self.augmentation is not None:
             seed = seed_of(self.seed, "augmentation", epoch, entry.name)
-            volume = self.augmentation(volume, seed)
-        return {"image": volume, "entry": number, "epoch": epoch}
+            stack = self.augmentation(stack, seed)
+        item = {"image": stack[:1], "entry": number, "epoch": epoch}
+        return item if self.views is None else item | {"views": stack[1:, None]}
+
+    def _chosen(self, epoch: int, entry: Entry) -> list[npt.NDArray[np.float32]]:
+        if self.views is None:
+            return []
+        known = self.views.views(entry.index)
+        if self.augmentation is None:  # validation: the same views at every epoch
+            epoch = 0
+        rng = np.random.default_rng(seed_of(self.seed, "view", epoch, entry.name))
+        again = len(known) < self.copies
+        drawn = rng.choice(len(known), self.copies, replace=again)
+        return [known[int(i)] for i in drawn]
 
 
 class SeededOrder(Sampler[Place]):
@@ -157,7 +183,12 @@ class SeededOrder(Sampler[Place]):
 
 
 def loader(
-    entries: Sequence[Entry], volumes: Volumes, config: TrainConfig, *, training: bool
+    entries: Sequence[Entry],
+    volumes: Volumes,
+    config: TrainConfig,
+    *,
+    training: bool,
+    views: Views | None = None,
 ) -> DataLoader[dict[str, Any]]:
     """Batches of all ``entries``; only training shuffles and augments."""
     augmentation = (
@@ -165,7 +196,14 @@ def loader(
         if training
         else None
     )
-    scans = TrainingScans(entries, volumes, seed=config.seed, augmentation=augmentation)
+    scans = TrainingScans(
+        entries,
+        volumes,
+        seed=config.seed,
+        augmentation=augmentation,
+        views=views,
+        copies=config.objective.copies,
+    )
     order = SeededOrder(len(entries), seed=config.seed, shuffle=training)
     return DataLoader(
         scans,

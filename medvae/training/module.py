@@ -45,16 +45,7 @@ class DenoisingTraining(pl.LightningModule):
         x: Tensor = batch["image"]
         entries = [self.entries[stage][int(number)] for number in batch["entry"]]
         settings, seed = self.config.objective, self.config.seed
-        corrupted = None
-        if settings.copies:
-            corrupted = corrupt(
-                self.noise,
-                x,
-                copies=settings.copies,
-                spacing_mm=self.config.grid.spacing_mm,
-                sources=[entry.source for entry in entries],
-                seeds=[(seed, "corruption", stage, epoch, e.name) for e in entries],
-            )
+        corrupted = self._corrupted(batch, stage, epoch) if settings.copies else None
         known = set(self.vae.config.sites)
         labels = [entry.site if entry.site in known else None for entry in entries]
         sites = self.vae.site_codes(labels * settings.painted)
@@ -65,6 +56,22 @@ class DenoisingTraining(pl.LightningModule):
             self.vae.encode,
             lambda target, z: self.vae.likelihood(target, self.vae.decode(z, sites)),
             generator(seed, "latent", stage, epoch, *names, device=x.device),
+        )
+
+    def _corrupted(self, batch: dict[str, Any], stage: str, epoch: int) -> Tensor:
+        """M corruptions of every volume, made beforehand or drawn now."""
+        if "views" in batch:
+            made: Tensor = batch["views"]
+            return made.transpose(0, 1)
+        entries = [self.entries[stage][int(number)] for number in batch["entry"]]
+        seed = self.config.seed
+        return corrupt(
+            self.noise,
+            batch["image"],
+            copies=self.config.objective.copies,
+            spacing_mm=self.config.grid.spacing_mm,
+            sources=[entry.source for entry in entries],
+            seeds=[(seed, "corruption", stage, epoch, entry.name) for entry in entries],
         )
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:

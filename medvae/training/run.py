@@ -19,7 +19,7 @@ from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import check_device, save_model
 from medvae.training.config import TrainConfig
-from medvae.training.data import Entry, Volumes, loader
+from medvae.training.data import Entry, Views, Volumes, loader
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
 from medvae.training.run_folder import Plan, open_run, write_card
@@ -39,12 +39,14 @@ class Material:
         splits: Split by subject.
         sources: What the noise model knows of a scan's own scanner, by its path;
             the site label stands in where nothing is known.
+        views: Corruptions made beforehand, which then replace the noise model's.
     """
 
     scans: Sequence[Scan]
     volumes: Volumes
     splits: Splits
     sources: Mapping[Path, object]
+    views: Views | None = None
 
     def entries(self, split: str, without: Sequence[str]) -> list[Entry]:
         """The scans of one split, none of them from the sites ``without``."""
@@ -106,7 +108,7 @@ def train(
     plan = Plan(tuple(sorted(known)), material.splits)
     last = open_run(run, config, noise, plan, resume=resume)
     module = DenoisingTraining(vae, noise, config, training, validation)
-    best = _fit(config, module, material.volumes, run, last, progress)
+    best = _fit(config, module, material, run, last, progress)
     if best is not None:
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
@@ -138,7 +140,7 @@ def network_of(config: TrainConfig, sites: tuple[str, ...] = ()) -> NetworkConfi
 def _fit(
     config: TrainConfig,
     module: DenoisingTraining,
-    volumes: Volumes,
+    material: Material,
     run: Path,
     last: Path | None,
     progress: Progress | None,
@@ -178,8 +180,8 @@ def _fit(
         try:
             trainer.fit(
                 module,
-                loader(module.entries["train"], volumes, config, training=True),
-                _watch(module, volumes, config) if watched else None,
+                _batches(config, module, material, "train"),
+                _batches(config, module, material, "validation") if watched else None,
                 ckpt_path=last,
                 weights_only=True,
             )
@@ -188,10 +190,16 @@ def _fit(
     return Path(keeper.best_model_path) if watched and keeper.best_model_path else None
 
 
-def _watch(
-    module: DenoisingTraining, volumes: Volumes, config: TrainConfig
+def _batches(
+    config: TrainConfig, module: DenoisingTraining, material: Material, stage: str
 ) -> DataLoader[dict[str, Any]]:
-    return loader(module.entries["validation"], volumes, config, training=False)
+    return loader(
+        module.entries[stage],
+        material.volumes,
+        config,
+        training=stage == "train",
+        views=material.views,
+    )
 
 
 def accelerator_of(device: str) -> str:

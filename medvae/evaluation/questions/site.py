@@ -8,11 +8,14 @@ from typing import get_args
 import numpy as np
 
 from medvae.evaluation.bootstrap import percentiles
+from medvae.evaluation.covariates import covariate_table
 from medvae.evaluation.distribution import prior_width, squared_distances, two_sample
 from medvae.evaluation.estimate import Estimate, FloatArray
 from medvae.evaluation.leakage import Kind, View, permute_labels, posterior_view, probe
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.result import Answers, names_of
+
+LEAST_AGES = 5
 
 
 def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) -> None:
@@ -51,7 +54,44 @@ def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) ->
                     rng,
                     permutations,
                 )
+        _beyond_people(setting, answers, use, permutations, seed)
     stranger(setting, answers, seed, permutations)
+
+
+def _beyond_people(
+    setting: Setting,
+    answers: Answers,
+    index: Sequence[int],
+    permutations: int,
+    seed: int,
+) -> None:
+    """The RBF probe again, without what age and sex explain of the latents."""
+    ages = [setting.scans[i].age for i in index]
+    if None in ages or len(set(ages)) < LEAST_AGES:
+        answers.cannot(
+            "site leakage beyond age",
+            f"needs the age of every test subject, {LEAST_AGES} different ones",
+        )
+        return
+    table, names = covariate_table(
+        [age or 0.0 for age in ages], [setting.scans[i].sex for i in index]
+    )
+    rng = generator(seed, "leakage beyond people")
+    labels = setting.sites(index)
+    views: tuple[View, ...] = ("sample", "mean")
+    for view in views:
+        z = setting.latents
+        found = probe(
+            posterior_view(z.mean[index], z.std[index], view, rng),
+            labels,
+            setting.subjects(index),
+            rng,
+            permutations=permutations,
+            covariates=table,
+        )
+        label = f"rbf_{view}_given_{names}"
+        answers.add("leakage", f"balanced_accuracy_{label}", found.balanced_accuracy)
+        answers.add("leakage", f"auc_{label}", found.auc)
 
 
 def _probe(

@@ -14,10 +14,10 @@ from medvae.evaluation.bootstrap import (
 )
 from medvae.evaluation.latents import Progress, decode_scans
 from medvae.evaluation.questions.setting import Setting, generator
-from medvae.evaluation.reconstruction import z_scored_error
+from medvae.evaluation.reconstruction import psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
 
-MEASURES = ("error", "do_nothing", "own")
+MEASURES = ("error", "do_nothing", "own", "psnr", "ssim")
 
 
 def transfer(
@@ -84,6 +84,8 @@ def _person(
                     own=z_scored_error(own, fixed, mask),
                     shift_mm=motion.shift_mm,
                     turn_degrees=motion.turn_degrees,
+                    psnr=psnr(image, fixed, mask),
+                    ssim=ssim(image, fixed, mask),
                 )
             )
     return rows

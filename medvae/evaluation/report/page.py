@@ -97,7 +97,7 @@ def write_report(
         "arms": list(evaluations),
         "cohort": list(cohort) or cohort_rows(evaluations[lead]),
         "noise": dict(noise or {}),
-        "pictures": _pictures(pictures),
+        "pictures": picture_table(pictures),
         "plots_of": _plots(
             evaluations, {k: _rows(v) for k, v in (curves or {}).items()}
         ),
@@ -145,7 +145,8 @@ def _rows(curve: Curve) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _pictures(pictures: Sequence[Picture]) -> dict[str, Any]:
+def picture_table(pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Rows of pictures as the template takes them; see `Picture`."""
     columns = list(dict.fromkeys(name for row in pictures for name in row.panels))
     rows = [
         {

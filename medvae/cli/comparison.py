@@ -1,0 +1,101 @@
+"""compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import emit_json, progress_bar, quiet_libraries, say, show_table
+from medvae.errors import UserError
+
+
+def compare(
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            help="Arms, comma-separated: none, gaussian, salt_and_pepper, randomised, "
+            "scanner, scanner_wide, scanner_fitted; on a phantom oracle, oracle_wide; "
+            "baselines pca, combat, combat_fitted, nyul. By default all of the config."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Scans; by default the config's phantom.")
+    ] = None,
+    held_out: Annotated[
+        list[str] | None, typer.Option(help="Site that no arm is trained on.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each arm.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML such as configs/compare.yaml.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")] = Path(
+        "compare"
+    ),
+    cache: Annotated[
+        Path | None, typer.Option(help="Where prepared volumes are kept; OUT/cache.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Arms at a time.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print compare.json.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run.")
+    ] = False,
+) -> None:
+    """Train arms alike but for the corruption, and set them side by side.
+
+    Finished arms are kept: interrupted, the same command goes on where it stopped.
+    Writes compare.json and report.html.
+
+    Example: medvae compare --config configs/compare-small.yaml -o compare
+    """
+    from medvae.comparison.plan import load_plan
+
+    names = [name.strip() for name in (noise or "").split(",") if name.strip()]
+    if noise is not None and not names:
+        raise UserError(f"--noise {noise!r}: must name arms, such as none,scanner.")
+    plan = load_plan(config, noise=names, held_out=held_out or (), seeds=seeds)
+    if dry_run:
+        runs = sum(len(arm.settings) for arm in plan.arms) * plan.seeds
+        source = data or (f"a phantom in {out}" if plan.phantom else "nothing")
+        arms = ", ".join(arm.name for arm in plan.arms)
+        say(f"would read {source}; held out: {', '.join(plan.held_out) or 'no site'}")
+        say(f"would run {runs} settings of {arms}, {plan.seeds} seed(s), into {out}")
+        return
+    from medvae.comparison.run import open_data, run_comparison, table_of
+
+    quiet_libraries()
+    cohort = open_data(plan, data, out, jobs, progress_bar)
+    result = run_comparison(
+        plan,
+        cohort,
+        out,
+        cache=cache or out / "cache",
+        jobs=jobs,
+        command=_command(names, data, held_out, seeds, config),
+        say=say,
+        bar=progress_bar,
+    )
+    if json:
+        emit_json(result.content)
+        return
+    show_table(*table_of(result.content))
+    say(f"result: {result.result}")
+    say(f"report: {result.report}")
+
+
+def _command(
+    names: list[str],
+    data: Path | None,
+    held_out: list[str] | None,
+    seeds: int | None,
+    config: Path | None,
+) -> str:
+    """What to type to have it again, without what decides only where and how fast."""
+    words = ["medvae compare"]
+    words += [f"--noise {','.join(names)}"] if names else []
+    words += [f"--data {data.name}"] if data else []
+    words += [f"--held-out {site}" for site in held_out or ()]
+    words += [f"--seeds {seeds}"] if seeds is not None else []
+    words += [f"--config {config.as_posix()}"] if config else []
+    return " ".join(words)

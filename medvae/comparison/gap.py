@@ -1,0 +1,227 @@
+"""How much of the way from the best generic corruption to the oracle an arm goes.
+
+    share = (best generic - arm) / (best generic - oracle)
+
+for a measure where less is better. People and seeds are drawn with replacement, all
+arms together, and the best generic arm is found again in every draw: it may profit from
+chance as much as it does in the data.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from medvae.comparison.scores import MEASURES, Scores
+from medvae.evaluation.bootstrap import percentiles
+from medvae.evaluation.estimate import FloatArray
+
+DRAWS = 1000
+SAME = 1e-9  # two arms closer than this differ by rounding alone
+LEAST_DEFINED = 0.9  # share of draws that must have a gap, or no interval is given
+
+Runs = Mapping[str, Mapping[int, Sequence[Scores]]]
+"""By arm, then by seed: every setting of the arm, the chosen one first."""
+Drawn = Mapping[str, Mapping[str, FloatArray]]
+"""By arm, then by measure: (1 + draws,), the data themselves first."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its interval over people and seeds.
+
+    Args:
+        mean: 1 is the oracle, 0 the best generic arm; None where the oracle is no
+            better than that, so that there is no way to go.
+        ci95: None where too many draws had no gap.
+        undefined: Share of draws in which the oracle was no better.
+    """
+
+    mean: float | None
+    ci95: tuple[float, float] | None
+    undefined: float
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        ci95 = None if self.ci95 is None else list(self.ci95)
+        return {"mean": self.mean, "ci95": ci95, "undefined_draws": self.undefined}
+
+
+def draw_people(
+    runs: Runs, rng: np.random.Generator, draws: int = DRAWS
+) -> dict[str, list[dict[str, FloatArray]]]:
+    """Every measure of every setting under the same draws of people and seeds.
+
+    Returns:
+        By arm, a list over settings of measure to (1 + draws,); the first entry of
+        each is the data themselves, averaged over seeds.
+    """
+    everyone = {
+        who
+        for seeds in runs.values()
+        for settings in seeds.values()
+        for scores in settings
+        for who in scores.subjects()
+    }
+    names = sorted(everyone)
+    share = np.full(len(names), 1 / len(names))
+    weights = rng.multinomial(len(names), share, size=draws).astype(np.float64)
+    weights = np.concatenate([np.ones((1, len(names))), weights])
+    seeds = sorted({seed for arm in runs.values() for seed in arm})
+    each = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=draws)
+    times = np.concatenate([np.ones((1, len(seeds))), each.astype(np.float64)])
+    found = {}
+    for arm, by_seed in runs.items():
+        count = min(len(settings) for settings in by_seed.values())
+        found[arm] = [
+            {
+                measure: _over_seeds(
+                    {
+                        k: by_seed[seed][setting].draws(measure, weights, names)
+                        for k, seed in enumerate(seeds)
+                        if seed in by_seed
+                    },
+                    times,
+                )
+                for measure in MEASURES
+            }
+            for setting in range(count)
+        ]
+    return found
+
+
+def _over_seeds(values: Mapping[int, FloatArray], times: FloatArray) -> FloatArray:
+    stack = np.array(list(values.values()))
+    weight = times[:, list(values)].T
+    known = np.isfinite(stack) & (weight > 0)
+    top = np.sum(np.where(known, stack * weight, 0.0), axis=0)
+    bottom = np.sum(np.where(known, weight, 0.0), axis=0)
+    nothing = np.full(stack.shape[1], np.nan)
+    result: FloatArray = np.divide(top, bottom, out=nothing, where=bottom > 0)
+    return result
+
+
+def at_equal_age(
+    settings: Sequence[Mapping[str, FloatArray]], level: FloatArray
+) -> FloatArray:
+    """Least leakage of an arm's settings that keep age as well as ``level``.
+
+    Between two settings leakage and age error are taken as linear. An arm that never
+    keeps age that well counts at the setting that keeps it best.
+
+    Example:
+        >>> one = {"leakage": np.array([0.9]), "age_error": np.array([0.6])}
+        >>> two = {"leakage": np.array([0.7]), "age_error": np.array([0.8])}
+        >>> at_equal_age([one, two], np.array([0.7])).round(3).tolist()
+        [0.8]
+    """
+    leak = np.array([s["leakage"] for s in settings])
+    age = np.array([s["age_error"] for s in settings])
+    keeps = age <= level
+    best = np.min(np.where(keeps, leak, np.inf), axis=0)
+    for i, j in itertools.permutations(range(len(settings)), 2):
+        between = (age[i] <= level) & (age[j] > level)
+        way = np.where(between, age[j] - age[i], 1.0)
+        mixed = leak[i] + (level - age[i]) / way * (leak[j] - leak[i])
+        best = np.where(between, np.fmin(best, mixed), best)
+    keenest = np.take_along_axis(
+        leak, np.argmin(np.where(np.isnan(age), np.inf, age), axis=0)[None], axis=0
+    )[0]
+    result: FloatArray = np.where(np.isfinite(best), best, keenest)
+    return result
+
+
+def gap_closed(
+    drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]],
+    arm: str,
+    generic: Sequence[str],
+    oracle: str,
+) -> tuple[Share, dict[str, Share]]:
+    """The share of an arm for each of three measures, and their average.
+
+    Held-out reconstruction, traveler harmonisation, and leakage at equal biology: of
+    age as well kept as the arm and the oracle both keep it.
+
+    Args:
+        drawn: What `draw_people` found.
+        arm: Whose share.
+        generic: Arms to start from.
+        oracle: The arm to reach.
+    """
+    level = np.fmax(
+        *(
+            np.min([s["age_error"] for s in drawn[name]], axis=0)
+            for name in (arm, oracle)
+        )
+    )
+    least = {name: at_equal_age(drawn[name], level) for name in (*generic, arm, oracle)}
+    able = [
+        np.where(
+            np.min([s["age_error"] for s in drawn[name]], axis=0) <= level,
+            least[name],
+            np.nan,
+        )
+        for name in generic
+    ]
+    start = _least(able, [least[name] for name in generic])
+    ratios = {"leakage_at_equal_biology": _ratio(start, least[arm], least[oracle])}
+    for measure in ("held_out_reconstruction", "traveler_harmonisation"):
+        values = {name: drawn[name][0][measure] for name in least}
+        start = np.min([values[name] for name in generic], axis=0)
+        ratios[measure] = _ratio(start, values[arm], values[oracle])
+    each = {name: _share(ratio) for name, ratio in ratios.items()}
+    return _share(np.mean(list(ratios.values()), axis=0)), each
+
+
+def _least(able: Sequence[FloatArray], rest: Sequence[FloatArray]) -> FloatArray:
+    """Least of the arms that keep age; of all of them where none does."""
+    stack = np.array(able)
+    some = np.isfinite(stack).any(axis=0)
+    found: FloatArray = np.where(
+        some,
+        np.min(np.where(np.isfinite(stack), stack, np.inf), axis=0),
+        np.min(rest, axis=0),
+    )
+    return found
+
+
+def _ratio(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> FloatArray:
+    way = start - oracle
+    nothing = np.full(way.shape, np.nan)
+    result: FloatArray = np.divide(start - arm, way, out=nothing, where=way > SAME)
+    return result
+
+
+def _share(ratio: FloatArray) -> Share:
+    value, draws = ratio[0], ratio[1:]
+    missing = float(np.mean(~np.isfinite(draws))) if len(draws) else 1.0
+    certain = missing <= 1 - LEAST_DEFINED
+    return Share(
+        float(value) if np.isfinite(value) else None,
+        percentiles(draws) if certain else None,
+        round(missing, 4),
+    )
+
+
+def differences(
+    drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]], challenger: str
+) -> dict[str, dict[str, dict[str, object]]]:
+    """Challenger minus every other arm, for every measure, with its interval."""
+    table: dict[str, dict[str, dict[str, object]]] = {}
+    for arm, settings in drawn.items():
+        if arm == challenger:
+            continue
+        for measure, better in MEASURES.items():
+            change = drawn[challenger][0][measure] - settings[0][measure]
+            if not np.isfinite(change[0]):
+                continue
+            ci95 = percentiles(change[1:])
+            table.setdefault(arm, {})[measure] = {
+                "mean": float(change[0]),
+                "ci95": None if ci95 is None else list(ci95),
+                "better": better,
+            }
+    return table

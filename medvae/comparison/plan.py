@@ -1,0 +1,247 @@
+"""What is compared: data, sites kept out, seeds, arms, and the settings they share."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medvae.errors import UserError
+from medvae.training.config import TrainConfig, parse_config
+
+GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
+"""Corruptions that no scan was looked at for."""
+ORACLES = ("oracle", "oracle_wide")
+"""True scanners, which only a phantom has."""
+Baseline = Literal["pca", "combat", "nyul"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PhantomSettings(_Section):
+    """The simulated hospitals to make where no data is named."""
+
+    sites: tuple[str, ...]
+    subjects: int = Field(20, ge=1)
+    travelers: int = Field(12, ge=0)
+    voxel_scale: float = Field(2.0, ge=1, le=8)
+    seed: int = Field(0, ge=0)
+
+
+class Arm(_Section):
+    """One way to train.
+
+    Args:
+        name: What tables call it.
+        noise: ``none``, a registered model, a preset or fitted file, ``scanner``
+            (fitted by the comparison itself), ``oracle`` or ``oracle_wide``.
+        dispersion: Of a fitted noise.
+        regime: ``unseen``: nothing of the held-out sites; ``fitted``: their unlabelled
+            scans join the fit of the noise, and nothing else.
+        overrides: Training settings of this arm, such as ``objective.beta: 0.5``.
+        choices: Sets of further settings, tried on every seed; the best one is chosen
+            on the training sites' validation subjects.
+        baseline: ``pca`` needs no training, ``combat`` corrects another arm's latents,
+            ``nyul`` matches histograms before the encoder.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    noise: str = "none"
+    dispersion: float = Field(1.0, ge=0)
+    regime: Literal["unseen", "fitted"] = "unseen"
+    overrides: dict[str, Any] = {}
+    choices: tuple[dict[str, Any], ...] = ()
+    baseline: Baseline | None = None
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether it competes for the best arm that knows nothing of scanners."""
+        return self.baseline is None and self.noise in GENERIC
+
+    @property
+    def settings(self) -> tuple[dict[str, Any], ...]:
+        """Every set of overrides to train, at least one."""
+        return tuple({**self.overrides, **c} for c in self.choices) or (self.overrides,)
+
+
+class Plan(_Section):
+    """A whole comparison.
+
+    Args:
+        phantom: What to make where no data is named.
+        held_out: Sites that no arm is trained on.
+        seeds: How many runs of every arm.
+        arms: What is compared, the challenger ``scanner`` among them.
+        train: Settings that all arms share; see configs/train.yaml.
+        challenger: The arm that the others are set against.
+        energy_scans: Training scans that corruption energies are measured on.
+        permutations: Of every permutation test.
+    """
+
+    phantom: PhantomSettings | None = None
+    held_out: tuple[str, ...] = ()
+    seeds: int = Field(3, ge=1)
+    arms: tuple[Arm, ...] = ()
+    train: dict[str, Any] = {}
+    challenger: str = "scanner"
+    energy_scans: int = Field(24, ge=1)
+    permutations: int = Field(200, ge=1)
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name.
+
+        Raises:
+            UserError: There is none; names the nearest.
+        """
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        known = [arm.name for arm in self.arms]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"no arm named {name!r}; known: {', '.join(known)}.{hint}")
+
+    def training(self, arm: Arm, choice: int, seed: int) -> TrainConfig:
+        """The training settings of one run.
+
+        Example:
+            >>> plan = Plan(arms=standard_arms(), held_out=("NYU",))
+            >>> plan.training(plan.arm("gaussian"), 0, 3).seed
+            3
+        """
+        content = copy.deepcopy(self.train)
+        for key, value in arm.settings[choice].items():
+            place(content, key, value)
+        content |= {"held_out": list(self.held_out), "seed": seed, "noise": arm.noise}
+        if arm.noise == "scanner":
+            content["dispersion"] = arm.dispersion
+        return parse_config(content, f"arm {arm.name}")
+
+
+def standard_arms() -> tuple[Arm, ...]:
+    """Every arm that a comparison knows without being told.
+
+    Example:
+        >>> [arm.name for arm in standard_arms() if arm.is_generic]
+        ['none', 'gaussian', 'salt_and_pepper', 'randomised']
+    """
+    return (
+        *(Arm(name=name, noise=name) for name in GENERIC),
+        Arm(name="scanner", noise="scanner"),
+        Arm(name="scanner_wide", noise="scanner", dispersion=2.0),
+        Arm(name="scanner_fitted", noise="scanner", regime="fitted"),
+        *(Arm(name=name, noise=name) for name in ORACLES),
+        Arm(name="pca", baseline="pca"),
+        Arm(name="combat", baseline="combat"),
+        Arm(name="combat_fitted", baseline="combat", regime="fitted"),
+        Arm(name="nyul", baseline="nyul"),
+    )
+
+
+def place(content: dict[str, Any], key: str, value: object) -> None:
+    """Set ``a.b`` in nested settings.
+
+    Example:
+        >>> settings = {"objective": {"beta": 1.0}}
+        >>> place(settings, "objective.beta", 0.5); settings
+        {'objective': {'beta': 0.5}}
+    """
+    *parents, last = key.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+    content[last] = value
+
+
+def load_plan(
+    path: Path | None = None,
+    *,
+    noise: Sequence[str] = (),
+    held_out: Sequence[str] = (),
+    seeds: int | None = None,
+) -> Plan:
+    """Read a plan, then let the command line choose arms, sites and seeds.
+
+    Args:
+        path: YAML with the keys of `Plan`; the standard arms without one.
+        noise: Names of arms; all of the plan's if empty. A registered noise model, a
+            preset or a fitted file may be named too.
+        held_out: Sites to keep out instead of the plan's.
+        seeds: How many, instead of the plan's.
+
+    Raises:
+        UserError: An unreadable file, an unknown key or a value out of range.
+
+    Example:
+        >>> [arm.name for arm in load_plan(noise=["none", "rician"]).arms]
+        ['none', 'rician']
+    """
+    where = str(path) if path else "comparison"
+    try:
+        plan = Plan.model_validate(_read(path) if path else {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Plan.model_fields)
+            raise UserError(f"{where}: unknown key {key!r}. Known: {known}.") from None
+        raise UserError(
+            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
+        ) from None
+    change: dict[str, Any] = {"arms": plan.arms or standard_arms()}
+    if noise:
+        change["arms"] = tuple(_named(change["arms"], name) for name in noise)
+    if held_out:
+        change["held_out"] = tuple(held_out)
+    if seeds is not None:
+        change["seeds"] = seeds
+    plan = plan.model_copy(update=change)
+    _check(plan, where)
+    return plan
+
+
+def _named(arms: Sequence[Arm], name: str) -> Arm:
+    import noise_models
+
+    every = {arm.name: arm for arm in (*standard_arms(), *arms)}
+    if name in every:
+        return every[name]
+    if Path(name).suffix in (".yaml", ".yml") or name in noise_models.names():
+        return Arm(name=Path(name).stem, noise=name)
+    return Plan(arms=tuple(every.values())).arm(name)
+
+
+def _check(plan: Plan, where: str) -> None:
+    names = [arm.name for arm in plan.arms]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"{where}: arm {twice[0]!r} is named twice. Name it once.")
+    if plan.seeds < 1:
+        raise UserError(f"{where}: seeds must be at least 1, got {plan.seeds}.")
+    combat = [arm.name for arm in plan.arms if arm.baseline == "combat"]
+    if combat and not any(a.noise == "none" and a.baseline is None for a in plan.arms):
+        raise UserError(f"{where}: {combat[0]} corrects the arm 'none'. Name it too.")
+    for arm in plan.arms:
+        if arm.baseline in ("pca", "combat") and arm.choices:
+            raise UserError(f"{where}: {arm.name} trains nothing: leave choices out.")
+        for choice in range(len(arm.settings)):
+            plan.training(arm, choice, 0)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file. Check --config.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
+    return content

@@ -1,0 +1,264 @@
+"""What all arms of one seed share: scans, splits, the fitted noise, energies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medvae.cohort import Cohort, Scan
+from medvae.comparison.plan import ORACLES, Arm, Plan
+from medvae.comparison.reimaged import reimage_scans
+from medvae.errors import UserError
+from medvae.evaluation.baselines.nyul import Matching, fit_matching
+from medvae.evaluation.latents import StoredScan, stored_scans
+from medvae.files import digest, write_json
+from medvae.noise.energy import Sample, energy, is_generic, match_energy
+from medvae.noise.fitted import estimate_scans, fit_sites, needs_estimates
+from medvae.noise.named import freeze, open_noise
+from medvae.phantom.reimage import read_recipe
+from medvae.training.data import Views
+from medvae.training.run import Material, grid_of
+from medvae.training.split import assign_splits
+from medvae.volume import PreparedCohort, prepare_scans
+from noise_models.base import NoiseModel
+
+Progress = Callable[[int, int, str], None]
+Bar = Callable[[str], AbstractContextManager[Progress]]
+LEARNED = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class MatchedViews:
+    """A scan's own picture with its histogram matched, as its only view."""
+
+    store: PreparedCohort
+    matching: Matching
+
+    def views(self, index: int) -> list[NDArray[np.float32]]:
+        """The matched scan."""
+        return [self.matching.apply(self.store.image(index))]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One seed of a comparison.
+
+    Args:
+        plan: The comparison.
+        cohort: All scans.
+        store: The same, prepared, in the same order.
+        seed: Of splits, weights and everything drawn.
+        out: Folder of the comparison.
+        cache: Folder of prepared scans, estimates and views.
+        jobs: Processes.
+        bar: Opens a progress display with a title.
+    """
+
+    plan: Plan
+    cohort: Cohort
+    store: PreparedCohort
+    seed: int
+    out: Path
+    cache: Path
+    jobs: int
+    bar: Bar
+
+    @cached_property
+    def splits(self) -> dict[str, str]:
+        """Split by subject; travelers are all test."""
+        return assign_splits(self.cohort, self.plan.held_out, self.seed)
+
+    @cached_property
+    def content(self) -> list[tuple[str, str | None, str]]:
+        """Subject, site and SHA-256 of every scan: what a result depends on."""
+        return [
+            (scan.subject, scan.site, digest(scan.path)) for scan in self.cohort.scans
+        ]
+
+    @cached_property
+    def sites(self) -> tuple[str, ...]:
+        """The training sites."""
+        return self.cohort.without_sites(self.plan.held_out).sites
+
+    def learned(self, split: str | None = None) -> dict[int, Scan]:
+        """Scans that may be learned from, by number; of one split if it is named."""
+        wanted = LEARNED if split is None else (split,)
+        return {
+            i: scan
+            for i, scan in enumerate(self.cohort.scans)
+            if scan.site in self.sites and self.splits[scan.subject] in wanted
+        }
+
+    def prepared(self) -> list[StoredScan]:
+        """Every scan with its split; who was not learned from is asked about."""
+        known = {who: s for who, s in self.splits.items() if s in LEARNED}
+        split = {s.subject: known.get(s.subject, "test") for s in self.cohort.scans}
+        return stored_scans(self.store, self.cohort.scans, split)
+
+    @property
+    def folder(self) -> Path:
+        """Where this seed's fits and levels are kept."""
+        return self.out / "noise" / f"seed-{self.seed}"
+
+    def fitted_file(self, regime: str) -> Path:
+        """The fitted noise of a regime, made when first asked for.
+
+        Unlabelled scans of subjects that are learned from; in the regime ``fitted``
+        also those of the held-out sites' own people. No traveler.
+        """
+        path = self.folder / f"scanner-{regime}.yaml"
+        if path.exists():
+            return path
+        scans = list(self.learned().values())
+        if regime == "fitted":
+            away = set(self.plan.held_out)
+            travelers = self.cohort.travelers()
+            scans += [
+                scan
+                for scan in self.cohort.scans
+                if scan.site in away and scan.subject not in travelers
+            ]
+        with self.bar(f"Measuring ({regime}, seed {self.seed})") as progress:
+            fit_sites(
+                self.cohort.keeping(scans),
+                path,
+                seed=self.seed,
+                jobs=self.jobs,
+                cache=self.cache,
+                progress=progress,
+            )
+        return path
+
+    def noise(self, arm: Arm) -> NoiseModel:
+        """The corruption of an arm, its strength matched where it is generic."""
+        if arm.noise in ORACLES or arm.baseline is not None:
+            return open_noise("none")[0]
+        if arm.noise == "scanner":
+            path = self.fitted_file(arm.regime)
+            return open_noise(str(path), arm.dispersion)[0]
+        noise = open_noise(arm.noise, arm.dispersion)[0]
+        if not is_generic(noise) or not self._energy_wanted():
+            return noise
+        path = self.folder / f"{arm.name}.yaml"
+        if not path.exists():
+            found = match_energy(noise, self._wanted(), self.energy_of)
+            freeze(found.noise, path)
+            write_json(path.with_suffix(".json"), {"factor": found.factor})
+        return open_noise(str(path))[0]
+
+    def level_factor(self, arm: Arm) -> float | None:
+        """By which an arm's preset levels were multiplied; None if they were not."""
+        path = self.folder / f"{arm.name}.json"
+        if not path.exists():
+            return None
+        factor: float = json.loads(path.read_text(encoding="utf-8"))["factor"]
+        return factor
+
+    def _energy_wanted(self) -> bool:
+        return any(arm.noise == "scanner" for arm in self.plan.arms)
+
+    def _wanted(self) -> float:
+        """Energy of the noise fitted on the training sites, at dispersion 1."""
+        path = self.folder / "scanner-energy.json"
+        if not path.exists():
+            noise = open_noise(str(self.fitted_file("unseen")))[0]
+            write_json(path, {"energy": self.energy_of(noise)})
+        value: float = json.loads(path.read_text(encoding="utf-8"))["energy"]
+        return value
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """Training scans that energies are measured on, spread over sites."""
+        scans = self.learned("train")
+        order = np.random.default_rng(self.seed).permutation(list(scans))
+        chosen = sorted(int(i) for i in order[: self.plan.energy_scans])
+        known: Mapping[Path, object] = {}
+        if self._energy_wanted():
+            kept = self.cache / "estimates"
+            known = estimate_scans([scans[i] for i in chosen], kept, self.jobs)
+        return [
+            Sample(
+                self.store.image(i),
+                self.store.mask(i),
+                known.get(scans[i].path, scans[i].site),
+            )
+            for i in chosen
+        ]
+
+    def energy_of(self, noise: NoiseModel) -> float:
+        """Mean squared change of training scans over the head."""
+        spacing = self.store.grid.spacing_mm
+        return energy(noise, self.samples, spacing, seed=self.seed)
+
+    def views(self, arm: Arm) -> Views | None:
+        """Corruptions made beforehand: of the oracles, and of histogram matching."""
+        if arm.baseline == "nyul":
+            return MatchedViews(self.store, self.matching)
+        if arm.noise not in ORACLES:
+            return None
+        recipe = read_recipe(self.cohort.root)
+        with self.bar(f"Re-imaging ({arm.noise}, seed {self.seed})") as progress:
+            return reimage_scans(
+                self.learned(),
+                self.store,
+                recipe,
+                self.sites,
+                self.cache / "views",
+                wide=arm.noise == "oracle_wide",
+                jobs=self.jobs,
+                progress=progress,
+            )
+
+    @cached_property
+    def matching(self) -> Matching:
+        """The standard scale of the training scans."""
+        return fit_matching(self.store.image(i) for i in self.learned("train"))
+
+    def views_energy(self, views: Views) -> float:
+        """Mean squared change of training scans over the head, over all views."""
+        scans = list(self.learned("train"))[: self.plan.energy_scans]
+        values = []
+        for i in scans:
+            x, mask = self.store.image(i), self.store.mask(i)
+            values += [np.mean((y - x)[mask] ** 2) for y in views.views(i)]
+        return float(np.mean(values))
+
+    def material(self, noise: NoiseModel, views: Views | None) -> Material:
+        """What a run learns from: training sites' scans, none of a held-out site."""
+        sources: dict[Path, object] = {}
+        if needs_estimates(noise):
+            with self.bar(f"Measuring (seed {self.seed})") as progress:
+                sources |= estimate_scans(
+                    list(self.learned().values()),
+                    self.cache / "estimates",
+                    self.jobs,
+                    progress,
+                )
+        return Material(self.cohort.scans, self.store, self.splits, sources, views)
+
+
+def open_store(
+    plan: Plan, cohort: Cohort, cache: Path, jobs: int, bar: Bar
+) -> PreparedCohort:
+    """Every scan on the grid that all arms share.
+
+    Raises:
+        UserError: An arm that changes the grid, which would judge it by other images.
+    """
+    grids = {
+        grid_of(plan.training(arm, choice, 0))
+        for arm in plan.arms
+        for choice in range(len(arm.settings))
+    }
+    if len(grids) > 1:
+        raise UserError("all arms must share one grid. Leave grid out of overrides.")
+    (grid,) = grids
+    with bar("Preparing") as progress:
+        return prepare_scans(cohort.scans, grid, cache / "volumes", jobs, progress)

@@ -1,0 +1,253 @@
+"""One arm, one seed: train, choose, evaluate, score; done once, marked when done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from medvae.comparison.plan import Arm
+from medvae.comparison.scores import read_scores, score
+from medvae.comparison.selection import Validation, choose, validate
+from medvae.comparison.stage import Stage
+from medvae.encoding.encoder import Encoder
+from medvae.errors import UserError
+from medvae.evaluation.baselines.combat import fit_combat
+from medvae.evaluation.baselines.nyul import MatchedEncoder
+from medvae.evaluation.baselines.pca import fit_pca
+from medvae.evaluation.latents import EncoderLike
+from medvae.evaluation.protocol import ask, open_setting
+from medvae.evaluation.questions.setting import Setting
+from medvae.evaluation.result import Evaluation, read_evaluation
+from medvae.files import write_json
+from medvae.training.config import TrainConfig
+from medvae.training.run import network_of, train
+from medvae.training.run_folder import MACHINERY
+from noise_models.base import NoiseModel
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One arm with one seed, and where it is kept."""
+
+    arm: Arm
+    stage: Stage
+
+    @property
+    def folder(self) -> Path:
+        """Its own folder."""
+        return self.stage.out / "arms" / self.arm.name / f"seed-{self.stage.seed}"
+
+    def at(self, choice: int) -> Path:
+        """The folder of one setting."""
+        return self.folder if len(self.arm.settings) == 1 else self.folder / str(choice)
+
+    def config(self, choice: int) -> TrainConfig:
+        """The training settings of one setting."""
+        return self.stage.plan.training(self.arm, choice, self.stage.seed)
+
+    def digest(self) -> str:
+        """Changes with everything that decides the result, and with nothing else."""
+        arm = self.arm.model_dump(mode="json")
+        configs = [
+            self.config(k).model_copy(update=MACHINERY).model_dump(mode="json")
+            for k in range(len(self.arm.settings))
+        ]
+        plan = self.stage.plan
+        content = {
+            "format": FORMAT,
+            "arm": arm,
+            "configs": configs,
+            "scans": self.stage.content,
+            "energy_scans": plan.energy_scans,
+            "permutations": plan.permutations,
+            "matched": any(a.noise == "scanner" for a in plan.arms),
+        }
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def is_done(self) -> bool:
+        """Whether it was finished with these settings and these scans.
+
+        Raises:
+            UserError: It was finished with others.
+        """
+        path = self.folder / "done.json"
+        if not path.exists():
+            return False
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["digest"] != self.digest():
+            raise UserError(
+                f"{self.folder}: finished with other settings or scans. Remove it, or "
+                "choose another folder with -o."
+            )
+        return True
+
+    def finished(self) -> dict[str, Any]:
+        """What is known of a finished unit: choice, energy, validation."""
+        path = self.folder / "done.json"
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    def evaluation(self) -> Evaluation:
+        """Of the setting that was chosen."""
+        return read_evaluation(self.at(self.finished()["choice"]) / "evaluation.json")
+
+    def scores(self) -> list[Any]:
+        """Of the chosen setting, then of every setting."""
+        every = [
+            read_scores(self.at(k) / "scores.json")
+            for k in range(len(self.arm.settings))
+        ]
+        chosen = every[self.finished()["choice"]]
+        return [chosen] if len(every) == 1 else [chosen, *every]
+
+
+def run_unit(unit: Unit) -> None:
+    """Do everything of a unit that is not done, then mark it."""
+    stage, arm = unit.stage, unit.arm
+    noise = stage.noise(arm)
+    facts: dict[str, Any] = {"energy": None, "factor": None}
+    if arm.baseline not in ("pca", "combat"):
+        facts = _train(unit, noise)
+    settings = {k: open_unit(unit, k) for k in range(len(arm.settings))}
+    tried: dict[int, Validation] = {}
+    choice = 0
+    if len(settings) > 1:
+        tried = {k: validate(s, stage.seed) for k, (s, _) in settings.items()}
+        choice = choose(tried)
+    for k, (setting, notes) in settings.items():
+        evaluate_unit(unit, k, setting, notes)
+    content = {
+        "digest": unit.digest(),
+        "choice": choice,
+        "settings": [dict(s) for s in arm.settings],
+        "validation": {str(k): asdict(v) for k, v in tried.items()},
+        **facts,
+    }
+    write_json(unit.folder / "done.json", content)
+
+
+def _train(unit: Unit, noise: NoiseModel) -> dict[str, Any]:
+    """Train every setting; say how strong the corruption was."""
+    stage, arm = unit.stage, unit.arm
+    views = stage.views(arm)
+    material = stage.material(noise, views)
+    for k in range(len(arm.settings)):
+        run = unit.at(k) / "run"
+        if (run / "model.safetensors").exists():
+            continue
+        if run.exists() and not (run / "config.yaml").exists():
+            shutil.rmtree(run)  # killed before training began
+        title = f"{arm.name}, seed {stage.seed}"
+        with stage.bar(title) as progress:
+            train(
+                unit.config(k),
+                stage.cohort.without_sites(stage.plan.held_out),
+                material,
+                noise,
+                run,
+                resume=True,
+                progress=progress,
+            )
+    strength = stage.energy_of(noise) if views is None else stage.views_energy(views)
+    return {"energy": strength, "factor": stage.level_factor(arm)}
+
+
+def open_unit(unit: Unit, choice: int) -> tuple[Setting, list[str]]:
+    """Encode all scans by what the unit trained or fitted."""
+    stage, arm = unit.stage, unit.arm
+    held_out = stage.plan.held_out
+    encoder = encoder_of(unit, choice)
+    with stage.bar(f"Encoding ({arm.name}, seed {stage.seed})") as progress:
+        setting, notes = open_setting(
+            encoder,
+            stage.prepared(),
+            held_out=held_out,
+            progress=progress,
+            run=arm.name,
+        )
+    if arm.baseline == "combat":
+        return corrected(setting, fitted=arm.regime == "fitted"), [
+            *notes,
+            "ComBat was fitted on training subjects' latents and told the site of "
+            "every scan; of a site outside its fit it changes nothing.",
+        ]
+    if arm.baseline == "pca":
+        notes.append(
+            f"PCA keeps {setting.latents.mean.shape[1]} components: no more can be had "
+            "from the training scans."
+        )
+    return setting, notes
+
+
+def encoder_of(unit: Unit, choice: int) -> EncoderLike:
+    """What a unit trained or fitted, ready to encode."""
+    stage, arm = unit.stage, unit.arm
+    if arm.baseline == "pca":
+        parts = [
+            [stage.store.image(i) for i in stage.learned(split)]
+            for split in ("train", "validation")
+        ]
+        shape = network_of(unit.config(choice)).latent_shape
+        count = 1
+        for size in shape:
+            count *= size
+        return fit_pca(parts[0], parts[1], stage.store.grid, count)
+    if arm.baseline == "combat":
+        plain = next(
+            a for a in stage.plan.arms if a.noise == "none" and a.baseline is None
+        )
+        return Encoder.load(Unit(plain, stage).at(0) / "run")
+    encoder = Encoder.load(unit.at(choice) / "run")
+    return (
+        MatchedEncoder(encoder, stage.matching) if arm.baseline == "nyul" else encoder
+    )
+
+
+def corrected(setting: Setting, *, fitted: bool) -> Setting:
+    """The same scans with latents that ComBat has corrected for their site.
+
+    Args:
+        setting: Of the arm without corruption.
+        fitted: Whether unlabelled scans of the held-out sites' own people, who are no
+            travelers, join the fit.
+    """
+    learned = setting.at(setting.seen, ["train"])
+    if fitted:
+        travelers = set(setting.travelers())
+        learned += [
+            i
+            for i in setting.at(setting.held_out)
+            if setting.scans[i].subject not in travelers
+        ]
+    z = setting.latents.mean
+    model = fit_combat(z[learned], setting.sites(learned))
+    mean = model.apply(z, [scan.site for scan in setting.scans])
+    return replace(setting, latents=replace(setting.latents, mean=mean))
+
+
+def evaluate_unit(
+    unit: Unit, choice: int, setting: Setting, notes: Sequence[str]
+) -> None:
+    """Answer every question and keep every person's scores."""
+    stage, folder = unit.stage, unit.at(choice)
+    if (folder / "scores.json").exists():
+        return
+    with stage.bar(f"Evaluating ({unit.arm.name}, seed {stage.seed})") as progress:
+        found = ask(
+            setting,
+            notes,
+            seed=stage.seed,
+            progress=progress,
+            run=unit.arm.name,
+            permutations=stage.plan.permutations,
+        )
+    found.write(folder / "evaluation.json")
+    score(setting, found.travelers, stage.seed).write(folder / "scores.json")

@@ -1,0 +1,1 @@
+"""What needs no denoising: linear codes, ComBat and histogram matching."""

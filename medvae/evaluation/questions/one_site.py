@@ -1,0 +1,57 @@
+"""Does a probe learned at one single site serve at another?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medvae.evaluation.biology import predict_age, score_ages
+from medvae.evaluation.questions.setting import Setting, generator
+from medvae.evaluation.result import Answers
+
+LEAST_TAUGHT = 8
+LEAST_ASKED = 5
+
+
+def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
+    """Ridge for age on each training site alone, asked at every other site.
+
+    Pooled over all ordered pairs of sites. Within one site nothing tells the probe
+    which differences are the scanner's, so it errs where latents carry them.
+    """
+    guesses, truths, flats, people = [], [], [], []
+    seen, unseen = setting.test_scans(), setting.held_out_scans()
+    asked = [i for i in (*seen, *unseen) if setting.scans[i].age is not None]
+    z = setting.latents.mean
+    for site in setting.seen:
+        taught = [
+            i for i in setting.at([site], ["train"]) if setting.scans[i].age is not None
+        ]
+        known = set(setting.subjects(taught))
+        test = [
+            i
+            for i in asked
+            if setting.scans[i].site != site and setting.scans[i].subject not in known
+        ]
+        if len(known) < LEAST_TAUGHT or not test:
+            continue
+        years = np.array([setting.scans[i].age for i in taught], dtype=np.float64)
+        guesses.append(predict_age(z[taught], years, z[test]))
+        truths.append([setting.scans[i].age or 0.0 for i in test])
+        flats.append(np.full(len(test), years.mean()))
+        people += setting.subjects(test)
+    if len(set(people)) < LEAST_ASKED:
+        answers.cannot(
+            "age, from one site to another",
+            f"needs {LEAST_TAUGHT} training subjects with an age at one site and "
+            f"{LEAST_ASKED} test subjects elsewhere, got {len(set(people))} of these",
+        )
+        return
+    found = score_ages(
+        np.concatenate(guesses),
+        np.concatenate(truths),
+        np.concatenate(flats),
+        people,
+        generator(seed, "age from one site"),
+    )
+    answers.add("age", "mae_years_one_site", found.mae)
+    answers.add("age", "share_of_chance_one_site", found.share)

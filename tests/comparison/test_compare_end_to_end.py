@@ -1,0 +1,199 @@
+"""A whole comparison, small: interrupted, resumed, and blind to the held-out site."""
+
+import json
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tiny_study import ARMS, compare, no_bar, tiny_plan
+
+from medvae.cli.app import app
+from medvae.cohort import read_cohort
+from medvae.comparison import run as comparison_run
+from medvae.comparison import stage as comparison_stage
+from medvae.comparison import unit as comparison_unit
+from medvae.comparison.run import open_data
+from medvae.comparison.stage import Stage, open_store
+from medvae.errors import UserError
+
+CHOICES = [{"objective.beta": 1.0}, {"objective.beta": 0.3}]
+UNFITTED = (
+    {"name": "none", "noise": "none", "choices": CHOICES},
+    {"name": "oracle", "noise": "oracle"},
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The phantom and a cache that all tests of this module share."""
+    root = tmp_path_factory.mktemp("study")
+    cohort = open_data(tiny_plan(), None, root, 1, no_bar)
+    return root, cohort, root / "cache"
+
+
+@pytest.mark.slow
+def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypatch):
+    _, cohort, cache = world
+    plan = tiny_plan([*UNFITTED, {"name": "pca", "baseline": "pca"}])
+    out, told = tmp_path / "out", []
+
+    def stop(text):
+        told.append(text)
+        if text.startswith("[1/3]"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(plan, out, cohort=cohort, cache=cache, say=stop)
+    assert not (out / "compare.json").exists()
+    weights = out / "arms" / "none" / "seed-0" / "0" / "run" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    told.clear()
+    first = compare(plan, out, cohort=cohort, cache=cache, say=told.append).content
+    assert told[0] == "1 of 3 runs are finished already."
+    assert [line[:5] for line in told[1:]] == ["[2/3]", "[3/3]"]
+    assert weights.stat().st_mtime_ns == written
+    monkeypatch.setattr(comparison_unit, "train", None)  # any training would fail
+    again = compare(plan, out, cohort=cohort, cache=cache).content
+    assert again == first
+    with pytest.raises(UserError, match="finished with other settings"):
+        compare(
+            plan.model_copy(update={"permutations": 6}),
+            out,
+            cohort=cohort,
+            cache=cache,
+        )
+
+
+def poisoned(cohort, root, held_out):
+    """The same cohort, the held-out site's voxels replaced by noise."""
+    folder = root / "poisoned"
+    shutil.copytree(cohort.root, folder)
+    rng = np.random.default_rng(0)
+    for scan in read_cohort(folder).scans:
+        if scan.site == held_out:
+            old = nib.load(scan.path)
+            data = rng.integers(0, 900, old.shape).astype(np.int16)
+            data[2:-2, 2:-2, 2:-2] += 400  # a foreground, of sorts
+            nib.save(nib.Nifti1Image(data, old.affine, old.header), scan.path)
+    return read_cohort(folder)
+
+
+@pytest.mark.slow
+def test_garbage_at_the_held_out_site_changes_no_training_and_no_choice(
+    world, tmp_path
+):
+    _, cohort, cache = world
+    plan = tiny_plan(UNFITTED[:1])
+    other = poisoned(cohort, tmp_path, "STANFORD")
+    results = [
+        compare(plan, tmp_path / name, cohort=scans, cache=cache).content
+        for name, scans in (("honest", cohort), ("garbage", other))
+    ]
+    chosen = [r["settings"]["none"]["chosen"] for r in results]
+    validation = [r["settings"]["none"]["validation"] for r in results]
+    assert chosen[0] == chosen[1]
+    assert validation[0] == validation[1]
+    for choice in "01":
+        first, second = (
+            tmp_path / name / "arms/none/seed-0" / choice / "run/model.safetensors"
+            for name in ("honest", "garbage")
+        )
+        assert first.read_bytes() == second.read_bytes()
+    key = "reconstruction.psnr_held_out"  # but the site was there, and was read
+    assert results[0]["arms"]["none"][key] != results[1]["arms"]["none"][key]
+
+
+def test_the_fit_sees_the_held_out_site_in_one_regime_alone(
+    world, tmp_path, monkeypatch
+):
+    _, cohort, cache = world
+    plan = tiny_plan()
+    store = open_store(plan, cohort, cache, 1, no_bar)
+    stage = Stage(plan, cohort, store, 0, tmp_path, cache, 1, no_bar)
+    seen = {}
+    monkeypatch.setattr(
+        comparison_stage,
+        "fit_sites",
+        lambda scans, path, **_: seen.setdefault(path.stem, scans),
+    )
+    for regime in ("unseen", "fitted"):
+        stage.fitted_file(regime)
+    assert seen["scanner-unseen"].sites == ("NYU", "UM_1")
+    assert seen["scanner-fitted"].sites == ("NYU", "STANFORD", "UM_1")
+    everyone = {s.subject for scans in seen.values() for s in scans.scans}
+    assert not everyone & set(cohort.travelers())
+    learned = {s.subject for s in seen["scanner-unseen"].scans}
+    assert {stage.splits[who] for who in learned} == {"train", "validation"}
+
+
+@pytest.mark.slow
+def test_all_arms_on_the_command_line_s_way(world, tmp_path):
+    _, cohort, cache = world
+    more = (
+        {"name": "fitted", "noise": "scanner", "regime": "fitted"},
+        {"name": "combat", "baseline": "combat"},
+        {"name": "nyul", "baseline": "nyul"},
+    )
+    plan = tiny_plan([*ARMS, *more])
+    result = compare(plan, tmp_path, cohort=cohort, cache=cache)
+    content = json.loads(result.result.read_text())
+    assert set(content["arms"]) == {arm.name for arm in plan.arms}
+    energy = {a: f["energy"]["0"] for a, f in content["settings"].items()}
+    assert energy["gaussian"] == pytest.approx(energy["scanner"], rel=0.02)
+    assert energy["none"] == 0
+    assert energy["oracle"] > 0
+    gap = content["gap_closed"]
+    assert set(gap) >= {"mean", "ci95", "metric"}
+    assert set(gap["each"]) == {
+        "held_out_reconstruction",
+        "traveler_harmonisation",
+        "leakage_at_equal_biology",
+    }
+    numbers = content["arms"]["scanner"]["transfer.error"]
+    assert numbers["ci95"][0] < numbers["mean"] < numbers["ci95"][1]
+    page = result.report.read_text()
+    assert "STANFORD (unseen)" in page
+    assert "as NYU (scanner)" in page
+    columns, rows = comparison_run.table_of(content)
+    assert [row[0] for row in rows] == [arm.name for arm in plan.arms]
+    assert "transfer error" in columns
+
+
+def run(*words):
+    from typer.testing import CliRunner
+
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path):
+    result = run(
+        *("compare", "--noise", "none,scanner", "--held-out", "X", "--seeds", 2),
+        *("-o", tmp_path / "out", "--dry-run"),
+    )
+    assert "would run 4 settings of none, scanner, 2 seed(s)" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--noise", "none", "--held-out", "X"], "no data: name it with --data"),
+        (["--noise", "noen"], "no arm named 'noen'"),
+        (["--noise", ","], "must name arms"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_clear_line(tmp_path, words, match):
+    with pytest.raises(UserError, match=match):
+        run("compare", "-o", tmp_path / "out", *words)
+
+
+def test_a_site_must_be_held_out_and_must_exist(world, tmp_path):
+    _, cohort, cache = world
+    for held_out, match in (([], "Name one with --held-out"), (["X"], "no such site")):
+        plan = tiny_plan(held_out=held_out)
+        with pytest.raises(UserError, match=match):
+            compare(plan, tmp_path, cohort=cohort, cache=cache)

@@ -1,0 +1,53 @@
+"""Corruption energy: known values, and matching that really matches."""
+
+import numpy as np
+import pytest
+
+import noise_models
+from medvae.noise.energy import Sample, energy, match_energy, scaled
+
+SPACING = (4.0, 4.0, 4.0)
+
+
+def samples(n=3):
+    x, y, z = np.indices((20, 24, 20)) / 6.0
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(n):
+        a, b = rng.normal(size=2)
+        image = 0.6 + 0.3 * np.cos(x + a) * np.sin(y + b) * np.cos(z)
+        mask = np.zeros(image.shape, bool)
+        mask[3:-3, 3:-3, 3:-3] = True
+        found.append(Sample(image.astype(np.float32), mask))
+    return found
+
+
+def test_gaussian_energy_is_the_variance_inside_the_mask():
+    noise = noise_models.get("gaussian", sigma=0.2)
+    assert energy(noise, samples(), SPACING) == pytest.approx(0.04, rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "salt_and_pepper", "randomised"])
+@pytest.mark.parametrize("wanted", [0.002, 0.03])
+def test_a_matched_corruption_has_the_energy_it_was_matched_to(name, wanted):
+    scans = samples()
+    found = match_energy(
+        noise_models.load(name), wanted, lambda n: energy(n, scans, SPACING, draws=64)
+    )
+    own = energy(found.noise, scans, SPACING, draws=64)
+    assert own == pytest.approx(wanted, rel=0.02)
+    # Fresh draws agree within what 192 levels over a decade scatter, 8 % a standard
+    # deviation in either measurement.
+    again = energy(found.noise, scans, SPACING, draws=64, seed=99)
+    assert again == pytest.approx(wanted, rel=0.3)
+    assert found.noise == scaled(noise_models.load(name), found.factor)
+
+
+def test_an_energy_that_no_level_has_is_refused():
+    scans = samples()
+    with pytest.raises(ValueError, match="salt_and_pepper: no level has the energy"):
+        match_energy(
+            noise_models.get("salt_and_pepper"),
+            50.0,
+            lambda n: energy(n, scans, SPACING),
+        )

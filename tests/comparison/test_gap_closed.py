@@ -1,0 +1,96 @@
+"""The gap to the oracle on numbers made by hand."""
+
+import numpy as np
+import pytest
+
+from medvae.comparison.gap import at_equal_age, draw_people, gap_closed
+from medvae.comparison.scores import Probe, Row, Scores
+
+PEOPLE = [f"p{k}" for k in range(8)]
+
+
+def run(error, harmonised, age, sharp):
+    """``sharp`` is how many of eight scans the site probe gets right: sets the AUC."""
+    wobble = np.linspace(-0.01, 0.01, 8)
+    rows = {
+        "held_out_reconstruction": [
+            Row(p, error + w) for p, w in zip(PEOPLE, wobble, strict=True)
+        ],
+        "traveler_harmonisation": [
+            Row(p, harmonised + w) for p, w in zip(PEOPLE, wobble, strict=True)
+        ],
+        "age_error": [Row(p, 10 * age, 10.0) for p in PEOPLE],
+        "reidentification": [Row(p, 1.0) for p in PEOPLE],
+    }
+    labels = np.array([0, 1] * 4)
+    scores = np.zeros((1, 8, 2))
+    for k, label in enumerate(labels):
+        scores[0, k, label] = 1.0 if k < sharp else 0.0
+    return Scores(rows, Probe(PEOPLE, labels, scores))
+
+
+ARMS = {
+    "none": {0: [run(1.0, 2.0, 0.5, 8)], 1: [run(1.0, 2.0, 0.5, 8)]},
+    "gaussian": {0: [run(0.8, 1.8, 0.5, 8)], 1: [run(0.8, 1.8, 0.5, 8)]},
+    "scanner": {0: [run(0.5, 1.2, 0.5, 2)], 1: [run(0.5, 1.2, 0.5, 2)]},
+    "oracle": {0: [run(0.4, 1.0, 0.5, 0)], 1: [run(0.4, 1.0, 0.5, 0)]},
+}
+GENERIC = ["none", "gaussian"]
+
+
+def test_the_share_starts_at_the_best_generic_arm():
+    drawn = draw_people(ARMS, np.random.default_rng(0), draws=200)
+    whole, each = gap_closed(drawn, "scanner", GENERIC, "oracle")
+    assert each["held_out_reconstruction"].mean == pytest.approx(0.3 / 0.4)
+    assert each["traveler_harmonisation"].mean == pytest.approx(0.6 / 0.8)
+    leak = {a: s[0][0].value("leakage") for a, s in ARMS.items()}
+    wanted = (leak["gaussian"] - leak["scanner"]) / (leak["gaussian"] - leak["oracle"])
+    assert leak["gaussian"] == 1.0
+    assert leak["oracle"] == 0.5
+    assert each["leakage_at_equal_biology"].mean == pytest.approx(wanted)
+    parts = [share.mean for share in each.values()]
+    assert whole.mean == pytest.approx(np.mean(parts))
+    assert whole.ci95[0] <= whole.mean <= whole.ci95[1]
+
+
+def test_the_oracle_closes_all_of_it_and_the_best_generic_arm_nothing():
+    drawn = draw_people(ARMS, np.random.default_rng(0), draws=50)
+    assert gap_closed(drawn, "oracle", GENERIC, "oracle")[0].mean == pytest.approx(1)
+    assert gap_closed(drawn, "gaussian", GENERIC, "oracle")[0].mean == pytest.approx(0)
+
+
+def test_where_the_oracle_is_no_better_there_is_no_gap():
+    poor = ARMS | {"oracle": {k: [run(0.9, 1.0, 0.5, 0)] for k in (0, 1)}}
+    drawn = draw_people(poor, np.random.default_rng(0), draws=50)
+    whole, each = gap_closed(drawn, "scanner", GENERIC, "oracle")
+    assert each["held_out_reconstruction"].mean is None
+    assert each["held_out_reconstruction"].undefined == 1.0
+    assert whole.mean is None
+    assert whole.ci95 is None
+
+
+def test_an_arm_that_forgets_age_is_not_the_one_to_beat():
+    blind = ARMS | {"gaussian": {k: [run(0.8, 1.8, 0.9, 0)] for k in (0, 1)}}
+    drawn = draw_people(blind, np.random.default_rng(0), draws=50)
+    _, each = gap_closed(drawn, "scanner", GENERIC, "oracle")
+    leak = ARMS["scanner"][0][0].value("leakage")
+    # none (leakage 1), which keeps age, is the start; not the blind arm's .5.
+    assert each["leakage_at_equal_biology"].mean == pytest.approx((1 - leak) / 0.5)
+
+
+def test_leakage_between_two_settings_is_read_off_the_line():
+    settings = [
+        {"leakage": np.array([0.9]), "age_error": np.array([0.6])},
+        {"leakage": np.array([0.5]), "age_error": np.array([1.0])},
+    ]
+    for level, wanted in ((0.6, 0.9), (0.8, 0.7), (1.0, 0.5), (0.3, 0.9)):
+        found = at_equal_age(settings, np.array([level]))[0]
+        assert found == pytest.approx(wanted)
+
+
+def test_seeds_are_drawn_too():
+    apart = {"a": {0: [run(0.0, 1, 0.5, 8)], 1: [run(1.0, 1, 0.5, 8)]}}
+    drawn = draw_people(apart, np.random.default_rng(0), draws=400)
+    values = drawn["a"][0]["held_out_reconstruction"]
+    assert values[0] == pytest.approx(0.5)
+    assert {round(v) for v in values[1:]} == {0, 1}  # seed 0 alone, seed 1 alone
