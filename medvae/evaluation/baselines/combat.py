@@ -97,8 +97,8 @@ def fit_combat(
     weight = np.linalg.lstsq(design.astype(np.float64), x, rcond=None)[0]
     centre = count @ weight[: len(names)] / len(x)
     slope: FloatArray = weight[len(names) :]
-    left = np.asarray(x - design @ weight, dtype=np.float64)
-    scale = np.asarray(np.sqrt(np.mean(left**2, axis=0)), dtype=np.float64)
+    left: FloatArray = np.asarray(x - design @ weight, dtype=np.float64)
+    scale: FloatArray = np.sqrt((left**2).sum(axis=0) / len(left))
     scale[scale < 1e-12 * max(float(np.abs(x).max()), 1e-300)] = 0
     live = scale > 0
     scaled = (x - centre - table @ slope)[:, live] / scale[live]
