@@ -87,7 +87,7 @@ def energy(
     """
     values = []
     for number, sample in enumerate(samples):
-        x = torch.as_tensor(np.asarray(sample.image, dtype=np.float32))[None, None]
+        x = torch.as_tensor(np.array(sample.image, dtype=np.float32))[None, None]
         noisy = noise(
             x.expand(draws, *x.shape[1:]),
             rng=torch.Generator().manual_seed(seed + number),

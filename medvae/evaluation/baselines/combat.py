@@ -96,15 +96,9 @@ def fit_combat(
     design = np.column_stack([code[:, None] == np.arange(len(names)), table])
     weight = np.asarray(np.linalg.lstsq(design, x, rcond=None)[0], np.float64)
     centre = count @ weight[: len(names)] / len(x)
-<<<<<<< HEAD
-    slope = weight[len(names) :]
-    left = np.asarray(x - design @ weight, dtype=np.float64)
-    scale = np.asarray(np.sqrt(np.mean(left**2, axis=0)), dtype=np.float64)
-=======
     slope: FloatArray = weight[len(names) :]
     left: FloatArray = np.asarray(x - design @ weight, dtype=np.float64)
     scale: FloatArray = np.sqrt((left**2).sum(axis=0) / len(left))
->>>>>>> compare
     scale[scale < 1e-12 * max(float(np.abs(x).max()), 1e-300)] = 0
     live = scale > 0
     scaled = (x - centre - table @ slope)[:, live] / scale[live]
