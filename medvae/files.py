@@ -36,6 +36,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             f"{path.parent}: not a folder to write to ({error.strerror}). "
             "Choose another."
         ) from None
+    if path.is_dir():
+        raise UserError(f"{path} is a folder. Name a file.")
     handle, name = tempfile.mkstemp(
         prefix=f".partial-{os.getpid()}-", suffix=f"-{path.name}", dir=path.parent
     )

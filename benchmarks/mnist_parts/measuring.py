@@ -90,11 +90,12 @@ class Judge:
         """The clean-target bound of codes averaged over corrupted copies."""
         x = self.x[: self._rows(SEEN)]
         total = []
+        noise, codes = generator("average"), generator("average", "code")
         for part in x.split(AT_ONCE * self.model.seeds):
-            y = usual.corrupt(part, COPIES, generator("average"))
+            y = usual.corrupt(part, COPIES, noise)
             copies = self.model.encode(y.flatten(0, 1)).chunk(COPIES)
             mean = Posterior.average(copies)
-            z = mean.sample(generator("average", "code"))
+            z = mean.sample(codes)
             total.append(self.model.log_likelihood(part, z) - mean.kl())
         return self._by_seed(torch.cat(total))
 

@@ -85,6 +85,7 @@ def fit_noise(
     )
 
     page = _report_path(out, report, no_report)
+    _not_a_folder(out, page)
     chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
     show_left_out(chosen)
     if paired:
@@ -127,14 +128,23 @@ def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None
             raise UserError(f"--report {report} and --no-report exclude each other.")
         return None
     page = report or out.with_suffix(".html")
-    if page == out:
+    if page.resolve() == out.resolve():
         raise UserError(f"{out} cannot hold both the fit and its report. Use --report.")
     return page
+
+
+def _not_a_folder(*outputs: Path | None) -> None:
+    """Say it before the work, and not after."""
+    for path in outputs:
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder. Name a file.")
 
 
 def _columns(words: str) -> list[str]:
     """Names between commas; ``none`` names none."""
     names = [word.strip() for word in words.split(",") if word.strip()]
+    if not names:
+        raise UserError(f"--adjust {words!r}: must name columns, or none.")
     return [] if names == ["none"] else names
 
 
@@ -256,12 +266,13 @@ def report_fit(
 
     if not isinstance(noise, ScannerNoise):
         raise UserError(
-            f"{file} is not a fitted noise, but {noise.name}, which has no report. "
+            f"{file}: only a fitted scanner noise has a report, got {noise.name}. "
             "Make one with: medvae fit-noise SITE_A SITE_B"
         )
     from medvae.noise.report import inputs_among, write_fit_report
 
-    if out == file:
+    _not_a_folder(out)
+    if out.resolve() == file.resolve():
         raise UserError(f"{out} would be overwritten by its report. Name another file.")
     scans = []
     if data is not None:
@@ -292,6 +303,8 @@ def preview(
     """
     from medvae.noise.scan import preview as draw_preview
 
+    if out.resolve() == scan.resolve():
+        raise UserError(f"{out} is the scan itself. Name another file with -o.")
     noise = _open(name, from_, to)
     draw_preview(noise, name, scan, out, seeds=range(seed, seed + draws))
     say(f"written to {out}")
@@ -348,16 +361,21 @@ def score(
 
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
-    from medvae.noise.scored import score_scans
+    from medvae.noise.scored import not_comparable, score_scans
 
+    fitted = _open_fit(file)
+    shut = not_comparable(fitted)
+    if shut and not json:
+        say(f"not compared, since the fit was adjusted or paired: {', '.join(shut)}")
     with progress_bar("Measuring") as progress:
         rows, moved = score_scans(
-            _open_fit(file), scans, site=site, jobs=jobs, progress=progress
+            fitted, scans, site=site, jobs=jobs, progress=progress
         )
     if json:
         emit_json(
             {
                 "scans": [row.as_dict() for row in rows],
+                "not_compared": list(shut),
                 "drift": dataclasses.asdict(moved) if moved else None,
             }
         )
@@ -409,6 +427,10 @@ def _open(
     path = str(FITTED) if name == "scanner" else name
     try:
         return noise_models.load(path, **options)
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{name}: not a text file. Give a preset or a fitted file."
+        ) from None
     except FileNotFoundError as error:
         if name == "scanner":
             raise UserError(

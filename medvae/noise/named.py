@@ -41,7 +41,9 @@ def open_noise(name: str, dispersion: float = 1.0) -> tuple[NoiseModel, str]:
         else:
             noise = noise_models.load(name)
             origin = name
-    except (ValueError, TypeError, FileNotFoundError) as error:
+    except UnicodeDecodeError:
+        raise UserError(f"--noise {name}: not a text file.") from None
+    except (ValueError, TypeError, FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"--noise {name}: {error}") from None
     if _takes_dispersion(noise):
         return noise, f"{origin}, dispersion {dispersion:g}"

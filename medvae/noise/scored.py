@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,33 @@ class Scored:
         }
 
 
+def not_comparable(noise: ScannerNoise) -> tuple[str, ...]:
+    """Parameters that the fit describes elsewhere than where a raw scan lies.
+
+    Adjusted ones are those of the common age and sex, and travelers move the sites'
+    sharpness, contrast and shading to where the same heads would put them.
+    """
+    from noise_models.scanner.estimate import BIAS_NAMES, CONTRAST_NAMES, PSF_NAMES
+
+    covariates = noise.record.covariates.values()
+    if noise.record.paired:
+        return (*PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES)
+    if any(one.adjusted for one in covariates):
+        return (*PSF_NAMES, *CONTRAST_NAMES)
+    return ()
+
+
+def without(estimate: ScanEstimate, names: Sequence[str]) -> ScanEstimate:
+    """The estimate, silent on some parameters."""
+    from noise_models.scanner.estimate import NAMES
+
+    values = [
+        float("nan") if name in names else value
+        for name, value in zip(NAMES, estimate.values, strict=True)
+    ]
+    return replace(estimate, values=tuple(values))
+
+
 def score_scans(
     noise: ScannerNoise,
     scans: Sequence[Path],
@@ -104,6 +131,8 @@ def score_scans(
                 progress(len(estimates), len(scans), Path(found.label).name)
     except (ValueError, FileNotFoundError) as error:
         raise UserError(str(error)) from None
+    shut = not_comparable(noise)
+    estimates = [without(one, shut) for one in estimates]
     rows = []
     for path, estimate in zip(scans, estimates, strict=True):
         shares = site_probabilities(noise.sites, estimate)

@@ -1,10 +1,10 @@
 """How likely a scan is under a fitted site, and what about it is not like the site.
 
-A site is a Gaussian over the parameters of its scans, known from n of them, so a new
-scan follows a multivariate Student t with n - 1 degrees of freedom (Gelman et al.
-2013, Bayesian Data Analysis, 3rd ed., sec. 3.6), whose scale is (1 + 1/n) times the
-covariance. The p of a distance comes from simulated refits, because the covariance is
-shrunk and the mean robust: how often a scan of the same site lies further out.
+A site is a Gaussian over the parameters of its scans, known from n people. A new scan
+is given a multivariate Student t with n - 1 degrees of freedom, whose scale is
+(1 + 1/n) times the covariance: a heuristic, since the covariance is shrunk and the mean
+robust. The p of a distance does not rest on it but on simulated refits: how often a
+scan of the same site lies further out. What a scan does not tell (nan) takes no part.
 """
 
 from __future__ import annotations
@@ -70,8 +70,6 @@ class Score:
 def log_prob(site: Site, estimate: ScanEstimate) -> float:
     """Log density of a scan's parameters under a site, nats.
 
-    What the scan cannot say (nan) is taken at its expectation.
-
     Example:
         >>> from noise_models.scanner.sites import summarise_site
         >>> rng = np.random.default_rng(0)
@@ -82,11 +80,10 @@ def log_prob(site: Site, estimate: ScanEstimate) -> float:
         >>> log_prob(site, scan(0.0)) > log_prob(site, scan(1.0))
         True
     """
-    mean, scale = _predictive(
-        np.array(site.mean), np.array(site.covariance), site.scans
-    )
-    freedom, size = _freedom(site.scans), len(mean)
-    squared = _squared(_filled(estimate, mean), mean, scale)
+    known = ~np.isnan(estimate.vector)
+    mean, scale = _predictive(site, known)
+    freedom, size = _freedom(site), len(mean)
+    squared = _squared(estimate.vector[known], mean, scale)
     normal = special.gammaln((freedom + size) / 2) - special.gammaln(freedom / 2)
     normal -= 0.5 * (size * math.log(freedom * math.pi) + np.linalg.slogdet(scale)[1])
     return float(normal - 0.5 * (freedom + size) * math.log1p(squared / freedom))
@@ -99,20 +96,20 @@ def score(site: Site, estimate: ScanEstimate) -> Score:
         site: As fitted.
         estimate: Of the scan (`estimate_scan`).
     """
-    mean, scale = _predictive(
-        np.array(site.mean), np.array(site.covariance), site.scans
-    )
-    values = _filled(estimate, mean)
+    known = ~np.isnan(estimate.vector)
+    mean, scale = _predictive(site, known)
+    values = estimate.vector[known]
     squared = _squared(values, mean, scale)
-    null = _null_distances(site)
+    null = _null_distances(site, tuple(known.tolist()))
     away = (values - mean) / np.sqrt(np.diag(scale))
+    names = np.array(NAMES)[known]
     order = np.argsort(-np.abs(away))
     return Score(
         site.label,
         log_prob(site, estimate),
         math.sqrt(squared),
         float((1 + (null >= squared).sum()) / (1 + len(null))),
-        tuple((NAMES[k], float(away[k])) for k in order if abs(away[k]) > STRANGE),
+        tuple((str(names[k]), float(away[k])) for k in order if abs(away[k]) > STRANGE),
     )
 
 
@@ -165,26 +162,28 @@ def drift(site: Site, estimates: Sequence[ScanEstimate]) -> Drift:
     if not estimates:
         raise ValueError("drift needs at least 1 scan, got none.")
     mean = np.array(site.mean)
-    values = np.stack([_filled(e, mean) for e in estimates])
+    table = np.stack([e.vector for e in estimates])
+    known = ~np.isnan(table)
+    count = known.sum(0)
+    moved = np.where(known, table - mean, 0).sum(0) / np.maximum(count, 1)
     variance = np.diag(np.array(site.covariance)) + _least_sd() ** 2
-    error = np.sqrt(variance * (1 / site.scans + 1 / len(values)))
-    moved = values.mean(0) - mean
-    p = 2 * stats.t.sf(np.abs(moved) / error, _freedom(site.scans))
+    error = np.sqrt(variance * (1 / site.subjects + 1 / np.maximum(count, 1)))
+    p = 2 * stats.t.sf(np.abs(moved) / error, _freedom(site))
+    p[count == 0] = 1.0
     k = int(p.argmin())
-    return Drift(len(values), NAMES[k], float(moved[k]), float(min(1, p[k] * len(p))))
+    surest = float(min(1, p[k] * (count > 0).sum()))
+    return Drift(int(count[k]), NAMES[k], float(moved[k]), surest)
 
 
-def _freedom(scans: int) -> int:
-    return max(scans - 1, FEWEST_FREEDOM)
+def _freedom(site: Site) -> int:
+    return max(site.subjects - 1, FEWEST_FREEDOM)
 
 
-def _predictive(mean: Array, covariance: Array, scans: int) -> tuple[Array, Array]:
-    scale = (1 + 1 / scans) * (covariance + np.diag(_least_sd() ** 2))
-    return mean, scale
-
-
-def _filled(estimate: ScanEstimate, mean: Array) -> Array:
-    return np.where(np.isnan(estimate.vector), mean, estimate.vector)
+def _predictive(site: Site, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Mean and scale of a new scan, for the parameters that it tells."""
+    whole = np.array(site.covariance) + np.diag(_least_sd() ** 2)
+    scale = (1 + 1 / site.subjects) * whole[np.ix_(known, known)]
+    return np.array(site.mean)[known], scale
 
 
 def _squared(values: Array, mean: Array, scale: Array) -> float:
@@ -193,17 +192,20 @@ def _squared(values: Array, mean: Array, scale: Array) -> float:
 
 
 @lru_cache(maxsize=64)
-def _null_distances(site: Site) -> Array:
+def _null_distances(site: Site, known: tuple[bool, ...]) -> Array:
     """Squared distances of new scans from refits of sites like this one, (R,)."""
     rng = np.random.default_rng(0)
-    mean = np.array(site.mean)
-    spread = np.array(site.covariance) + np.diag(_least_sd() ** 2)
+    kept = np.array(known)
+    least = np.diag(_least_sd()[kept] ** 2)
+    mean = np.array(site.mean)[kept]
+    spread = np.array(site.covariance)[np.ix_(kept, kept)] + least
     root = np.linalg.cholesky(spread)
+    people = max(site.subjects, 2)
     found = []
     for _ in range(REFITS):
-        drawn = rng.standard_normal((site.scans + 1, len(mean))) @ root.T
-        known, new = drawn[:-1], drawn[-1]
-        centre = robust_mean(known, np.ones((1, len(known))))[0]
-        _, scale = _predictive(centre, shrunk_covariance(known, centre), site.scans)
+        drawn = rng.standard_normal((people + 1, len(mean))) @ root.T
+        seen, new = drawn[:-1], drawn[-1]
+        centre = robust_mean(seen, np.ones((1, len(seen))))[0]
+        scale = (1 + 1 / people) * (shrunk_covariance(seen, centre) + least)
         found.append(_squared(new, centre, scale))
     return np.array(found)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,12 +59,17 @@ def read_scan(scan: Scan) -> tuple[NDArray[Any], tuple[float, float, float]]:
             "or give arrays with their voxel size."
         ) from error
     path = Path(scan)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} not found.")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
     try:
         image = nibabel.as_closest_canonical(nibabel.load(path))
         data = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, nibabel.filebasedimages.ImageFileError) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        nibabel.filebasedimages.ImageFileError,
+    ) as error:
         raise ValueError(f"{path}: not a readable image ({error}).") from error
     x, y, z = (float(s) for s in image.header.get_zooms()[:3])
     return data, (x, y, z)
@@ -80,8 +86,8 @@ def content_digest(scan: Scan) -> str:
         data, spacing = scan
         return array_digest(np.asarray(data), tuple(float(s) for s in spacing))
     path = Path(scan)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} not found.")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

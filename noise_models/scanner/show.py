@@ -53,7 +53,7 @@ def _site(site: Site, sharpest: np.ndarray) -> dict[str, Any]:
         "spacing_mm": list(site.spacing_mm),
         "noise_sigma": {
             "median": math.exp(mean[0]),
-            "ci95": [math.exp(end) for end in site.ci95[0]],
+            "ci95": [_finite(math.exp(end)) for end in site.ci95[0]],
         },
         "psf_fwhm_mm": dict(zip(_AXES, excess.tolist(), strict=True)),
         "noise_field_rms": float(np.sqrt(np.sum(mean[FIELD] ** 2))),
@@ -62,6 +62,11 @@ def _site(site: Site, sharpest: np.ndarray) -> dict[str, Any]:
         "bias_rms": float(np.sqrt(np.sum(mean[BIAS] ** 2))),
         "tissue_contrast": {"gm_over_wm": float(gm), "csf_over_wm": float(csf)},
     }
+
+
+def _finite(value: float) -> float | None:
+    """None for an end that one person cannot give."""
+    return value if math.isfinite(value) else None
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

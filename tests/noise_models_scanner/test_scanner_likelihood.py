@@ -4,6 +4,7 @@ from scipy import stats
 
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.likelihood import (
+    _least_sd,
     drift,
     log_prob,
     score,
@@ -44,7 +45,7 @@ def test_log_prob_of_many_scans_is_that_of_the_true_gaussian():
     assert log_prob(site, new) == pytest.approx(truth, abs=1.5)
 
 
-def test_density_integrates_to_one_over_one_parameter():
+def test_density_is_scipys_multivariate_t():
     site = summarise_site("A", scans(5, 12))
     mean = np.array(site.mean)
 
@@ -53,15 +54,12 @@ def test_density_integrates_to_one_over_one_parameter():
         vector[0] = value
         return log_prob(site, ScanEstimate(tuple(vector), (1.0,) * 3, 1.0, "air"))
 
-    # Along one axis the density is a t with the conditional scale: no analytic
-    # constant is needed to see its width at half height.
-    height, freedom, size = at(mean[0]), 11, len(NAMES)
-    from noise_models.scanner.likelihood import _least_sd
-
     scale = (1 + 1 / 12) * (np.array(site.covariance) + np.diag(_least_sd() ** 2))
-    precision = np.linalg.inv(scale)[0, 0]
-    half = np.sqrt(freedom * (2 ** (2 / (freedom + size)) - 1) / precision)
-    assert height - at(mean[0] + half) == pytest.approx(np.log(2), rel=1e-6)
+    truth = stats.multivariate_t(mean, scale, df=11)
+    for shift in (0.0, 0.3, 2.0):
+        vector = mean.copy()
+        vector[0] += shift
+        assert at(vector[0]) == pytest.approx(truth.logpdf(vector))
 
 
 def test_a_wrong_label_is_seen():
@@ -79,8 +77,25 @@ def test_what_a_scan_cannot_say_does_not_count():
     new = scans(10, 1)[0]
     values = (float("nan"), *new.values[1:])
     blind = ScanEstimate(values, new.spacing_mm, 1.0, "none")
-    assert np.isfinite(log_prob(site, blind))
+    truth = stats.multivariate_t(
+        np.array(site.mean)[1:],
+        (1 + 1 / 15) * (np.array(site.covariance) + np.diag(_least_sd() ** 2))[1:, 1:],
+        df=14,
+    )
+    assert log_prob(site, blind) == pytest.approx(truth.logpdf(new.vector[1:]))
     assert score(site, blind).distance <= score(site, new).distance + 1e-9
+
+
+def test_a_drift_counts_only_scans_that_tell_of_it():
+    site = summarise_site("A", scans(14, 30))
+    new = [
+        s if k < 3 else ScanEstimate((float("nan"), *s.values[1:]), *s_rest)
+        for k, s in enumerate(scans(15, 10, shift=1.0))
+        for s_rest in [(s.spacing_mm, 1.0, "air")]
+    ]
+    found = drift(site, new)
+    assert found.scans == 3
+    assert found.change == pytest.approx(1.0, abs=0.25)
 
 
 def test_a_drift_too_small_for_one_scan_shows_in_ten():

@@ -15,7 +15,8 @@ class PairedEvidence:
         difference: Parameters of B less those of A, (K,).
         ci95: Its 95 % interval, (K, 2); people are resampled.
         psnr_db: Signal to noise ratio against B's scan of the same person, by arm
-            (`residual.residual`), mean over people left out in turn.
+            (`residual.residual`), mean over people, each
+            left out of the step between the sites, though not of its calibration.
         spectrum: RMS difference of the log radial spectrum, by arm.
 
     Example:

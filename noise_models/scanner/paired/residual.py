@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from noise_models.scanner.blocks import spread
-from noise_models.scanner.common_grid import GRID_MM, Specimen
-from noise_models.scanner.features import FEATURES, scan_features
+from noise_models.scanner.common_grid import GRID_MM, Specimen, features_of
+from noise_models.scanner.features import FEATURES
 from noise_models.scanner.head import find_head
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.paired.registration import Rigid, pulled
@@ -60,7 +60,8 @@ def residual(
 
     Args:
         couple: The person.
-        noise: With the target chosen, and fitted without this person.
+        noise: With the target chosen. The step between the sites is measured without
+            this person; the pair's calibration and the sites' spread are not.
         others: Scans of B of other people, whose histogram is matched.
         seed: Of the draws.
     """
@@ -104,7 +105,7 @@ def residual(
     psnr = {arm: _psnr(y, wanted, mask) for arm, y in seen.items()}
     psnr["expected"] = _psnr(np.mean(draws, axis=0), wanted, mask)
     spectrum = {
-        arm: _spectral_distance(scan_features(y, GRID_MM), couple.b.features)
+        arm: _spectral_distance(features_of(y, couple.a), couple.b.features)
         for arm, y in seen.items()
     }
     return psnr, spectrum
