@@ -73,7 +73,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             work,
             8 if small else 24,
             2.0 if small else args.scale,
-            1 if small else 12,
+            1 if small else 10,
             jobs,
         ),
         "colin27": lambda: colin27(args.colin27),

@@ -87,14 +87,14 @@ def energy(
     """
     values = []
     for number, sample in enumerate(samples):
-        x = torch.as_tensor(np.array(sample.image, dtype=np.float32))[None, None]
+        x = torch.from_numpy(np.array(sample.image, dtype=np.float32))[None, None]
         noisy = noise(
             x.expand(draws, *x.shape[1:]),
             rng=torch.Generator().manual_seed(seed + number),
             spacing_mm=tuple(spacing_mm),
             source=[sample.source] * draws,
         )
-        inside = torch.as_tensor(np.asarray(sample.mask, dtype=bool))
+        inside = torch.from_numpy(np.array(sample.mask, dtype=bool))
         values.append(float((noisy - x)[:, 0, inside].double().square().mean()))
     return float(np.mean(values))
 
