@@ -79,7 +79,7 @@ def poisoned(cohort, root, held_out):
     return read_cohort(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_garbage_at_the_held_out_site_changes_no_training_and_no_choice(
     world, tmp_path
 ):
@@ -127,7 +127,7 @@ def test_the_fit_sees_the_held_out_site_in_one_regime_alone(
     assert {stage.splits[who] for who in learned} == {"train", "validation"}
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_all_arms_on_the_command_line_s_way(world, tmp_path):
     _, cohort, cache = world
     more = (
