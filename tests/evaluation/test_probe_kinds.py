@@ -48,15 +48,17 @@ def test_neighbours_find_nothing_where_nothing_is():
     assert np.mean(values) == pytest.approx(0.5, abs=0.06)
 
 
-def test_residuals_are_scikit_learn_s():
+def test_residuals_are_those_of_scikit_learn_s_regression_within_sites():
     rng = np.random.default_rng(0)
     x, new, age, asked = (
         rng.normal(size=s) for s in ((30, 4), (7, 4), (30, 2), (7, 2))
     )
-    model = LinearRegression().fit(age, x)
-    left, rest = residuals(x, new, age, asked)
-    np.testing.assert_allclose(left, x - model.predict(age), atol=1e-10)
-    np.testing.assert_allclose(rest, new - model.predict(asked), atol=1e-10)
+    site = np.arange(30) % 3
+    table = np.column_stack([np.eye(3)[site][:, 1:], age])
+    slope = LinearRegression().fit(table, x).coef_[:, 2:]
+    left, rest = residuals(x, new, age, asked, site)
+    np.testing.assert_allclose(left, x - (age - age.mean(0)) @ slope.T, atol=1e-10)
+    np.testing.assert_allclose(rest, new - (asked - age.mean(0)) @ slope.T, atol=1e-10)
 
 
 @pytest.mark.parametrize(("shift", "low", "high"), [(0.0, 0.3, 0.7), (3.0, 0.9, 1.0)])
