@@ -29,6 +29,7 @@ def test_the_readme_names_only_verbs_that_exist():
     from medvae.cli.app import app
 
     known = {command.name for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
     text = (ROOT / "README.md").read_text()
     used = set(re.findall(r"^medvae ([a-z-]+)", text, re.M))
     assert used

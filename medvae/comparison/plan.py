@@ -169,7 +169,8 @@ def load_plan(
     """Read a plan, then let the command line choose arms, sites and seeds.
 
     Args:
-        path: YAML with the keys of `Plan`; the standard arms without one.
+        path: YAML with the keys of `Plan`; without arms in it the standard ones, less
+            the oracles, which only a phantom has.
         noise: Names of arms; all of the plan's if empty. A registered noise model, a
             preset or a fitted file may be named too.
         held_out: Sites to keep out instead of the plan's.
@@ -194,7 +195,7 @@ def load_plan(
         raise UserError(
             f"{where}: {key}: {first['msg']}, got {first['input']!r}."
         ) from None
-    change: dict[str, Any] = {"arms": plan.arms or standard_arms()}
+    change: dict[str, Any] = {"arms": plan.arms or _without_oracles()}
     if noise:
         change["arms"] = tuple(_named(change["arms"], name) for name in noise)
     if held_out:
@@ -204,6 +205,10 @@ def load_plan(
     plan = plan.model_copy(update=change)
     _check(plan, where)
     return plan
+
+
+def _without_oracles() -> tuple[Arm, ...]:
+    return tuple(arm for arm in standard_arms() if arm.noise not in ORACLES)
 
 
 def _named(arms: Sequence[Arm], name: str) -> Arm:

@@ -9,30 +9,39 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from medvae.evaluation.estimate import FloatArray
+from medvae.evaluation.estimate import FloatArray, IntArray
 
 
 def residuals(
-    train: FloatArray, test: FloatArray, known: FloatArray, asked: FloatArray
+    train: FloatArray,
+    test: FloatArray,
+    known: FloatArray,
+    asked: FloatArray,
+    group: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Features less what a linear fit on the training rows predicts from covariates.
+    """Features less the covariates' effect, as it is within groups of training rows.
+
+    The slope is that of a linear fit with one intercept a group. Without these, where
+    one site's people are older, age would take the scanner's shift with it.
 
     Args:
         train: (n, d) features that the fit is made on.
         test: (m, d) features it is applied to.
         known: (n, c) covariates of ``train``.
         asked: (m, c) covariates of ``test``.
+        group: (n,) site of ``train``.
 
     Example:
-        >>> age = np.arange(10.0)[:, None]
-        >>> left, _ = residuals(2 * age + 1, 2 * age, age, age)
-        >>> bool(np.abs(left).max() < 1e-9)
+        >>> age, site = np.arange(10.0)[:, None], np.repeat([0, 1], 5)
+        >>> left, _ = residuals(2 * age + 7 * site[:, None], 2 * age, age, age, site)
+        >>> bool(np.allclose(left - left[0], 7 * site[:, None]))
         True
     """
-    design = np.column_stack([np.ones(len(known)), known])
-    weight = np.linalg.lstsq(design, train, rcond=None)[0]
-    beyond = np.column_stack([np.ones(len(asked)), asked])
-    return train - design @ weight, test - beyond @ weight
+    own = (group[:, None] == np.unique(group)).astype(np.float64)
+    weight = np.linalg.lstsq(np.column_stack([own, known]), train, rcond=None)[0]
+    slope = np.asarray(weight, dtype=np.float64)[own.shape[1] :]
+    centre = known.mean(axis=0)
+    return train - (known - centre) @ slope, test - (asked - centre) @ slope
 
 
 def covariate_table(ages: ArrayLike, sexes: list[str | None]) -> tuple[FloatArray, str]:

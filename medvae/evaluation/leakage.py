@@ -122,8 +122,8 @@ def probe(
         kind: ``linear``, ``rbf`` or ``knn``.
         standardise: Scale every feature to unit variance on the training side.
         permutations: How many; the smallest p is 1 / (permutations + 1).
-        covariates: (n, c) What the probe may not use: regressed out of the features
-            by a fit on the training side.
+        covariates: (n, c) What the probe may not use: their effect within labels,
+            fitted on the training side, is taken out of the features.
 
     Raises:
         ValueError: Fewer than two labels, or a label with fewer than two subjects.
@@ -181,7 +181,7 @@ def prepare_folds(
         own = []
         for a, b in splits:
             left = x.copy()
-            left[a], left[b] = residuals(x[a], x[b], table[a], table[b])
+            left[a], left[b] = residuals(x[a], x[b], table[a], table[b], y[a])
             own.append(_fold(left, a, b, kind, standardise))
         folds.append(own)
     return folds

@@ -81,3 +81,9 @@ def test_the_command_line_names_arms():
     assert plan.seeds == 2
     with pytest.raises(UserError, match="Did you mean 'scanner'"):
         load_plan(noise=["scaner"])
+
+
+def test_without_a_plan_all_arms_run_that_any_data_can_carry():
+    names = {arm.name for arm in load_plan(held_out=["X"]).arms}
+    assert {"none", "scanner", "scanner_fitted", "combat", "nyul", "pca"} <= names
+    assert not names & {"oracle", "oracle_wide"}

@@ -94,10 +94,11 @@ def fit_combat(
         raise ValueError(f"ComBat needs two scans a site, {few} has {count.min()}")
     table = _table(covariates, len(x))
     design = np.column_stack([code[:, None] == np.arange(len(names)), table])
-    weight = np.asarray(np.linalg.lstsq(design, x, rcond=None)[0], np.float64)
+    solved = np.linalg.lstsq(design.astype(np.float64), x, rcond=None)[0]
+    weight: FloatArray = np.asarray(solved, dtype=np.float64)
     centre = count @ weight[: len(names)] / len(x)
-    slope: FloatArray = weight[len(names) :]
-    left: FloatArray = np.asarray(x - design @ weight, dtype=np.float64)
+    slope = weight[len(names) :]
+    left = x - design @ weight
     scale: FloatArray = np.sqrt((left**2).sum(axis=0) / len(left))
     scale[scale < 1e-12 * max(float(np.abs(x).max()), 1e-300)] = 0
     live = scale > 0
