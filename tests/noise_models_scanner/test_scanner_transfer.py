@@ -382,7 +382,7 @@ def test_fit_names_what_is_wrong(images, tmp_path):
     with pytest.raises(ValueError, match="at least 3 people scanned at both"):
         fit(images, evidence="paired")
     gone = str(tmp_path / "gone.nii.gz")
-    with pytest.raises(FileNotFoundError, match=r"gone\.nii\.gz not found"):
+    with pytest.raises(FileNotFoundError, match=r"gone\.nii\.gz: no such file"):
         fit({"a": images["sharp"][:2], "b": [gone, gone]})
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"not an image")
