@@ -36,8 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             f"{path.parent}: not a folder to write to ({error.strerror}). "
             "Choose another."
         ) from None
-    if path.is_dir():
-        raise UserError(f"{path} is a folder. Name a file.")
+    refuse_folders(path)
     handle, name = tempfile.mkstemp(
         prefix=f".partial-{os.getpid()}-", suffix=f"-{path.name}", dir=path.parent
     )
@@ -51,6 +50,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def refuse_folders(*outputs: Path | None) -> None:
+    """Stop if a folder stands where a file is to go: say it before the work.
+
+    Raises:
+        UserError: One of them is a folder.
+    """
+    for path in outputs:
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder. Name a file.")
 
 
 def write_text(path: Path, text: str) -> None:

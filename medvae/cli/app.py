@@ -5,7 +5,17 @@ from __future__ import annotations
 import typer
 
 import medvae
-from medvae.cli import comparison, data, demo, encoding, evaluation, noise, training
+from medvae.cli import (
+    comparison,
+    data,
+    demo,
+    encoding,
+    evaluation,
+    fit,
+    noise,
+    noise_fits,
+    training,
+)
 
 app = typer.Typer(
     name="medvae",
@@ -41,7 +51,9 @@ def _root(
 app.command("demo")(demo.demo)
 app.command("phantom")(data.phantom)
 app.command("cohort")(data.cohort)
-app.command("fit-noise")(noise.fit_noise)
+app.command("fit-noise")(fit.fit_noise)
+noise.group.command("report")(noise_fits.report_fit)
+noise.group.command("score")(noise_fits.score)
 app.add_typer(noise.group, name="noise")
 app.command("train")(training.train)
 app.command("encode")(encoding.encode)

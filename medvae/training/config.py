@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 
 from medvae.errors import UserError
+from medvae.settings import check_settings, read_settings
 from medvae.training.objective import ObjectiveSettings
 from medvae.training.section import Section
 
@@ -107,7 +105,7 @@ def load_config(
         >>> load_config(overrides=["optimiser.epochs=3"]).optimiser.epochs
         3
     """
-    content = _read(path) if path else {}
+    content = read_settings(path) if path else {}
     for override in overrides:
         _set(content, override)
     content.update({key: value for key, value in flags.items() if value is not None})
@@ -116,32 +114,7 @@ def load_config(
 
 def parse_config(content: dict[str, Any], where: str) -> TrainConfig:
     """Validate a mapping; ``where`` names its origin in the error."""
-    try:
-        return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{where}: unknown key {key!r}.{_nearest(key)}") from None
-        if first["type"] == "value_error":  # a sentence of our own
-            reason = first["msg"].removeprefix("Value error, ")
-            raise UserError(": ".join(filter(None, (where, key, reason)))) from None
-        raise UserError(
-            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
-        ) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file. Check --config.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
-    if not isinstance(content, dict | None):
-        raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
-    return content or {}
+    return check_settings(TrainConfig, content, where)
 
 
 def _set(content: dict[str, Any], override: str) -> None:
@@ -157,16 +130,3 @@ def _set(content: dict[str, Any], override: str) -> None:
         content[last] = yaml.safe_load(value)
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value is not valid YAML.") from None
-
-
-def _nearest(key: str) -> str:
-    *parents, last = key.split(".")
-    section: type[BaseModel] = TrainConfig
-    for parent in parents:
-        annotation = section.model_fields[parent].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return ""
-        section = annotation
-    known = list(section.model_fields)
-    close = difflib.get_close_matches(last, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."
