@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from noise_models.base import per_volume
-from noise_models.blur import cosine_transform, transfer_matrix
+from noise_models.base import draw_normal, per_volume
+from noise_models.blur import transfer_matrix
 from noise_models.scanner.resampling import (
     noise_response,
     signal_response,
@@ -169,45 +169,81 @@ def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:
 
 
 def coloured_noise(
-    spectrum: Tensor, like: Tensor, rng: Generator, copies: int = 1
-) -> list[Tensor]:
+    spectrum: Tensor, like: Tensor, rng: Generator, parts: int = 2
+) -> tuple[Tensor, ...]:
     """Stationary Gaussian noise of a given power spectrum, each shaped like ``like``.
 
-    Normals are drawn in the cosine domain, where they are white, so that one
-    transform makes them; at the faces the noise is that of a mirrored field.
+    The Fourier transform of white complex noise is white complex noise, so it is drawn
+    there, and one transform back makes a real and an imaginary part. Opposite faces
+    are neighbours; everywhere else nothing tells that the volume ends.
 
     Args:
-        spectrum: Power at the grid's frequencies, (n, X, Y[, Z]).
+        spectrum: Power at the frequencies 0 to Nyquist of every axis, as
+            `lacking_spectrum` returns it.
         like: Gives shape (n, C, X, Y[, Z]), dtype and device.
         rng: Where the randomness comes from.
-        copies: How many independent fields.
+        parts: 2 for real and imaginary part, 1 for a real field alone.
     """
-    amplitude = spectrum.sqrt().to(like).unsqueeze(1)
-    fields = []
-    for _ in range(copies):
-        y = torch.empty(like.shape, device=rng.device).normal_(generator=rng).to(like)
-        y *= amplitude
-        for axis in range(2, like.ndim):
-            back = cosine_transform(like.shape[axis], like.device).T.to(like)
-            y = along(y, axis, back.expand(len(y), -1, -1))
-        fields.append(y)
-    return fields
+    axes = tuple(range(2, like.ndim))
+    amplitude = spectrum.sqrt_().unsqueeze(1)
+    for axis in axes if parts == 2 else axes[:-1]:
+        amplitude = amplitude.index_select(axis, _folded(like.shape[axis], like.device))
+    if parts == 1:
+        white = torch.fft.rfftn(draw_normal(like, rng), dim=axes)
+        field = torch.fft.irfftn(white.mul_(amplitude), s=like.shape[2:], dim=axes)
+        return (field.contiguous(),)
+    white = torch.view_as_complex(draw_normal(like, rng, more=(2,)))
+    fields = torch.fft.ifftn(white.mul_(amplitude), dim=axes, norm="ortho")
+    return fields.real.contiguous(), fields.imag.contiguous()
+
+
+def _folded(size: int, device: torch.device) -> Tensor:
+    """|frequency| of every place of a Fourier transform, in steps of 1 / size."""
+    place = torch.arange(size, device=device)
+    return torch.minimum(place, size - place)
 
 
 def lacking_spectrum(
     both: Spectra, sigma_a: Tensor, sigma_b: Tensor, like: Tensor
 ) -> Tensor:
-    """Spectrum of the noise to add, scaled to mean 1, (n, X, Y[, Z]).
+    """Spectrum of the noise to add, scaled to mean 1 over the Fourier transform.
 
     ``max(0, sigma_B^2 S_B - sigma_A^2 |H|^2 S_A)``; white where nothing is lacking.
+
+    Args:
+        both: Spectra of A and of B.
+        sigma_a: Noise of A, (n, 1).
+        sigma_b: Noise of B.
+        like: Gives the size of the grid.
+
+    Returns:
+        Power at ``k / size``, k from 0 to Nyquist, along every axis, (n, ...).
     """
-    want = _outer(both.noise_b, like) * per_volume(sigma_b.to(like) ** 2, like)[:, 0]
-    have = _outer(both.noise_a, like) * per_volume(sigma_a.to(like) ** 2, like)[:, 0]
+    want, have = (
+        _outer([_sampled(axis) for axis in noise], like)
+        * per_volume(sigma**2, like)[:, 0]
+        for noise, sigma in ((both.noise_b, sigma_b), (both.noise_a, sigma_a))
+    )
     lack = want.sub_(have).clamp_min_(0)
-    mean = lack.flatten(1).mean(1)
+    mean = torch.ones_like(lack)
+    for axis, size in enumerate(like.shape[2:], start=1):
+        weight = _folded(size, like.device).bincount().to(lack) / size
+        shape = [1] * lack.ndim
+        shape[axis] = -1
+        mean = mean * weight.view(shape)
+    mean = (lack * mean).flatten(1).sum(1)
     empty = mean <= 0
     lack[empty], mean[empty] = 1.0, 1.0
-    return lack / per_volume(mean, like)[:, 0]
+    return lack.div_(per_volume(mean, like)[:, 0])
+
+
+def _sampled(power: Tensor) -> Tensor:
+    """Of ``k / (2 size)``, (n, size), the frequencies ``k / size`` up to Nyquist.
+
+    Nyquist itself is not among them; its neighbour, half a step below, stands in.
+    """
+    size = power.shape[1]
+    return power[:, (2 * torch.arange(size // 2 + 1)).clamp_max(size - 1)]
 
 
 def _outer(axes: Sequence[Tensor], like: Tensor) -> Tensor:
