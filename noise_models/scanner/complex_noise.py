@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from noise_models.base import Params, draw_normal
 from noise_models.normals import Normals
 from noise_models.scanner.local import Local, coil_counts, filled, steady_power
-from noise_models.scanner.spectrum import Spectra, coloured_noise, lacking_spectrum
+from noise_models.scanner.spectrum import Spectra, complex_noise, lacking_spectrum
 from noise_models.voxelwise import in_blocks
 
 
@@ -51,7 +51,7 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         sigma = power.sqrt()
         real, imaginary = noise(*here, number)
         part.mul_(shading_b).addcmul_(real, sigma).square_()
-        part.addcmul_(imaginary.square_(), power).add_(floor)
+        part.addcmul_(imaginary.square(), power).add_(floor)
         if more is not None:
             part.addcmul_(more[here], power)
         part.sqrt_()
@@ -62,18 +62,15 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
 
 def _complex_normals(
     local: Local, both: Spectra, rng: Generator
-) -> Callable[[slice, slice, int], tuple[Tensor, Tensor]]:
+) -> Callable[[slice, slice, int], Sequence[Tensor]]:
     """Real and imaginary part of the noise to add, scaled to SD 1, block by block."""
     y, sigma = local.signal, local.fields.sigma
     if not both.is_coloured:
         white = Normals(y, rng), Normals(y, rng)
         return lambda *block: (white[0].block(*block), white[1].block(*block))
     spectrum = lacking_spectrum(both, sigma["source"], sigma["target"], y)
-    real, imaginary = (part.flatten(1) for part in coloured_noise(spectrum, y, rng))
-    return lambda volumes, voxels, _: (
-        real[volumes, voxels],
-        imaginary[volumes, voxels],
-    )
+    pairs = complex_noise(spectrum, y, rng).view(len(y), -1, 2)
+    return lambda volumes, voxels, _: pairs[volumes, voxels].unbind(-1)
 
 
 def _other_coils(coils: Tensor, like: Tensor, rng: Generator) -> Tensor:

@@ -31,7 +31,7 @@ def add_resampled(
         for name in ("power_a", "power_b", "skew_a", "skew_b")
     }
     spectrum = lacking_spectrum(both, fields.sigma["source"], fields.sigma["target"], y)
-    fresh = coloured_noise(spectrum, y, rng, parts=1)[0].flatten(1)
+    fresh = coloured_noise(spectrum, y, rng).flatten(1)
 
     def work(volumes: slice, voxels: slice, number: int) -> None:
         here = volumes, voxels

@@ -16,7 +16,7 @@ from noise_models.scanner.resampling import (
     signal_response,
     skew_gain,
 )
-from noise_models.separable import along
+from noise_models.separable import along_mirrored
 
 _FAINT = 1e-3  # a response below this is none
 
@@ -164,40 +164,62 @@ def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:
     y = x
     for axis, response in enumerate(transfer):
         if not bool((response == 1).all()):
-            y = along(y, 2 + axis, transfer_matrix(response).to(x))
+            y = along_mirrored(y, 2 + axis, transfer_matrix(response).to(x))
     return y
 
 
-def coloured_noise(
-    spectrum: Tensor, like: Tensor, rng: Generator, parts: int = 2
-) -> tuple[Tensor, ...]:
-    """Stationary Gaussian noise of a given power spectrum, each shaped like ``like``.
+def coloured_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
+    """Stationary Gaussian noise of a given power spectrum, shaped like ``like``.
 
-    The Fourier transform of white complex noise is white complex noise, so it is drawn
-    there, and one transform back makes a real and an imaginary part. Opposite faces
-    are neighbours; everywhere else nothing tells that the volume ends.
+    Opposite faces are neighbours; else nothing tells where the volume ends.
 
     Args:
         spectrum: Power at the frequencies 0 to Nyquist of every axis, as
-            `lacking_spectrum` returns it.
+            `lacking_spectrum` returns it; used up.
         like: Gives shape (n, C, X, Y[, Z]), dtype and device.
         rng: Where the randomness comes from.
-        parts: 2 for real and imaginary part, 1 for a real field alone.
+
+    Example:
+        >>> flat, like = torch.ones(1, 5, 5, 5), torch.empty(1, 1, 8, 8, 8)
+        >>> noise = coloured_noise(flat, like, torch.Generator().manual_seed(0))
+        >>> noise.shape, 0.9 < noise.std().item() < 1.1
+        (torch.Size([1, 1, 8, 8, 8]), True)
     """
     axes = tuple(range(2, like.ndim))
+    noise = torch.fft.rfftn(draw_normal(like, rng), dim=axes)
+    _shape(noise, spectrum, like.shape[2:-1])
+    field: Tensor = torch.fft.irfftn(noise, s=like.shape[2:], dim=axes)
+    return field
+
+
+def complex_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
+    """The same twice, as real and imaginary part, (n, C, X, Y[, Z], 2).
+
+    The Fourier transform of white complex noise is white complex noise, so it is drawn
+    there, and one transform back makes both parts.
+
+    Example:
+        >>> flat, like = torch.ones(1, 5, 5, 5), torch.empty(1, 1, 8, 8, 8)
+        >>> complex_noise(flat, like, torch.Generator()).shape
+        torch.Size([1, 1, 8, 8, 8, 2])
+    """
+    axes = tuple(range(2, like.ndim))
+    noise = torch.view_as_complex(draw_normal(like, rng, more=(2,)))
+    _shape(noise, spectrum, like.shape[2:])
+    return torch.view_as_real(torch.fft.ifftn(noise, dim=axes, norm="ortho"))
+
+
+def _shape(noise: Tensor, spectrum: Tensor, sizes: Sequence[int]) -> None:
+    """Multiply a Fourier transform by the root of a power, both signs of ``sizes``."""
     amplitude = spectrum.sqrt_().unsqueeze(1)
-    for axis in axes if parts == 2 else axes[:-1]:
-        amplitude = amplitude.index_select(axis, _folded(like.shape[axis], like.device))
-    if parts == 1:
-        white = torch.fft.rfftn(draw_normal(like, rng), dim=axes)
-        field = torch.fft.irfftn(white.mul_(amplitude), s=like.shape[2:], dim=axes)
-        return (field.contiguous(),)
-    white = torch.view_as_complex(draw_normal(like, rng, more=(2,)))
-    fields = torch.fft.ifftn(white.mul_(amplitude), dim=axes, norm="ortho")
-    return fields.real.contiguous(), fields.imag.contiguous()
+    for axis, size in enumerate(sizes[1:], start=3):
+        amplitude = amplitude.index_select(axis, _folded(size, noise.device))
+    pairs, amplitude = torch.view_as_real(noise), amplitude.unsqueeze(-1)
+    for place, frequency in enumerate(_folded(sizes[0]).tolist()):
+        pairs[:, :, place].mul_(amplitude[:, :, frequency])  # plane by plane: cached
 
 
-def _folded(size: int, device: torch.device) -> Tensor:
+def _folded(size: int, device: torch.device | None = None) -> Tensor:
     """|frequency| of every place of a Fourier transform, in steps of 1 / size."""
     place = torch.arange(size, device=device)
     return torch.minimum(place, size - place)
