@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
+from noise_models.normals import fill_normal
+
 Params = dict[str, Tensor]
 """One set of parameters per volume: every tensor has shape (n, ...)."""
 
@@ -152,10 +154,15 @@ def draw_log_uniform(value: Level, n: int, rng: Generator) -> Tensor:
     return log_level.exp().clamp(a, b)
 
 
-def draw_normal(x: Tensor, rng: Generator) -> Tensor:
-    """Standard normal numbers shaped like ``x``, in a buffer the caller owns."""
-    noise = torch.empty(x.shape, device=rng.device)
-    return noise.normal_(generator=rng).to(x)
+def draw_normal(x: Tensor, rng: Generator, *, more: tuple[int, ...] = ()) -> Tensor:
+    """Standard normal numbers shaped like ``x``, in a buffer the caller owns.
+
+    Args:
+        x: Gives shape, dtype and device.
+        rng: Where the randomness comes from.
+        more: Further axes behind those of ``x``.
+    """
+    return fill_normal(torch.empty((*x.shape, *more), device=rng.device), rng).to(x)
 
 
 def computable(x: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from noise_models.base import (
 )
 from noise_models.cosine import cosine_basis, cosine_field, cosine_terms
 from noise_models.registry import register
+from noise_models.voxelwise import in_blocks
 
 __all__ = ["BiasField", "cosine_basis", "cosine_field", "cosine_terms"]
 
@@ -99,20 +100,26 @@ class BiasField(NoiseModel):
         if clean.ndim == 4 and coefficients.shape[1] == len(
             cosine_terms(3, self.order)
         ):
-            coefficients = _in_plane(coefficients, self.order)
+            coefficients = in_plane(coefficients, self.order)
         centre = None
         if "centre_voxels" in params:
             centre = of_volumes(params, "centre_voxels", clean)
         own = [size * step for size, step in zip(shape, spacing, strict=True)]
         extent = self.extent_mm or own
         factors = cosine_basis(shape, spacing, centre, extent, self.order)
-        field = cosine_field(coefficients, factors).exp_().unsqueeze(1)
-        if clean.shape[1] == 1:
-            return field.mul_(clean).to(x.dtype)
-        return (clean * field).to(x.dtype)
+        field = cosine_field(coefficients, factors).unsqueeze(1)
+        if clean.shape[1] > 1:
+            return (clean * field.exp_()).to(x.dtype)
+        before, out = clean.flatten(1), field.flatten(1)
+
+        def work(volumes: slice, voxels: slice, number: int) -> None:
+            out[volumes, voxels].exp_().mul_(before[volumes, voxels])
+
+        in_blocks(field, work)
+        return out.view(clean.shape).to(x.dtype)
 
 
-def _in_plane(coefficients: Tensor, order: int) -> Tensor:
+def in_plane(coefficients: Tensor, order: int) -> Tensor:
     """The part of 3-D coefficients (n, K) that a 2-D image sees, at the same RMS."""
     terms = cosine_terms(3, order)
     columns = [k for k, term in enumerate(terms) if term[-1] == 0]

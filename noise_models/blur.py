@@ -20,7 +20,7 @@ from noise_models.base import (
     spacing_of,
 )
 from noise_models.registry import register
-from noise_models.separable import along
+from noise_models.separable import along_mirrored
 
 FWHM_PER_STD = math.sqrt(8 * math.log(2))
 """Full width at half maximum of a Gaussian, in standard deviations."""
@@ -86,7 +86,9 @@ class Blur(NoiseModel):
         for axis, step in enumerate(spacing):
             std_voxels = widths[:, axis] / (FWHM_PER_STD * step)
             if std_voxels.any():
-                y = along(y, 2 + axis, psf_matrix(y.shape[2 + axis], std_voxels))
+                y = along_mirrored(
+                    y, 2 + axis, psf_matrix(y.shape[2 + axis], std_voxels)
+                )
         return y.to(x.dtype, copy=y is x)
 
 

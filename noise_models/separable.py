@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
+
+_LONG = 128  # voxels; shorter lines are as fast in one piece
+_CHUNK = 2**18  # values that are folded at once
 
 
 def along(x: Tensor, axis: int, matrices: Tensor) -> Tensor:
@@ -36,3 +40,60 @@ def along(x: Tensor, axis: int, matrices: Tensor) -> Tensor:
         return (x.reshape(n, -1, size) @ matrices.mT).view(x.shape)
     lines = x.reshape(n, math.prod(x.shape[1:axis]), size, -1)
     return (matrices[:, None] @ lines).view(x.shape)
+
+
+def along_mirrored(x: Tensor, axis: int, matrices: Tensor) -> Tensor:
+    """`along` for filters that do not know left from right, at two thirds of the cost.
+
+    Such a matrix, which reversed in both directions is itself, maps the even part of a
+    line to its even part and the odd to the odd, so two of half the size do its work.
+    That pays for long lines only.
+
+    Args:
+        x: Images, (n, C, X, Y[, Z]).
+        axis: Which axis of ``x``, counted from the front.
+        matrices: (n, size, size), each equal to its ``flip(1, 2)``.
+
+    Example:
+        >>> import torch
+        >>> x = torch.rand(1, 1, 3, 160)
+        >>> mean = torch.full((1, 160, 160), 1 / 160)
+        >>> torch.allclose(along_mirrored(x, 3, mean), along(x, 3, mean), atol=1e-6)
+        True
+    """
+    n, size = x.shape[0], x.shape[axis]
+    if size % 2 or size < _LONG or x.device.type != "cpu":
+        return along(x, axis, matrices)
+    half = size // 2
+    near, far = matrices[:, :half, :half], matrices[:, :half, half:].flip(2)
+    even, odd = (near + far) / 2, (near - far) / 2
+    before, after = math.prod(x.shape[1:axis]), math.prod(x.shape[axis + 1 :])
+    lines = x.reshape(n, before, size, after)
+    out = torch.empty_like(lines)
+    rows, columns = _chunks(before, size, after)
+    for i in range(n):
+        for start in range(0, before, rows):
+            for left in range(0, after, columns):
+                place = (i, slice(start, start + rows), slice(None))
+                part = (*place, slice(left, left + columns))
+                _fold(lines[part], even[i], odd[i], out[part])
+    return out.view(x.shape)
+
+
+def _chunks(before: int, size: int, after: int) -> tuple[int, int]:
+    """How many lines are done at once, so that they stay in the cache."""
+    columns = min(after, max(1, _CHUNK // size))
+    return max(1, min(before, _CHUNK // (size * columns))), columns
+
+
+def _fold(x: Tensor, even: Tensor, odd: Tensor, out: Tensor) -> None:
+    """One chunk, (rows, size, columns)."""
+    half = len(even)
+    low, high = x[:, :half], x[:, half:].flip(1)
+    if x.shape[2] == 1:  # lines lie in memory as they are
+        same = ((low + high)[..., 0] @ even.T)[..., None]
+        other = ((low - high)[..., 0] @ odd.T)[..., None]
+    else:
+        same, other = even @ (low + high), odd @ (low - high)
+    torch.add(same, other, out=out[:, :half])
+    out[:, half:] = same.sub_(other).flip(1)

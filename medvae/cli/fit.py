@@ -51,6 +51,10 @@ def fit_noise(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and folds.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler whose workers measure: tcp://host:8786."),
+    ] = None,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
@@ -99,6 +103,7 @@ def fit_noise(
             adjust=None if adjust is None else _columns(adjust),
             seed=seed,
             jobs=jobs,
+            dask=dask,
             progress=progress,
         )
     show_fit(fitted)

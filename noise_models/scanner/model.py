@@ -258,8 +258,11 @@ class ScannerNoise(NoiseModel):
         """
         clean = computable(x)
         grid = spacing_of(clean, spacing_mm)
-        y = torch.empty_like(clean)
         native = on_native_grid(params, grid)
+        if len(native) and bool((native == native[0]).all()):
+            kind = bool(native[0])
+            return degrade(clean, params, rng, grid, is_native=kind).to(x.dtype)
+        y = torch.empty_like(clean)
         for kind in (True, False):
             which = torch.nonzero(native == kind)[:, 0]
             if len(which):
