@@ -12,6 +12,7 @@ from noise_models.scanner.rice import rice_moments
 from noise_models.scanner.spectrum import Spectra, coloured_noise, lacking_spectrum
 from noise_models.voxelwise import in_blocks
 
+_AIR, _TISSUE = 1.2, 1.5  # mean magnitude over that of noise alone
 _BENT = 0.15  # largest bend, in SD: a skewness of .9
 
 
@@ -21,7 +22,8 @@ def add_resampled(
     """Add what resampled magnitudes of B have over those of A: mean and coloured noise.
 
     Moments of the Rice distribution at the local signal; variance and skewness pass
-    each scanner's resampling, the mean does not notice it.
+    each scanner's resampling, the mean does not notice it. Where A is noisier than B
+    its noise stays, except in air: nothing else is there, so it can be made less.
     """
     y, fields, curve = local.signal, local.fields, local.curve
     coils_a, coils_b = coil_counts(params, y)
@@ -42,26 +44,48 @@ def add_resampled(
             fields.shading("target", *here),
         )
         sigma_a, sigma_b = fields.noise("source", *here), fields.noise("target", *here)
+        steady = sigma_a * steady_a[volumes].sqrt()  # mean of A's air
         seen = level * shading_a  # mean magnitude in A's scan
-        signal_a = _signal(seen, sigma_a, coils_a[volumes], steady_a[volumes])
         present_a = filled(seen, sigma_a, steady_a[volumes])
-        present = curve.at(level, volumes).mul_(shading_b)
+        air = _air_share(seen / steady)
+        signal_a = _signal(seen, sigma_a, coils_a[volumes], steady_a[volumes])
+        signal_a.mul_(1 - air)
+        expected = torch.lerp(seen, steady.expand_as(seen), air * present_a)
+        expected = curve.at(expected.div_(shading_a), volumes).mul_(shading_b)
         signal_b = curve.at(signal_a / shading_a, volumes).mul_(shading_b)
         slope = curve.slope_at(level, volumes).mul_(shading_b).div_(shading_a)
         _, carried, skew_a = rice_moments(signal_a, sigma_a, coils_a[volumes].flatten())
         mean_b, wanted, skew_b = rice_moments(
             signal_b, sigma_b, coils_b[volumes].flatten()
         )
-        power = slope.square()
-        carried.mul_(power).mul_(present_a).mul_(gain["power_a"])
-        deviation = wanted.mul_(gain["power_b"]).sub_(carried).clamp_min_(0).sqrt_()
-        skew_a.mul_(power).mul_(slope).mul_(present_a).mul_(gain["skew_a"])
+        wanted.mul_(gain["power_b"])
+        carried.mul_(slope.square()).mul_(present_a).mul_(gain["power_a"])
+        share = _kept(carried, wanted, air)
+        carried.mul_(share).mul_(share)
+        deviation = wanted.sub_(carried).clamp_min_(0).sqrt_()
+        skew_a.mul_(slope.mul_(share).pow_(3)).mul_(present_a).mul_(gain["skew_a"])
         skew = skew_b.mul_(gain["skew_b"]).sub_(skew_a)
         noise = _skewed(fresh[here].mul(deviation), deviation, skew)
-        part.mul_(shading_b).add_(noise).add_(mean_b.sub_(present)).clamp_min_(0)
+        part.mul_(shading_b).sub_(expected).mul_(share)
+        part.add_(noise).add_(mean_b).clamp_min_(0)
 
     in_blocks(y, work)
     return y
+
+
+def _kept(carried: Tensor, wanted: Tensor, air: Tensor) -> Tensor:
+    """Share of A's noise that stays: in air, without anatomy, no more than B has."""
+    share = (wanted / carried.clamp_min(LEAST**2)).sqrt_().clamp_max_(1)
+    return share.sub_(1).mul_(air).add_(1)
+
+
+def _air_share(ratio: Tensor) -> Tensor:
+    """1 where a mean magnitude is that of noise alone, 0 from half as much again.
+
+    Args:
+        ratio: Mean magnitude over that of noise alone; overwritten.
+    """
+    return ratio.sub_(_TISSUE).div_(_AIR - _TISSUE).clamp_(0, 1)
 
 
 def _skewed(noise: Tensor, deviation: Tensor, third: Tensor) -> Tensor:
