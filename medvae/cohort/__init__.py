@@ -2,6 +2,7 @@
 
 from medvae.cohort.check import check_cohort, examine_cohort
 from medvae.cohort.cohort import Cohort, Scan
+from medvae.cohort.index import examined_cohort
 from medvae.cohort.reader import read_cohort
 from medvae.cohort.splits import split_subjects
 from medvae.cohort.summary import summarise
@@ -11,6 +12,7 @@ __all__ = [
     "Scan",
     "check_cohort",
     "examine_cohort",
+    "examined_cohort",
     "read_cohort",
     "split_subjects",
     "summarise",

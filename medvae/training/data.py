@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from medvae.training.config import AugmentationSettings, TrainConfig
 from medvae.training.seeds import seed_of
 
-Place = tuple[int, int, float]
-"""Epoch, number of the scan, and its share in the loss."""
+Place = tuple[int, int] | tuple[int, int, float]
+"""Epoch, number of the scan, and its share in the loss: 1 where it is not told."""
 
 
 class Volumes(Protocol):
@@ -134,7 +134,7 @@ class TrainingScans(Dataset[dict[str, Any]]):
         return len(self.entries)
 
     def __getitem__(self, place: Place) -> dict[str, Any]:
-        epoch, number, share = place
+        epoch, number, share = place if len(place) == 3 else (*place, 1.0)
         entry = self.entries[number]
         images = [self.volumes.image(entry.index), *self._chosen(epoch, entry)]
         stack = torch.from_numpy(np.stack(images).astype(np.float32))

@@ -14,6 +14,7 @@ from medvae.errors import UserError
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
 from medvae.volume.nifti import Volume, read_volume
+from medvae.volume.plain import is_plain
 
 _THINNEST = 8  # voxels
 _OBLIQUE_DEGREES = 5.0
@@ -52,6 +53,8 @@ def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
         ['nowhere.nii.gz: file not found. Correct the path or remove the scan.']
     """
     path = Path(path)
+    if header_only and is_plain(path):
+        return []
     try:
         image = open_header(path)
         shape = checked_shape(image, str(path))
