@@ -26,7 +26,9 @@ import json, resource, sys, time
 start, busy = time.perf_counter(), time.process_time()
 from pathlib import Path
 from medvae.cohort import examined_cohort
-found = examined_cohort(sys.argv[1], header_only=True, cache=Path(sys.argv[2]))
+found = examined_cohort(
+    sys.argv[1], header_only=True, cache=Path(sys.argv[2])
+).cohort
 print(json.dumps({
     "scans": len(found), "sites": len(found.sites), "problems": len(found.problems),
     "seconds": time.perf_counter() - start,

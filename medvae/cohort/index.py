@@ -11,21 +11,37 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medvae.cohort.check import Progress, examine_cohort
 from medvae.cohort.cohort import Cohort, Scan
-from medvae.cohort.reader import read_cohort
 from medvae.errors import UserError
 from medvae.files import user_cache, write_text
+from medvae.problem import Problem
 from medvae.version import __version__
-from medvae.volume import Problem
 
 INDEX_VERSION = 1
 _PLAIN = ("subject", "site", "session", "age", "sex", "split")
 _TABLES = (".json", ".tsv", ".csv", ".yaml", ".yml")
+
+
+Progress = Callable[[int, int, str], object]
+Row = dict[str, str | int]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A cohort, all that is wrong with it, and what it holds.
+
+    Args:
+        cohort: With its problems.
+        rows: One a site, see `summarise`.
+    """
+
+    cohort: Cohort
+    rows: list[Row]
 
 
 def examined_cohort(
@@ -35,7 +51,7 @@ def examined_cohort(
     header_only: bool = False,
     cache: Path | None = None,
     progress: Progress | None = None,
-) -> Cohort:
+) -> Examined:
     """Read a cohort and examine every scan, or remember what was found then.
 
     Args:
@@ -56,19 +72,24 @@ def examined_cohort(
     known = _remembered(kept)
     if known is not None:
         return known
+    from medvae.cohort.check import examine_cohort
+    from medvae.cohort.reader import read_cohort
+    from medvae.cohort.summary import summarise
+
     found = examine_cohort(read_cohort(path, site_from), header_only, progress)
-    _remember(found, path, kept)
-    return found
+    examined = Examined(found, summarise(found))
+    _remember(examined, path, kept)
+    return examined
 
 
-def _remembered(kept: Path) -> Cohort | None:
+def _remembered(kept: Path) -> Examined | None:
     """The cohort as it was found; None where something changed, or nothing is kept."""
     try:
         content = json.loads(kept.read_text(encoding="utf-8"))
         watched = [*content["watched"], *content["paths"], *content["masks"].values()]
         if fingerprint(watched) != content["fingerprint"]:
             return None
-        return _cohort(content)
+        return Examined(_cohort(content), content["rows"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -92,13 +113,15 @@ def fingerprint(paths: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _remember(cohort: Cohort, data: Path, kept: Path) -> None:
+def _remember(examined: Examined, data: Path, kept: Path) -> None:
+    cohort = examined.cohort
     paths = [str(scan.path) for scan in cohort.scans]
     masks = {str(i): str(s.mask) for i, s in enumerate(cohort.scans) if s.mask}
     watched = _watched(cohort, data)
     content = {
         "root": str(cohort.root),
         "layout": cohort.layout,
+        "rows": examined.rows,
         "fingerprint": fingerprint([*watched, *paths, *masks.values()]),
         "watched": watched,
         "paths": paths,
@@ -131,13 +154,14 @@ def _watched(cohort: Cohort, data: Path) -> list[str]:
 
 
 def _cohort(content: dict[str, Any]) -> Cohort:
-    columns: list[Sequence[Any]] = [content[name] for name in _PLAIN]
     masks = {int(i): Path(mask) for i, mask in content["masks"].items()}
-    scans = tuple(
-        Scan(Path(path), *rest[:5], masks.get(i), rest[5], rest[6])
-        for i, (path, *rest) in enumerate(
-            zip(content["paths"], *columns, content["covariates"], strict=True)
+    columns = [content[name] for name in ("paths", *_PLAIN, "covariates")]
+    scans = []
+    for i, row in enumerate(zip(*columns, strict=True)):
+        path, subject, site, session, age, sex, split, more = row
+        mask = masks.get(i)
+        scans.append(
+            Scan(Path(path), subject, site, session, age, sex, mask, split, more)
         )
-    )
     problems = tuple(Problem(Path(path), *rest) for path, *rest in content["problems"])
-    return Cohort(Path(content["root"]), content["layout"], scans, problems)
+    return Cohort(Path(content["root"]), content["layout"], tuple(scans), problems)
