@@ -1,4 +1,4 @@
-"""Writes docs/performance.md from the results files; nothing in it is typed in.
+"""Writes docs/performance.md and docs/scale.md from the results files.
 
 python benchmarks/performance.py
 """
@@ -10,15 +10,16 @@ from pathlib import Path
 
 from measured.page import page
 from measured.result import RESULTS
+from measured.scale import scale_page
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the pages."""
     found = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
-    PAGE.write_text(page(found))
-    print(PAGE)
+    (DOCS / "performance.md").write_text(page(found))
+    (DOCS / "scale.md").write_text(scale_page(found["stages"]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from measured.page import Row, page
 from measured.ratios import interleaved, ratio, spread
+from measured.scale import scale_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +22,19 @@ RESULTS = {
 
 def test_the_page_is_written_from_the_results():
     assert page(RESULTS) == PAGE
+
+
+def test_the_model_of_cost_is_written_from_the_results():
+    text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert scale_page(RESULTS["stages"]) == text
+
+
+def test_ten_times_the_cost_is_ten_times_the_hours():
+    dear = json.loads(json.dumps(RESULTS["stages"]))
+    for value in dear["seconds"].values():
+        value["median"] *= 1000
+    assert "years" in scale_page(dear)
+    assert scale_page(dear) != scale_page(RESULTS["stages"])
 
 
 def test_a_changed_result_changes_the_page():
