@@ -63,10 +63,10 @@ corruption uses all threads, where TorchIO and the normals of the floor use one.
 
 - *Corruption.* In a profile (one thread, 128 voxels a side) two fifths of the time are
   the matrix products of the PSF along three axes, a quarter is the Mersenne twister,
-  the rest is arithmetic and memory touched for the first time. Tried and given up: a faster
-  generator with Box and Muller's transform from torch's parts (its logarithm and
-  cosine cost what the generator saves); all axes folded into even and odd parts (pays
-  from 128 voxels on, and is done there); shading computed block by block (slower).
+  the rest is arithmetic and memory touched for the first time. Tried and given up: a
+  faster generator with Box and Muller's transform from torch's parts (logarithm and
+  cosine cost what the generator saves), and shading computed block by block (slower).
+  Kept: lines of 128 voxels or more are filtered as even and odd parts.
 - *The complete fitted model* does more than the floor counts: two shadings, two noise
   maps, a local mean, and coloured noise, which is a Fourier transform of its own; on
   another grid also moments of the Rice distribution from a table.
