@@ -82,6 +82,21 @@ class NoiseModel(ABC):
             The corrupted images: shape, dtype and device of ``x``.
         """
 
+    def spend(
+        self,
+        y: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        """`apply` to images that the caller gives away: they may be written over.
+
+        New memory costs as much time as the arithmetic does. Models that can work in
+        place say so by overriding this; the numbers are those of `apply`.
+        """
+        return self.apply(y, params, rng, spacing_mm=spacing_mm)
+
     def __call__(
         self,
         x: Tensor,

@@ -86,13 +86,16 @@ class Normals:
         return _fill_block(torch.empty(shape), self.key, number).to(self.like.dtype)
 
 
-def magnitude(x: Tensor, sigma: Tensor, rng: Generator) -> Tensor:
-    """``|x + sigma (n1 + i n2)|`` with standard normals n1 and n2, a new tensor.
+def magnitude(
+    x: Tensor, sigma: Tensor, rng: Generator, out: Tensor | None = None
+) -> Tensor:
+    """``|x + sigma (n1 + i n2)|`` with standard normals n1 and n2.
 
     Args:
         x: Signal, (n, ...).
         sigma: SD per channel, one for each volume, (n,).
         rng: Where the randomness comes from.
+        out: Where to write, contiguous, ``x`` itself if need be; else a new tensor.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -101,11 +104,11 @@ def magnitude(x: Tensor, sigma: Tensor, rng: Generator) -> Tensor:
         (1.3, 2.0)
     """
     signal, level = x.flatten(1), sigma.to(x)[:, None]
-    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    out, parts = y.view(len(x), -1), (Normals(x, rng), Normals(x, rng))
+    y = out if out is not None else torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    after, parts = y.view(len(x), -1), (Normals(x, rng), Normals(x, rng))
 
     def work(volumes: slice, voxels: slice, number: int) -> None:
-        here, width = out[volumes, voxels], level[volumes]
+        here, width = after[volumes, voxels], level[volumes]
         real, imaginary = (part.block(volumes, voxels, number) for part in parts)
         torch.addcmul(signal[volumes, voxels], real, width, out=here)
         here.square_().add_(imaginary.mul_(width).square_()).sqrt_()

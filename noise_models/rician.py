@@ -67,3 +67,15 @@ class Rician(NoiseModel):
         clean = computable(x)
         sigma = of_volumes(params, "sigma", clean)
         return magnitude(clean, sigma, rng).to(x.dtype)
+
+    def spend(
+        self,
+        y: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        given = computable(y).contiguous()
+        sigma = of_volumes(params, "sigma", given)
+        return magnitude(given, sigma, rng, out=given).to(y.dtype)

@@ -27,6 +27,11 @@ def say(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
+def hush() -> None:
+    """Print no results from here on: another process of the same run does."""
+    out.quiet = True
+
+
 def warn(text: str) -> None:
     """Print a warning to standard error."""
     err.print(f"warning: {text}", markup=False, soft_wrap=True, style="yellow")

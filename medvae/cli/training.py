@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, quiet_libraries, say, show_table, warn
+from medvae.cli.console import (
+    hush,
+    progress_bar,
+    quiet_libraries,
+    say,
+    show_table,
+    warn,
+)
 
 
 def train(
@@ -60,7 +67,10 @@ def train(
     """
     from medvae.cli.cohorts import open_cohort, show_left_out
     from medvae.training.config import load_config
+    from medvae.training.ranks import process_rank
 
+    if process_rank() > 0:
+        hush()
     flags = {
         "noise": noise,
         "seed": seed,

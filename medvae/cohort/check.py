@@ -10,7 +10,8 @@ from pathlib import Path
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.files import digest
-from medvae.volume import Problem, check_mask, check_scan
+from medvae.problem import Problem
+from medvae.volume import check_mask, check_scan
 
 Progress = Callable[[int, int, str], object]
 
@@ -57,7 +58,15 @@ def check_cohort(
     Raises:
         UserError: Something cannot be used and ``skip_bad`` is off, or nothing can.
     """
-    examined = examine_cohort(cohort, header_only, progress)
+    return without_bad(examine_cohort(cohort, header_only, progress), skip_bad)
+
+
+def without_bad(examined: Cohort, skip_bad: bool = False) -> Cohort:
+    """What is left of an examined cohort; see :func:`check_cohort`.
+
+    Raises:
+        UserError: Something cannot be used and ``skip_bad`` is off, or nothing can.
+    """
     errors = [p for p in examined.problems if p.severity == "error"]
     if errors and not skip_bad:
         more = f" ({len(errors) - 1} more: medvae cohort)" if len(errors) > 1 else ""
@@ -68,7 +77,7 @@ def check_cohort(
         once.setdefault(scan.path.absolute(), scan)
     kept = [s for s in once.values() if not {s.path, s.mask} & bad]
     if not kept:
-        raise UserError(f"{cohort.root}: no usable scan. See: medvae cohort")
+        raise UserError(f"{examined.root}: no usable scan. See: medvae cohort")
     return examined.keeping(kept)
 
 

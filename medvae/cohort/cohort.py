@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from medvae.volume import Problem
+from medvae.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ class TrainConfig(Section):
     seed: int = Field(0, ge=0)
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    devices: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1)
     jobs: int = Field(2, ge=1)
     grid: GridSettings = GridSettings()
     network: NetworkSettings = NetworkSettings()

@@ -22,7 +22,8 @@ from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
-from medvae.training.run_folder import Plan, open_run, write_card
+from medvae.training.ranks import process_rank
+from medvae.training.run_folder import Plan, join_run, open_run, write_card
 from medvae.training.seeds import seed_of
 from medvae.training.split import Splits
 from medvae.volume import Grid
@@ -106,14 +107,21 @@ def train(
     torch.manual_seed(seed_of(config.seed, "weights"))
     vae = DenoisingVAE(network_of(config, sites))
     plan = Plan(tuple(sorted(known)), material.splits)
-    last = open_run(run, config, noise, plan, resume=resume)
+    is_first = process_rank() == 0
+    last = (
+        open_run(run, config, noise, plan, resume=resume)
+        if is_first
+        else join_run(run, resume=resume)
+    )
     module = DenoisingTraining(vae, noise, config, training, validation)
     best = _fit(config, module, material, run, last, progress)
     if best is not None:
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
-    save_model(vae, run)
-    write_card(run, config, cohort, sites, counts=(len(training), len(validation)))
+    if is_first:
+        save_model(vae, run)
+        counts = len(training), len(validation)
+        write_card(run, config, cohort, sites, counts)
     return run
 
 
@@ -159,7 +167,9 @@ def _fit(
     trainer = pl.Trainer(
         max_epochs=config.optimiser.epochs,
         accelerator=accelerator_of(config.device),
-        devices=1,
+        devices=config.devices,
+        num_nodes=config.nodes,
+        strategy=_strategy(config),
         precision=config.precision,
         gradient_clip_val=config.optimiser.clip_norm,
         accumulate_grad_batches=config.optimiser.accumulate,
@@ -180,8 +190,10 @@ def _fit(
         try:
             trainer.fit(
                 module,
-                _batches(config, module, material, "train"),
-                _batches(config, module, material, "validation") if watched else None,
+                _batches(config, module, material, "train", trainer),
+                _batches(config, module, material, "validation", trainer)
+                if watched
+                else None,
                 ckpt_path=last,
                 weights_only=True,
             )
@@ -190,8 +202,20 @@ def _fit(
     return Path(keeper.best_model_path) if watched and keeper.best_model_path else None
 
 
+def _strategy(config: TrainConfig) -> str:
+    """One process a device, whose gradients are averaged; or none of that."""
+    if config.devices * config.nodes == 1:
+        return "auto"
+    # Without sites their embedding is not used, and gets no gradient.
+    return "ddp" if config.network.conditional else "ddp_find_unused_parameters_true"
+
+
 def _batches(
-    config: TrainConfig, module: DenoisingTraining, material: Material, stage: str
+    config: TrainConfig,
+    module: DenoisingTraining,
+    material: Material,
+    stage: str,
+    trainer: pl.Trainer,
 ) -> DataLoader[dict[str, Any]]:
     return loader(
         module.entries[stage],
@@ -199,6 +223,8 @@ def _batches(
         config,
         training=stage == "train",
         views=material.views,
+        rank=trainer.global_rank,
+        devices=trainer.world_size,
     )
 
 

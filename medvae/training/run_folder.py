@@ -53,7 +53,18 @@ def open_run(
     return None
 
 
-MACHINERY = {"jobs": 1, "device": "auto"}  # how, not what: free to change on resuming
+def join_run(run: Path, *, resume: bool) -> Path | None:
+    """The checkpoint that the first process goes on from, as `open_run` told it."""
+    last = run / "checkpoints" / "last.ckpt"
+    return last if resume and last.exists() else None
+
+
+MACHINERY = {
+    "jobs": 1,
+    "device": "auto",
+    "devices": 1,
+    "nodes": 1,
+}  # how, not what: free to change on resuming
 
 
 def _refuse_another_run(

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from nibabel.affines import obliquity
 
 from medvae.errors import UserError
+from medvae.problem import Problem
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
 from medvae.volume.nifti import Volume, read_volume
+from medvae.volume.plain import plain_geometry
 
 _THINNEST = 8  # voxels
 _OBLIQUE_DEGREES = 5.0
 _ANISOTROPY = 3.0
 _SMALLEST_HEAD_ML = 200.0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with one file, and what to do about it.
-
-    Example:
-        >>> print(Problem(Path("a.nii"), "every voxel is 0", "Remove the scan."))
-        a.nii: every voxel is 0. Remove the scan.
-    """
-
-    path: Path
-    message: str
-    remedy: str
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}. {self.remedy}"
 
 
 def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
@@ -52,6 +35,8 @@ def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
         ['nowhere.nii.gz: file not found. Correct the path or remove the scan.']
     """
     path = Path(path)
+    if header_only and plain_geometry(path) is not None:
+        return []
     try:
         image = open_header(path)
         shape = checked_shape(image, str(path))

@@ -16,7 +16,7 @@ from noise_models.scanner.resampling import (
     signal_response,
     skew_gain,
 )
-from noise_models.separable import along_mirrored
+from noise_models.separable import along_all
 
 _FAINT = 1e-3  # a response below this is none
 
@@ -160,12 +160,16 @@ def _band(f: np.ndarray, native_mm: float, filled: float) -> np.ndarray:
 
 
 def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:
-    """``x`` times a separable response, mirrored at the faces; ``x`` if all are 1."""
-    y = x
-    for axis, response in enumerate(transfer):
-        if not bool((response == 1).all()):
-            y = along_mirrored(y, 2 + axis, transfer_matrix(response).to(x))
-    return y
+    """``x`` times a separable response, mirrored at the faces; ``x`` if all are 1.
+
+    ``x`` may be written over.
+    """
+    matrices = {
+        axis: transfer_matrix(response).to(x)
+        for axis, response in enumerate(transfer, start=2)
+        if not bool((response == 1).all())
+    }
+    return along_all(x, matrices, spare=x)
 
 
 def coloured_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
