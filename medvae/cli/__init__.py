@@ -11,6 +11,7 @@ def main() -> None:
     # Threads that wait for each other must not burn the core the other one needs: on
     # two cores shared with anything else, spinning made training seven times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from medvae.cli.advice import advice
     from medvae.cli.app import app
     from medvae.cli.console import fail
     from medvae.errors import UserError
@@ -26,3 +27,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception as error:
+        told = advice(error)
+        if told is None:
+            raise
+        fail(told)
+        sys.exit(2)

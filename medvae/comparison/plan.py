@@ -12,7 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medvae.errors import UserError
+from medvae.inputs import read_text
 from medvae.training.config import TrainConfig, parse_config
+from noise_models.plain_yaml import read_plain
 
 GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
 """Corruptions that no scan was looked at for."""
@@ -52,7 +54,7 @@ class Arm(_Section):
             ``nyul`` matches histograms before the encoder.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
     noise: str = "none"
     dispersion: float = Field(1.0, ge=0)
     regime: Literal["unseen", "fitted"] = "unseen"
@@ -193,7 +195,7 @@ def load_plan(
             known = ", ".join(Plan.model_fields)
             raise UserError(f"{where}: unknown key {key!r}. Known: {known}.") from None
         raise UserError(
-            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
+            f"{where}: {key}: {first['msg']}, got {repr(first['input'])[:60]}."
         ) from None
     change: dict[str, Any] = {"arms": plan.arms or _without_oracles()}
     if noise:
@@ -241,12 +243,12 @@ def _check(plan: Plan, where: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_plain(read_text(path))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. Check --config.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+        raise UserError(f"{path}: cannot be read as YAML: {reason}. Mend it.") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
     return content

@@ -163,7 +163,16 @@ class Encoder:
         Returns:
             A float32 image with the scan's shape, orientation and affine, in its own
             intensity units; 0 outside the training grid.
+
+        Raises:
+            UserError: The code lies on another grid than the model's.
         """
+        grid = latent.placement.grid
+        if grid != self.grid:
+            raise UserError(
+                f"{latent.name}: was encoded on the grid {grid.shape}, this model's is "
+                f"{self.grid.shape}. Encode the scan again."
+            )
         z = torch.from_numpy(latent.mean)[None]
         painted = self.decode_batch(z, site)[0, 0].cpu().numpy()
         native = latent.placement.to_native(painted) * np.float32(latent.reference)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,10 @@ from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.errors import UserError
 from medvae.files import atomic_path, digest, write_json, write_text
+from medvae.inputs import read_json
 from medvae.version import __version__
 from medvae.volume import Placement, Source, write_nifti
+from medvae.volume.header import open_header
 
 FORMAT, VERSION = "medvae-latent", 1
 COLUMNS = ("row", "name", "path", "subject", "site", "session", "digest", "model")
@@ -66,16 +68,19 @@ def encode_folder(
     Returns:
         One message for every scan that could not be encoded; the others are done.
     """
-    out.mkdir(parents=True, exist_ok=True)
     names = stems([item.path for item in items])
     pending: list[tuple[str, Item, str]] = []
     problems: list[str] = []
     kept: list[tuple[str, Item, str]] = []
     for name, item in zip(names, items, strict=True):
         try:
+            open_header(item.path)
             row = (name, item, digest(item.path))
         except OSError as error:
             problems.append(f"{item.path}: {error.strerror}. Check the path.")
+            continue
+        except UserError as error:
+            problems.append(str(error))
             continue
         kept.append(row)
         if not _is_finished(out, name, row[2], model_digest):
@@ -94,7 +99,8 @@ def encode_folder(
                 write_latent(out, name, outcome, item.path, model_digest)
             if progress:
                 progress(finished, len(items), item.path.name)
-    _write_table(out, kept, model_digest)
+    if kept:
+        _write_table(out, kept, model_digest)
     return problems
 
 
@@ -147,28 +153,41 @@ def read_latent(path: Path, model_digest: str | None = None) -> Latent:
     """
     beside = path.with_name(stem(path) + ".json")
     try:
-        content: Any = json.loads(beside.read_text(encoding="utf-8"))
+        content = read_json(beside)
     except (OSError, ValueError) as error:
         raise UserError(
             f"{beside}: cannot be read ({error}). Encode the scan again."
         ) from None
-    if not isinstance(content, dict):
-        raise UserError(f"{beside}: not the description of a medvae latent.")
-    if content.get("format") != FORMAT or content.get("version") != VERSION:
-        raise UserError(f"{beside}: not the description of a medvae latent.")
+    known = content if isinstance(content, dict) else {}
+    if known.get("format") != FORMAT or known.get("version") != VERSION:
+        raise UserError(
+            f"{beside}: not the description of a medvae latent. Encode the scan again."
+        )
     if model_digest is not None and content.get("model_digest") != model_digest:
         raise UserError(
             f"{path}: was encoded by another model. Decode it with the run that made "
             "it, or encode the scan again."
         )
     try:
+        if digest(path) != content["latent_digest"]:
+            raise ValueError("its bytes have changed since it was encoded")
         mean = np.moveaxis(nib.load(path).get_fdata(dtype=np.float32), -1, 0)
+        std = np.array(content["std"], np.float32).reshape(mean.shape)
+        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+            raise ValueError("codes are not finite")
+        placement = Placement.from_dict(content["placement"])
+        source = Source.from_dict(content["source"])
+        if sorted(source.shape) != sorted(placement.native_shape):
+            raise ValueError(f"source.shape must be native_shape, got {source.shape}")
+        reference = float(content["reference"])
+        if not 0 < reference < np.inf:
+            raise ValueError(f"reference must be positive, got {reference}")
         return Latent(
             np.ascontiguousarray(mean),
-            np.array(content["std"], np.float32).reshape(mean.shape),
-            Placement.from_dict(content["placement"]),
-            Source.from_dict(content["source"]),
-            float(content["reference"]),
+            std,
+            placement,
+            source,
+            reference,
             stem(path).removesuffix("_latent"),
             content["scan_digest"],
         )
@@ -205,11 +224,11 @@ def check_outputs(out: Path, names: Sequence[str], inputs: Sequence[Path]) -> No
     Raises:
         UserError: Names the file.
     """
-    originals = {path.resolve() for path in inputs}
+    originals = {os.path.realpath(path) for path in inputs}
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{name}: two inputs have this name. Give them apart.")
-        if (out / name).resolve() in originals:
+        if os.path.realpath(out / name) in originals:
             raise UserError(
                 f"{out / name}: would be overwritten. Choose another folder with -o."
             )
@@ -250,13 +269,13 @@ def stems(paths: Sequence[Path]) -> list[str]:
 def _is_finished(out: Path, name: str, scan: str, model: str) -> bool:
     beside, image = out / f"{name}_latent.json", out / f"{name}_latent.nii.gz"
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
+        content = read_json(beside)
         return bool(
             content["scan_digest"] == scan
             and content["model_digest"] == model
             and content["latent_digest"] == digest(image)
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -18,8 +18,13 @@ from pydantic import (
 )
 
 from medvae.errors import UserError
+from medvae.inputs import read_text
 from medvae.training.objective import ObjectiveSettings
 from medvae.training.section import Section
+from noise_models.plain_yaml import read_plain
+
+MAX_GRID = 2**27
+"""Voxels of a training grid, 512^3: one volume is half a gigabyte."""
 
 
 class GridSettings(Section):
@@ -28,13 +33,25 @@ class GridSettings(Section):
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 112, 96)
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.0, 2.0, 2.0)
 
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> GridSettings:
+        x, y, z = self.shape
+        if x * y * z > MAX_GRID:
+            raise ValueError(
+                f"shape must hold at most {MAX_GRID} voxels, got {self.shape}."
+            )
+        return self
+
+
+Channels = Annotated[int, Field(ge=1, le=4096)]
+
 
 class NetworkSettings(Section):
     """The shape of the network; ``conditional`` tells the decoder the site."""
 
     latent: Literal["map", "vector"] = "map"
-    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=1)
-    latent_channels: int = Field(8, ge=1)
+    channels: tuple[Channels, ...] = Field((16, 32, 64), min_length=1, max_length=8)
+    latent_channels: int = Field(8, ge=1, le=65536)
     conditional: bool = True
 
 
@@ -126,19 +143,19 @@ def parse_config(content: dict[str, Any], where: str) -> TrainConfig:
         if first["type"] == "value_error":  # a sentence of our own
             reason = first["msg"].removeprefix("Value error, ")
             raise UserError(": ".join(filter(None, (where, key, reason)))) from None
-        raise UserError(
-            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
-        ) from None
+        what = "must be given" if first["type"] == "missing" else first["msg"]
+        got = repr(first["input"])[:60]
+        raise UserError(f"{where}: {key}: {what}, got {got}.") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_plain(read_text(path))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. Check --config.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+        raise UserError(f"{path}: cannot be read as YAML: {reason}. Mend it.") from None
     if not isinstance(content, dict | None):
         raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
     return content or {}
@@ -154,7 +171,7 @@ def _set(content: dict[str, Any], override: str) -> None:
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent!r} holds a value, not keys.")
     try:
-        content[last] = yaml.safe_load(value)
+        content[last] = read_plain(value)
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value is not valid YAML.") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 from medvae.cohort import Cohort
 from medvae.errors import UserError
 from medvae.files import write_json, write_text
+from medvae.inputs import read_json
 from medvae.noise.named import freeze
 from medvae.training.config import TrainConfig, load_config
 from medvae.training.split import Splits
@@ -85,7 +85,7 @@ def read_plan(run: Path) -> Plan:
     """
     path = run / "splits.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         subjects = {str(k): str(v) for k, v in content["subjects"].items()}
         return Plan(tuple(map(str, content["sites"])), subjects)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from medvae.errors import UserError
+from medvae.inputs import is_there, refuse_special
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
 MAX_VOXELS = 2**29
 """Largest scan that is read: 812^3 voxels, 2 GiB as float32."""
+
+_LARGEST_MM = 100.0  # no voxel of a head is larger; the header's unit is wrong
 
 _GZIP_MAX_RATIO = 1100
 """Deflate cannot shrink more than 1032-fold, so a file bounds what it can hold."""
@@ -29,29 +33,38 @@ UNREADABLE = (
     zlib.error,
     OSError,
     ValueError,
+    OverflowError,
 )
 
 
 def open_header(path: Path) -> nib.spatialimages.SpatialImage:
     """Open a scan without reading its voxels; the errors are for the user."""
-    if not path.exists():
+    if not str(path).isprintable():
+        raise UserError(
+            f"{path}: its name holds characters that cannot be shown. Rename it."
+        )
+    if not is_there(path):
         raise UserError(f"{path}: {missing_reason(path)}")
+    refuse_special(path)
     if path.is_dir():
         raise UserError(f"{path}: a directory, not a NIfTI file. Give the file in it.")
     try:
         image = nib.load(path)
+        written = _as_written(image)
     except UNREADABLE as error:
         raise UserError(
             f"{path}: not a readable NIfTI file ({one_line(error)}). "
             "Copy it again, or convert it with dcm2niix."
         ) from error
     _refuse_empty_promise(path, image)
+    if written is not None:
+        _refuse_mended(path, written)
     return image
 
 
 def missing_reason(path: Path) -> str:
     """Why a path does not exist, with the remedy; git-annex links are told apart."""
-    if not path.is_symlink():
+    if not os.path.islink(path):  # noqa: PTH114 (Path.is_symlink may raise)
         return "file not found. Correct the path or remove the scan."
     target = path.readlink()
     if "annex" in target.parts or ".git" in target.parts:
@@ -94,15 +107,44 @@ def checked_affine(image: nib.spatialimages.SpatialImage, name: str) -> FloatArr
     if not np.isfinite(affine).all():
         raise UserError(f"{name}: the affine holds NaN or infinity. Mend the header.")
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    if sizes.min() <= 1e-6:
-        size = tuple(round(float(s), 6) for s in sizes)
-        raise UserError(f"{name}: voxel size {size} mm. Mend the header.")
+    if sizes.min() <= 1e-6 or sizes.max() > _LARGEST_MM:
+        size = " x ".join(f"{s:g}" for s in sizes)
+        raise UserError(
+            f"{name}: voxel size {size} mm. Mend the header; its unit must be mm."
+        )
     if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
         raise UserError(
             f"{name}: the affine cannot be inverted (two axes are parallel). "
             "Mend the header."
         )
     return affine
+
+
+def _as_written(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Header | None:
+    """The header before nibabel mends it; None for a format that it never mends."""
+    if not isinstance(image.header, nib.Nifti1Header):
+        return None
+    with image.file_map.get("header", image.file_map["image"]).get_prepare_fileobj(
+        "rb"
+    ) as file:
+        return type(image.header).from_fileobj(file, check=False)
+
+
+def _refuse_mended(path: Path, written: nib.Nifti1Header) -> None:
+    """Refuse what nibabel would quietly replace by a guess.
+
+    A voxel size of zero becomes 1 mm, and an infinite scale factor is left out.
+    """
+    sizes = np.array(written["pixdim"][1:4], dtype=float)
+    if not written["sform_code"] > 0 and not (np.abs(sizes) > 0).all():
+        size = " x ".join(f"{s:g}" for s in sizes)
+        raise UserError(f"{path}: voxel size {size} mm. Mend the header.")
+    slope, intercept = float(written["scl_slope"]), float(written["scl_inter"])
+    if np.isinf(slope) or np.isinf(intercept):
+        raise UserError(
+            f"{path}: scale factor {slope:g}, intercept {intercept:g}. "
+            "Mend the header, or convert the scan again."
+        )
 
 
 def _refuse_empty_promise(path: Path, image: nib.spatialimages.SpatialImage) -> None:
