@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run ``medvae``; an error the user can mend is one line and exit code 2."""
@@ -21,9 +23,10 @@ def main() -> None:
     except UserError as error:
         fail(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        fail("interrupted. The same command goes on from here (train: add --resume).")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # how typer ends after Ctrl-C, without a word
+            fail("interrupted. The same command goes on from here (train: --resume).")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -119,6 +119,11 @@ class Encoder:
             mean, std = self.encode_batch(x)
             for i, (scan, item) in enumerate(zip(batch, ready, strict=True)):
                 path = None if isinstance(scan, SpatialImage) else Path(scan)
+                if not (torch.isfinite(mean[i]).all() and torch.isfinite(std[i]).all()):
+                    raise UserError(
+                        f"{path or 'image'}: its code is not finite. Look at the scan, "
+                        "or train the model again."
+                    )
                 yield Latent(
                     mean[i].cpu().numpy(),
                     std[i].cpu().numpy(),

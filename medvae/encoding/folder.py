@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -26,6 +25,7 @@ from medvae.encoding.latent import Latent
 from medvae.errors import UserError
 from medvae.files import atomic_path, digest, write_json, write_text
 from medvae.inputs import read_json
+from medvae.lock import sole_writer
 from medvae.version import __version__
 from medvae.volume import Placement, Source, write_nifti
 from medvae.volume.header import open_header
@@ -44,6 +44,9 @@ class Item:
     subject: str | None = None
     site: str | None = None
     session: str | None = None
+
+
+Row = tuple[str, Item, str]
 
 
 def encode_folder(
@@ -68,40 +71,47 @@ def encode_folder(
     Returns:
         One message for every scan that could not be encoded; the others are done.
     """
-    names = stems([item.path for item in items])
-    pending: list[tuple[str, Item, str]] = []
+    rows, problems = _digested(items)
+    if not rows:
+        return problems
+    lost: set[str] = set()
+    with sole_writer(out):
+        done = {row[0] for row in rows if _is_finished(out, row, model_digest)}
+        # A batch with one scan missing is encoded whole: the last bits of a code depend
+        # on its batch, and going on must end like never having stopped.
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start : start + batch_size]
+            if done.issuperset(name for name, *_ in batch):
+                continue
+            outcomes = _encode_batch(encoder, [item for _, item, _ in batch])
+            for (name, item, _), outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, str):
+                    problems.append(outcome)
+                    lost.add(name)
+                elif name not in done:
+                    write_latent(out, name, outcome, item.path, model_digest)
+                done.add(name)
+                if progress:
+                    progress(len(done), len(items), item.path.name)
+        kept = [row for row in rows if row[0] not in lost]
+        if kept:
+            _write_table(out, kept, model_digest)
+    return problems
+
+
+def _digested(items: Sequence[Item]) -> tuple[list[Row], list[str]]:
+    """Name, scan and SHA-256 of what can be opened; a message for the rest."""
+    rows: list[Row] = []
     problems: list[str] = []
-    kept: list[tuple[str, Item, str]] = []
-    for name, item in zip(names, items, strict=True):
+    for name, item in zip(stems([item.path for item in items]), items, strict=True):
         try:
             open_header(item.path)
-            row = (name, item, digest(item.path))
+            rows.append((name, item, digest(item.path)))
         except OSError as error:
             problems.append(f"{item.path}: {error.strerror}. Check the path.")
-            continue
         except UserError as error:
             problems.append(str(error))
-            continue
-        kept.append(row)
-        if not _is_finished(out, name, row[2], model_digest):
-            pending.append(row)
-    finished = len(kept) - len(pending)
-    for start in range(0, len(pending), batch_size):
-        batch = pending[start : start + batch_size]
-        for (name, item, _), outcome in zip(
-            batch, _encode_batch(encoder, [item for _, item, _ in batch]), strict=True
-        ):
-            finished += 1
-            if isinstance(outcome, str):
-                problems.append(outcome)
-                kept = [row for row in kept if row[0] != name]
-            else:
-                write_latent(out, name, outcome, item.path, model_digest)
-            if progress:
-                progress(finished, len(items), item.path.name)
-    if kept:
-        _write_table(out, kept, model_digest)
-    return problems
+    return rows, problems
 
 
 def _encode_batch(encoder: Encoder, items: Sequence[Item]) -> Iterator[Latent | str]:
@@ -240,8 +250,13 @@ def write_image(image: nib.Nifti1Image, path: Path) -> None:
 
 
 def stem(path: Path) -> str:
-    """File name without ``.nii`` or ``.nii.gz``."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+    """File name without ``.nii``, ``.nii.gz`` or ``.mgz``."""
+    return path.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".mgz")
+
+
+def _flat(folder: str) -> str:
+    """A folder's name as part of a file's: the root and ``..`` lead nowhere."""
+    return folder.strip("/").replace("..", "") or "root"
 
 
 def stems(paths: Sequence[Path]) -> list[str]:
@@ -250,12 +265,14 @@ def stems(paths: Sequence[Path]) -> list[str]:
     Example:
         >>> stems([Path("A/x.nii.gz"), Path("B/x.nii.gz"), Path("B/y.nii")])
         ['A_x', 'B_x', 'y']
+        >>> stems([Path("/x.nii"), Path("B/x.nii")])
+        ['root_x', 'B_x']
     """
     depth, names = 0, [stem(path) for path in paths]
     while len(set(names)) < len(names) and depth < 8:
         depth += 1
         names = [
-            "_".join((*path.parts[-1 - depth : -1], stem(path)))
+            "_".join((*map(_flat, path.parts[-1 - depth : -1]), stem(path)))
             if names.count(name) > 1
             else name
             for path, name in zip(paths, names, strict=True)
@@ -266,7 +283,8 @@ def stems(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def _is_finished(out: Path, name: str, scan: str, model: str) -> bool:
+def _is_finished(out: Path, row: Row, model: str) -> bool:
+    name, _, scan = row
     beside, image = out / f"{name}_latent.json", out / f"{name}_latent.nii.gz"
     try:
         content = read_json(beside)
@@ -279,23 +297,19 @@ def _is_finished(out: Path, name: str, scan: str, model: str) -> bool:
         return False
 
 
-def _write_table(out: Path, rows: list[tuple[str, Item, str]], model: str) -> None:
+def _write_table(out: Path, rows: list[Row], model: str) -> None:
     lines = io.StringIO()
     table = csv.writer(lines, delimiter="\t", lineterminator="\n")
     table.writerow(COLUMNS)
-    vectors: np.memmap[Any, Any] | None = None
-    with atomic_path(out / "latents.npy") as partial:
+    # Row after row: a memory map of a file that the disk has no room for is a crash.
+    with atomic_path(out / "latents.npy") as partial, partial.open("wb") as file:
         for i, (name, item, scan) in enumerate(rows):
             vector = read_latent(out / f"{name}_latent.nii.gz").vector
-            if vectors is None:
-                vectors = np.lib.format.open_memmap(
-                    partial, "w+", np.float32, (len(rows), vector.size)
-                )
-            vectors[i] = vector
+            if i == 0:
+                shape = (len(rows), vector.size)
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(vector.astype("<f4").tobytes())
             known = (item.subject or "", item.site or "", item.session or "")
             table.writerow((i, name, item.path, *known, scan, model))
-        if vectors is None:
-            np.save(partial, np.empty((0, 0), np.float32))
-        else:
-            vectors.flush()
     write_text(out / "index.tsv", lines.getvalue())

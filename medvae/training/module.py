@@ -77,13 +77,7 @@ class DenoisingTraining(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         bound = self.bound(batch, "train", self.current_epoch)
         loss = -bound.objective.mean()
-        if not torch.isfinite(loss):
-            names = [self.entries["train"][int(i)].name for i in batch["entry"]]
-            raise UserError(
-                f"the loss is {loss.item()} at epoch {self.current_epoch} on "
-                f"{', '.join(names)}. Look at these scans, or lower "
-                "optimiser.learning_rate."
-            )
+        self._refuse_not_finite(loss, batch, "train")
         self._note("train", bound)
         voxels: int = batch["image"][0].numel()
         return loss / voxels
@@ -93,7 +87,20 @@ class DenoisingTraining(pl.LightningModule):
         bound = self.bound(batch, "validation", 0)
         self._note("validation", bound)
         mean = bound.value.mean()
+        self._refuse_not_finite(mean, batch, "validation")
         self.log("validation_bound", mean, batch_size=len(batch["image"]))
+
+    def _refuse_not_finite(
+        self, loss: Tensor, batch: dict[str, Any], stage: str
+    ) -> None:
+        if torch.isfinite(loss):
+            return
+        names = [self.entries[stage][int(i)].name for i in batch["entry"]]
+        raise UserError(
+            f"the {stage} loss is {loss.item()} at epoch {self.current_epoch} on "
+            f"{', '.join(names)}. Look at these scans, or lower "
+            "optimiser.learning_rate."
+        )
 
     def _note(self, stage: str, bound: Bound) -> None:
         for name in ("value", "reconstruction", "kl"):

@@ -16,13 +16,16 @@ from torch.utils.data import DataLoader
 
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
+from medvae.lock import sole_writer
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import check_device, save_model
+from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
 from medvae.training.run_folder import Plan, open_run, write_card
+from medvae.training.seal import write_seal
 from medvae.training.seeds import seed_of
 from medvae.training.split import Splits
 from medvae.volume import Grid
@@ -75,6 +78,7 @@ def train(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    command: str = "",
 ) -> Path:
     """Train a denoising VAE and write its run folder.
 
@@ -90,6 +94,7 @@ def train(
         run: Folder to write.
         resume: Go on from the last checkpoint of an interrupted run.
         progress: Called with (steps done, steps in all, words).
+        command: What was typed, for the record.
 
     Raises:
         UserError: The folder holds another run, or there is nothing to train on.
@@ -106,14 +111,15 @@ def train(
     torch.manual_seed(seed_of(config.seed, "weights"))
     vae = DenoisingVAE(network_of(config, sites))
     plan = Plan(tuple(sorted(known)), material.splits)
-    last = open_run(run, config, noise, plan, resume=resume)
     module = DenoisingTraining(vae, noise, config, training, validation)
-    best = _fit(config, module, material, run, last, progress)
-    if best is not None:
-        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-        module.load_state_dict(state)
-    save_model(vae, run)
-    write_card(run, config, cohort, sites, counts=(len(training), len(validation)))
+    with sole_writer(run):
+        last = open_run(run, config, noise, plan, resume=resume)
+        best = _fit(config, module, material, run, last, progress)
+        if best is not None:
+            module.load_state_dict(read_checkpoint(best)["state_dict"])
+        save_model(vae, run)
+        write_card(run, config, cohort, sites, counts=(len(training), len(validation)))
+        write_seal(run, command)
     return run
 
 
@@ -163,6 +169,7 @@ def _fit(
         precision=config.precision,
         gradient_clip_val=config.optimiser.clip_norm,
         accumulate_grad_batches=config.optimiser.accumulate,
+        plugins=[WholeCheckpoints()],
         callbacks=[Chronicle(run / "metrics.jsonl", progress), keeper],
         deterministic=True,
         logger=False,
