@@ -1,6 +1,6 @@
 """The seal of a run: what was written, by which software, and how it encodes.
 
-It tells damage and mistakes, not forgery: whoever can change a file can change the seal.
+It tells damage and mistakes, not forgery: who can change a file can change the seal.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def die():
 
 
 def test_a_lost_worker_is_told_with_advice():
-    with pytest.raises(Exception, match="worker|process") as lost:
+    with pytest.raises(Exception, match=r"worker|process") as lost:
         joblib.Parallel(n_jobs=2)(joblib.delayed(die)() for _ in range(2))
     assert "Use fewer --jobs" in advice(lost.value)
 
