@@ -64,6 +64,7 @@ class Verb:
         within: Seconds after the start in which kills fall; by default all that an
             undisturbed run takes. A fit works long after its last scan is measured,
             and keeps nothing of that: a kill there is like the next one.
+        weight: Share of the kills; what runs long is killed less often.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Verb:
     again: tuple[str, ...] = ()
     per_series: int = 4
     within: float | None = None
+    weight: int = 2
 
     def into(self, out: Path) -> list[str]:
         """The words that write into a folder."""
@@ -86,14 +88,15 @@ def verbs(world: Path) -> list[Verb]:
     return [
         Verb("fit-noise", (
             "fit-noise", "NYU", "UM_1", *data, "-o", "{out}/scanner.yaml",
-            "--no-report", "--jobs", "1"), per_series=10, within=25.0),
+            "--no-report", "--jobs", "1"), per_series=10, within=25.0, weight=1),
         Verb("train", (
             "train", "--noise", "rician", *data, "--held-out", "KKI",
             *settings, *cpu, "-o", "{out}/run"), ("--resume",)),
         Verb("encode", (
             "encode", str(world / "run"), str(world / "data"), "-o", "{out}/codes")),
         Verb("compare", (
-            "compare", *data, "--config", plan, "-o", "{out}/compare", "--jobs", "1")),
+            "compare", *data, "--config", plan, "-o", "{out}/compare", "--jobs", "1"),
+            weight=1),
     ]  # fmt: skip
 
 
@@ -166,11 +169,31 @@ def _fresh_cache(world: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-", dir=world)
 
 
+def total_weight(known: dict[str, Verb], wanted: Sequence[str]) -> int:
+    """Of the verbs that are tried."""
+    return sum(known[name].weight for name in wanted)
+
+
+def write(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> None:
+    """What is known so far: hours of kills are not lost to the next one."""
+    import torch
+
+    content = {
+        "command": f"python benchmarks/faults.py --kills {given.kills}",
+        "seed": given.seed,
+        "machine": f"{platform.system()}, {os.cpu_count()} cores",
+        "torch": torch.__version__,
+        "kills": sum(one["kills"] for one in results.values()),
+        "verbs": results,
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=60, help="In all, at least.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbs", default="fit-noise,train,encode,compare")
+    parser.add_argument("--verbs", default="train,encode,compare,fit-noise")
     parser.add_argument("-o", "--out", type=Path, default=RESULT)
     given = parser.parse_args(arguments)
     import torch
@@ -185,20 +208,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         world = Path(folder)
         prepare(world)
-        for verb in verbs(world):
-            if verb.name in wanted:
-                share = -(-given.kills // len(wanted))
-                results[verb.name] = try_verb(verb, world, share, rng)
+        known = {verb.name: verb for verb in verbs(world)}
+        for name in wanted:
+            share = -(-given.kills * known[name].weight // total_weight(known, wanted))
+            results[name] = try_verb(known[name], world, share, rng)
+            write(given.out, given, results)
     total = sum(one["kills"] for one in results.values())
-    content = {
-        "command": f"python benchmarks/faults.py --kills {given.kills}",
-        "seed": given.seed,
-        "machine": f"{platform.system()}, {os.cpu_count()} cores",
-        "torch": torch.__version__,
-        "kills": total,
-        "verbs": results,
-    }
-    given.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     bad = [name for name, one in results.items() if one["differing"]]
     print(f"{total} kills; differing: {', '.join(bad) or 'none'}")
 
