@@ -50,7 +50,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     handle = _taken(path)
     try:
-        for left in folder.glob(LEFT_BEHIND):
+        for left in folder.rglob(LEFT_BEHIND):
             if left.is_file():
                 left.unlink(missing_ok=True)
         yield

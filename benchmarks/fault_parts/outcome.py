@@ -20,7 +20,9 @@ def digests(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): _digest(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "cache" not in path.relative_to(folder).parts
+        if path.is_file()
+        and "cache" not in path.relative_to(folder).parts
+        and not path.name.startswith(LITTER[0])
     }
 
 

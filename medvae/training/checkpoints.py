@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle  # nosec B403 (only the name of its error)
+# Only the name of its error is used.
+import pickle  # nosec B403
 from pathlib import Path
 from typing import Any
 
