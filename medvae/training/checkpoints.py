@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Only the name of its error is used.
 import pickle  # nosec B403
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ UNREADABLE = (  # the reader raises whatever damaged bytes lead it to
     TypeError,
     ValueError,
     pickle.UnpicklingError,
+    struct.error,
 )
 
 

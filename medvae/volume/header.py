@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 
 from medvae.errors import UserError
@@ -49,8 +50,9 @@ def open_header(path: Path) -> nib.spatialimages.SpatialImage:
     if path.is_dir():
         raise UserError(f"{path}: a directory, not a NIfTI file. Give the file in it.")
     try:
-        image = nib.load(path)
-        written = _as_written(image)
+        with LoggingOutputSuppressor():  # nibabel tells what it mends; so do we
+            image = nib.load(path)
+            written = _as_written(image)
     except UNREADABLE as error:
         raise UserError(
             f"{path}: not a readable NIfTI file ({one_line(error)}). "
@@ -133,8 +135,15 @@ def _as_written(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Header | Non
 def _refuse_mended(path: Path, written: nib.Nifti1Header) -> None:
     """Refuse what nibabel would quietly replace by a guess.
 
-    A voxel size of zero becomes 1 mm, and an infinite scale factor is left out.
+    A voxel size of zero becomes 1 mm, an orientation of an unknown kind becomes none,
+    and an infinite scale factor is left out.
     """
+    for key in ("sform_code", "qform_code"):
+        if int(written[key]) not in nib.nifti1.xform_codes.value_set():
+            raise UserError(
+                f"{path}: {key} must be 0 to 5, got {int(written[key])}. "
+                "Mend the header, or convert the scan again."
+            )
     sizes = np.array(written["pixdim"][1:4], dtype=float)
     if not written["sform_code"] > 0 and not (np.abs(sizes) > 0).all():
         size = " x ".join(f"{s:g}" for s in sizes)

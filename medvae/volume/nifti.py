@@ -10,6 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from nibabel.imageglobals import LoggingOutputSuppressor
 
 from medvae.errors import UserError
 from medvae.files import atomic_path
@@ -139,7 +140,8 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     affine = checked_affine(image, name)
     try:
         if path is not None and path.suffix == ".gz":
-            image = _unpacked(path, image)
+            with LoggingOutputSuppressor():
+                image = _unpacked(path, image)
         with np.errstate(over="ignore"):  # infinite in float32; told as such
             data = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
     except UNREADABLE as error:

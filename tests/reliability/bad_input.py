@@ -49,6 +49,17 @@ class Bad:
     says: str = ""
 
 
+OURS = (
+    "error: ",
+    "warning: ",
+    "Checking: ",
+    "Corrupting: ",
+    "Encoding: ",
+    "Measuring: ",
+)
+"""What a line of standard error may begin with: nothing of any library's."""
+
+
 def as_parameters(rows):
     """For pytest, which shows the name of the row."""
     names = [row.name for row in rows]
@@ -100,6 +111,7 @@ def assert_refused(row, folder, monkeypatch, capsys, **places):
     told = capsys.readouterr().err
     errors = [line for line in told.splitlines() if line.startswith("error: ")]
     assert code == 2, told
+    assert all(line.startswith(OURS) for line in told.splitlines()), told
     assert len(errors) == 1, told
     assert row.file in errors[0]
     assert REMEDIES.search(errors[0]) or REQUIRED.search(errors[0]), errors[0]

@@ -73,6 +73,8 @@ HEADERS = [
     row("sform-nan", sform([np.nan, 0, 0, 0], [0, 8, 0, 0], [0, 0, 8, 0])),
     row("sform-inf", sform([np.inf, 0, 0, 0], [0, 8, 0, 0], [0, 0, 8, 0])),
     row("sform-nan-origin", sform([8, 0, 0, np.nan], [0, 8, 0, 0], [0, 0, 8, 0])),
+    *(row(f"{key}-{code}", patched(**{key: code}), says=f"{key} must")
+      for key in ("sform_code", "qform_code") for code in (-1, 6, 17598)),
     row("sform-zero", sform([0] * 4, [0] * 4, [0] * 4)),
     row("sform-one-axis-zero", sform([0, 0, 0, 0], [0, 8, 0, 0], [0, 0, 8, 0])),
     row("sform-parallel-axes", sform([8, 8, 0, 0], [0, 0, 0, 0], [0, 0, 8, 0])),

@@ -166,7 +166,9 @@ READERS = {
     "table": Reader(read_table, "t.csv", _texts(TABLE, TABLE.replace(",", "\t"))),
     "datalist": Reader(read_datalist, "l.json", _texts(LIST)),
     "sidecar": Reader(
-        lambda p: sidecar_site(p.with_name("a.nii"), p.parent), "a.json", _texts(SIDECAR)
+        lambda p: sidecar_site(p.with_name("a.nii"), p.parent),
+        "a.json",
+        _texts(SIDECAR),
     ),
     "pointer": Reader(_pointer, "medvae.yaml", _texts("data: x\nsuffix: T1w\n")),
     "preset": Reader(
