@@ -13,6 +13,10 @@ MAX_TEXT = 2**26
 """Largest table or JSON that is read, bytes: half a million scans."""
 
 
+AGAIN = "Remove it, and run the same command again."
+"""Remedy for a file that a command makes when it is not there."""
+
+
 def is_there(path: Path) -> bool:
     """Whether a path leads to something; False also for names no system can have.
 

@@ -180,7 +180,8 @@ def _nearest(key: str) -> str:
     *parents, last = key.split(".")
     section: type[BaseModel] = TrainConfig
     for parent in parents:
-        annotation = section.model_fields[parent].annotation
+        field = section.model_fields.get(parent)
+        annotation = field.annotation if field else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return ""
         section = annotation

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medvae.volume.header import MAX_VOXELS
+from medvae.volume.header import MAX_VOXELS, affine_problem
 from medvae.volume.resampling import noise_gain, resample
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -143,9 +143,9 @@ class Placement:
 
 def _affine(content: Mapping[str, Any], key: str) -> FloatArray:
     affine = np.asarray(content[key], dtype=float)
-    is_whole = affine.shape == (4, 4) and bool(np.isfinite(affine).all())
-    if not (is_whole and abs(np.linalg.det(affine)) > 0):
-        raise ValueError(f"{key} must be an invertible 4 x 4 matrix")
+    problem = affine_problem(affine)
+    if problem:
+        raise ValueError(f"{key}: {problem}")
     return affine
 
 

@@ -24,6 +24,8 @@ MAX_VOXELS = 2**29
 
 _LARGEST_MM = 100.0  # no voxel of a head is larger; the header's unit is wrong
 
+_FARTHEST_MM = 1e6  # no scanner's origin is a kilometre from the head
+
 _GZIP_MAX_RATIO = 1100
 """Deflate cannot shrink more than 1032-fold, so a file bounds what it can hold."""
 
@@ -106,20 +108,32 @@ def checked_shape(
 def checked_affine(image: nib.spatialimages.SpatialImage, name: str) -> FloatArray:
     """The image's affine, refused where it cannot be inverted."""
     affine = np.array(image.affine, dtype=float)
+    problem = affine_problem(affine)
+    if problem:
+        raise UserError(f"{name}: {problem}. Mend the header; its unit must be mm.")
+    return affine
+
+
+def affine_problem(affine: FloatArray) -> str | None:
+    """What keeps a matrix from being a scan's voxel-to-world; None for a good one.
+
+    Example:
+        >>> affine_problem(np.diag([1.0, 1, 0, 1])), affine_problem(np.eye(4))
+        ('voxel size 1 x 1 x 0 mm', None)
+    """
+    if affine.shape != (4, 4):
+        return f"the affine must be 4 x 4, got shape {affine.shape}"
     if not np.isfinite(affine).all():
-        raise UserError(f"{name}: the affine holds NaN or infinity. Mend the header.")
+        return "the affine holds NaN or infinity"
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if sizes.min() <= 1e-6 or sizes.max() > _LARGEST_MM:
-        size = " x ".join(f"{s:g}" for s in sizes)
-        raise UserError(
-            f"{name}: voxel size {size} mm. Mend the header; its unit must be mm."
-        )
+        return f"voxel size {' x '.join(f'{s:g}' for s in sizes)} mm"
     if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
-        raise UserError(
-            f"{name}: the affine cannot be inverted (two axes are parallel). "
-            "Mend the header."
-        )
-    return affine
+        return "the affine cannot be inverted (two axes are parallel)"
+    away = float(np.abs(affine[:3, 3]).max())
+    if away > _FARTHEST_MM:
+        return f"the affine's origin is {away:g} mm away"
+    return None
 
 
 def _as_written(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Header | None:

@@ -18,6 +18,7 @@ from medvae.volume.gzipped import unpacked
 from medvae.volume.header import (
     UNREADABLE,
     FloatArray,
+    affine_problem,
     checked_affine,
     checked_shape,
     one_line,
@@ -77,6 +78,9 @@ class Source:
         except ValueError:
             raise ValueError(f"axcodes must be directions, got {i, j, k}") from None
         affine = np.asarray(content["affine"], dtype=float)
+        problem = affine_problem(affine)
+        if problem:
+            raise ValueError(problem)
         return cls(affine, (int(x), int(y), int(z)), str(content["dtype"]), (i, j, k))
 
 

@@ -77,6 +77,7 @@ HEADERS = [
       for key in ("sform_code", "qform_code") for code in (-1, 6, 17598)),
     row("sform-zero", sform([0] * 4, [0] * 4, [0] * 4)),
     row("sform-one-axis-zero", sform([0, 0, 0, 0], [0, 8, 0, 0], [0, 0, 8, 0])),
+    row("sform-origin-far-away", sform([8, 0, 0, 1e20], [0, 8, 0, 0], [0, 0, 8, 0])),
     row("sform-parallel-axes", sform([8, 8, 0, 0], [0, 0, 0, 0], [0, 0, 8, 0])),
     row("sform-1e30", sform([1e30, 0, 0, 0], [0, 1e30, 0, 0], [0, 0, 1e30, 0])),
     row("nifti-2-magic-in-nifti-1", patched(magic=b"n+2")),

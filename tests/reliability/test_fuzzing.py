@@ -6,6 +6,7 @@ A small budget here; ``benchmarks/fuzz.py`` goes on for as long as it is let.
 import random
 
 import pytest
+from findings import FINDINGS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mangling import mangled
@@ -35,3 +36,10 @@ def test_valid_files_with_something_changed_are_taken_or_refused(name):
     seeds = reader.seeds()
     for _ in range(6 if name in SLOW else 30):
         reader.feed(mangled(rng.choice(seeds), rng))
+
+
+@pytest.mark.parametrize(("name", "content"), FINDINGS, ids=[n for n, _ in FINDINGS])
+def test_what_once_tripped_a_reader_is_refused(name, content):
+    reader = READERS[name]
+    given_bytes = content(reader.seeds()[0]) if callable(content) else content
+    assert reader.feed(given_bytes) is False
