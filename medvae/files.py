@@ -44,6 +44,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
+        _to_disk(partial)
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o666 & ~umask)
@@ -61,6 +62,15 @@ def refuse_folders(*outputs: Path | None) -> None:
     for path in outputs:
         if path is not None and path.is_dir():
             raise UserError(f"{path} is a folder. Name a file.")
+
+
+def _to_disk(path: Path) -> None:
+    """Past the caches, so that a power cut leaves the old file or the new one."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medvae.errors import UserError
+from medvae.inputs import read_text
+from noise_models.plain_yaml import read_plain
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -22,12 +24,12 @@ def read_settings(path: Path) -> dict[str, Any]:
         UserError: No such file, not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_plain(read_text(path))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. Check --config.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
+        raise UserError(f"{path}: cannot be read as YAML: {reason}. Mend it.") from None
     if not isinstance(content, dict | None):
         raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
     return content or {}
@@ -61,9 +63,9 @@ def check_settings(
         if first["type"] == "value_error":  # a sentence of our own
             reason = first["msg"].removeprefix("Value error, ")
             raise UserError(": ".join(filter(None, (where, key, reason)))) from None
-        raise UserError(
-            f"{where}: {key}: {first['msg']}, got {first['input']!r:.80}."
-        ) from None
+        what = "must be given" if first["type"] == "missing" else first["msg"]
+        got = repr(first["input"])[:60]
+        raise UserError(f"{where}: {key}: {what}, got {got}.") from None
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -15,6 +15,7 @@ from medvae.cli import (
     noise,
     noise_fits,
     training,
+    verify,
 )
 
 app = typer.Typer(
@@ -61,3 +62,4 @@ app.command("decode")(encoding.decode)
 app.command("harmonize")(encoding.harmonize)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(comparison.compare)
+app.command("verify")(verify.verify)

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from medvae.cli.plain import one_line, plain
+
 Progress = Callable[[int, int, str], None]
 
 PLAIN_SECONDS = 5.0  # without a terminal, a line at most this often
@@ -24,7 +26,7 @@ err = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """Print a line for a person to read."""
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(plain(text), markup=False, soft_wrap=True)
 
 
 def hush() -> None:
@@ -34,13 +36,14 @@ def hush() -> None:
 
 def warn(text: str) -> None:
     """Print a warning to standard error."""
-    err.print(f"warning: {text}", markup=False, soft_wrap=True, style="yellow")
+    err.print(
+        f"warning: {one_line(text)}", markup=False, soft_wrap=True, style="yellow"
+    )
 
 
 def fail(text: str) -> None:
     """Print what went wrong, as one line, to standard error."""
-    line = " ".join(text.split())
-    err.print(f"error: {line}", markup=False, soft_wrap=True, style="red")
+    err.print(f"error: {one_line(text)}", markup=False, soft_wrap=True, style="red")
 
 
 def emit_json(content: Any) -> None:  # noqa: ANN401 (anything JSON holds)
@@ -61,7 +64,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 def _cell(value: object) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("[", r"\[")
+    return plain(text).replace("[", r"\[")
 
 
 @contextmanager
@@ -88,7 +91,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
     with Progress(*columns, console=err) as bars:
         task = bars.add_task(title, total=None, label="")
         yield lambda done, total, label: bars.update(
-            task, completed=done, total=total, label=label.replace("[", r"\[")
+            task, completed=done, total=total, label=plain(label).replace("[", r"\[")
         )
 
 
@@ -102,7 +105,9 @@ def _plain(title: str) -> Progress:
             return
         last = now
         err.print(
-            f"{title}: {done}/{total}  {label}".rstrip(), markup=False, soft_wrap=True
+            plain(f"{title}: {done}/{total}  {label}".rstrip()),
+            markup=False,
+            soft_wrap=True,
         )
 
     return report

@@ -135,7 +135,8 @@ def _items(scans: list[Path]) -> list[Item]:
 
     items: list[Item] = []
     for path in scans:
-        if path.name.endswith((".nii", ".nii.gz")) and not path.is_dir():
+        is_file = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh"))
+        if is_file and not path.is_dir():
             items.append(Item(path))
             continue
         items += [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -109,7 +111,14 @@ def train(
         material = gather(settings, scans, corruption, cache, progress=progress)
     with progress_bar("Training") as progress:
         train_run(
-            settings, scans, material, corruption, run, resume=resume, progress=progress
+            settings,
+            scans,
+            material,
+            corruption,
+            run,
+            resume=resume,
+            progress=progress,
+            command=shlex.join(["medvae", *sys.argv[1:]]),
         )
     _show_end(run)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.files import digest
+from medvae.inputs import is_there
 from medvae.problem import Problem
 from medvae.volume import check_mask, check_scan
 
@@ -31,7 +32,7 @@ def examine_cohort(
     problems = [*cohort.problems, *_missing_sites(cohort)]
     for done, scan in enumerate(cohort.scans, start=1):
         problems += check_scan(scan.path, header_only=header_only)
-        if scan.mask and scan.path.exists():
+        if scan.mask and is_there(scan.path):
             problems += check_mask(scan.mask, scan.path)
         if progress:
             progress(done, len(cohort), scan.path.name)
@@ -121,7 +122,7 @@ def _same_content(cohort: Cohort) -> Iterator[Problem]:
     """Scans with the same bytes under two names; only equal sizes are read."""
     by_size: dict[int, list[Scan]] = defaultdict(list)
     for scan in {s.path.absolute(): s for s in cohort.scans}.values():
-        if scan.path.is_file():
+        if is_there(scan.path) and scan.path.is_file():
             by_size[scan.path.stat().st_size].append(scan)
     for same_size in by_size.values():
         if len(same_size) < 2:

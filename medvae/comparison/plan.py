@@ -51,7 +51,7 @@ class Arm(_Section):
             ``nyul`` matches histograms before the encoder.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
     noise: str = "none"
     dispersion: float = Field(1.0, ge=0)
     regime: Literal["unseen", "fitted"] = "unseen"

@@ -119,6 +119,11 @@ class Encoder:
             mean, std = self.encode_batch(x)
             for i, (scan, item) in enumerate(zip(batch, ready, strict=True)):
                 path = None if isinstance(scan, SpatialImage) else Path(scan)
+                if not (torch.isfinite(mean[i]).all() and torch.isfinite(std[i]).all()):
+                    raise UserError(
+                        f"{path or 'image'}: its code is not finite. Look at the scan, "
+                        "or train the model again."
+                    )
                 yield Latent(
                     mean[i].cpu().numpy(),
                     std[i].cpu().numpy(),
@@ -163,7 +168,16 @@ class Encoder:
         Returns:
             A float32 image with the scan's shape, orientation and affine, in its own
             intensity units; 0 outside the training grid.
+
+        Raises:
+            UserError: The code lies on another grid than the model's.
         """
+        grid = latent.placement.grid
+        if grid != self.grid:
+            raise UserError(
+                f"{latent.name}: was encoded on the grid {grid.shape}, this model's is "
+                f"{self.grid.shape}. Encode the scan again."
+            )
         z = torch.from_numpy(latent.mean)[None]
         painted = self.decode_batch(z, site)[0, 0].cpu().numpy()
         native = latent.placement.to_native(painted) * np.float32(latent.reference)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -25,8 +24,11 @@ from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.errors import UserError
 from medvae.files import atomic_path, digest, write_json, write_text
+from medvae.inputs import read_json
+from medvae.lock import sole_writer
 from medvae.version import __version__
 from medvae.volume import Placement, Source, write_nifti
+from medvae.volume.header import open_header
 
 FORMAT, VERSION = "medvae-latent", 1
 COLUMNS = ("row", "name", "path", "subject", "site", "session", "digest", "model")
@@ -42,6 +44,9 @@ class Item:
     subject: str | None = None
     site: str | None = None
     session: str | None = None
+
+
+Row = tuple[str, Item, str]
 
 
 def encode_folder(
@@ -66,36 +71,47 @@ def encode_folder(
     Returns:
         One message for every scan that could not be encoded; the others are done.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    names = stems([item.path for item in items])
-    pending: list[tuple[str, Item, str]] = []
+    rows, problems = _digested(items)
+    if not rows:
+        return problems
+    lost: set[str] = set()
+    with sole_writer(out):
+        done = {row[0] for row in rows if _is_finished(out, row, model_digest)}
+        # A batch with one scan missing is encoded whole: the last bits of a code depend
+        # on its batch, and going on must end like never having stopped.
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start : start + batch_size]
+            if done.issuperset(name for name, *_ in batch):
+                continue
+            outcomes = _encode_batch(encoder, [item for _, item, _ in batch])
+            for (name, item, _), outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, str):
+                    problems.append(outcome)
+                    lost.add(name)
+                elif name not in done:
+                    write_latent(out, name, outcome, item.path, model_digest)
+                done.add(name)
+                if progress:
+                    progress(len(done), len(items), item.path.name)
+        kept = [row for row in rows if row[0] not in lost]
+        if kept:
+            _write_table(out, kept, model_digest)
+    return problems
+
+
+def _digested(items: Sequence[Item]) -> tuple[list[Row], list[str]]:
+    """Name, scan and SHA-256 of what can be opened; a message for the rest."""
+    rows: list[Row] = []
     problems: list[str] = []
-    kept: list[tuple[str, Item, str]] = []
-    for name, item in zip(names, items, strict=True):
+    for name, item in zip(stems([item.path for item in items]), items, strict=True):
         try:
-            row = (name, item, digest(item.path))
+            open_header(item.path)
+            rows.append((name, item, digest(item.path)))
         except OSError as error:
             problems.append(f"{item.path}: {error.strerror}. Check the path.")
-            continue
-        kept.append(row)
-        if not _is_finished(out, name, row[2], model_digest):
-            pending.append(row)
-    finished = len(kept) - len(pending)
-    for start in range(0, len(pending), batch_size):
-        batch = pending[start : start + batch_size]
-        for (name, item, _), outcome in zip(
-            batch, _encode_batch(encoder, [item for _, item, _ in batch]), strict=True
-        ):
-            finished += 1
-            if isinstance(outcome, str):
-                problems.append(outcome)
-                kept = [row for row in kept if row[0] != name]
-            else:
-                write_latent(out, name, outcome, item.path, model_digest)
-            if progress:
-                progress(finished, len(items), item.path.name)
-    _write_table(out, kept, model_digest)
-    return problems
+        except UserError as error:
+            problems.append(str(error))
+    return rows, problems
 
 
 def _encode_batch(encoder: Encoder, items: Sequence[Item]) -> Iterator[Latent | str]:
@@ -147,28 +163,41 @@ def read_latent(path: Path, model_digest: str | None = None) -> Latent:
     """
     beside = path.with_name(stem(path) + ".json")
     try:
-        content: Any = json.loads(beside.read_text(encoding="utf-8"))
+        content = read_json(beside)
     except (OSError, ValueError) as error:
         raise UserError(
             f"{beside}: cannot be read ({error}). Encode the scan again."
         ) from None
-    if not isinstance(content, dict):
-        raise UserError(f"{beside}: not the description of a medvae latent.")
-    if content.get("format") != FORMAT or content.get("version") != VERSION:
-        raise UserError(f"{beside}: not the description of a medvae latent.")
+    known = content if isinstance(content, dict) else {}
+    if known.get("format") != FORMAT or known.get("version") != VERSION:
+        raise UserError(
+            f"{beside}: not the description of a medvae latent. Encode the scan again."
+        )
     if model_digest is not None and content.get("model_digest") != model_digest:
         raise UserError(
             f"{path}: was encoded by another model. Decode it with the run that made "
             "it, or encode the scan again."
         )
     try:
+        if digest(path) != content["latent_digest"]:
+            raise ValueError("its bytes have changed since it was encoded")
         mean = np.moveaxis(nib.load(path).get_fdata(dtype=np.float32), -1, 0)
+        std = np.array(content["std"], np.float32).reshape(mean.shape)
+        if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+            raise ValueError("codes are not finite")
+        placement = Placement.from_dict(content["placement"])
+        source = Source.from_dict(content["source"])
+        if sorted(source.shape) != sorted(placement.native_shape):
+            raise ValueError(f"source.shape must be native_shape, got {source.shape}")
+        reference = float(content["reference"])
+        if not 0 < reference < np.inf:
+            raise ValueError(f"reference must be positive, got {reference}")
         return Latent(
             np.ascontiguousarray(mean),
-            np.array(content["std"], np.float32).reshape(mean.shape),
-            Placement.from_dict(content["placement"]),
-            Source.from_dict(content["source"]),
-            float(content["reference"]),
+            std,
+            placement,
+            source,
+            reference,
             stem(path).removesuffix("_latent"),
             content["scan_digest"],
         )
@@ -205,11 +234,11 @@ def check_outputs(out: Path, names: Sequence[str], inputs: Sequence[Path]) -> No
     Raises:
         UserError: Names the file.
     """
-    originals = {path.resolve() for path in inputs}
+    originals = {os.path.realpath(path) for path in inputs}
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{name}: two inputs have this name. Give them apart.")
-        if (out / name).resolve() in originals:
+        if os.path.realpath(out / name) in originals:
             raise UserError(
                 f"{out / name}: would be overwritten. Choose another folder with -o."
             )
@@ -221,8 +250,13 @@ def write_image(image: nib.Nifti1Image, path: Path) -> None:
 
 
 def stem(path: Path) -> str:
-    """File name without ``.nii`` or ``.nii.gz``."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+    """File name without ``.nii``, ``.nii.gz`` or ``.mgz``."""
+    return path.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".mgz")
+
+
+def _flat(folder: str) -> str:
+    """A folder's name as part of a file's: the root and ``..`` lead nowhere."""
+    return folder.strip("/").replace("..", "") or "root"
 
 
 def stems(paths: Sequence[Path]) -> list[str]:
@@ -231,12 +265,14 @@ def stems(paths: Sequence[Path]) -> list[str]:
     Example:
         >>> stems([Path("A/x.nii.gz"), Path("B/x.nii.gz"), Path("B/y.nii")])
         ['A_x', 'B_x', 'y']
+        >>> stems([Path("/x.nii"), Path("B/x.nii")])
+        ['root_x', 'B_x']
     """
     depth, names = 0, [stem(path) for path in paths]
     while len(set(names)) < len(names) and depth < 8:
         depth += 1
         names = [
-            "_".join((*path.parts[-1 - depth : -1], stem(path)))
+            "_".join((*map(_flat, path.parts[-1 - depth : -1]), stem(path)))
             if names.count(name) > 1
             else name
             for path, name in zip(paths, names, strict=True)
@@ -247,36 +283,33 @@ def stems(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def _is_finished(out: Path, name: str, scan: str, model: str) -> bool:
+def _is_finished(out: Path, row: Row, model: str) -> bool:
+    name, _, scan = row
     beside, image = out / f"{name}_latent.json", out / f"{name}_latent.nii.gz"
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
+        content = read_json(beside)
         return bool(
             content["scan_digest"] == scan
             and content["model_digest"] == model
             and content["latent_digest"] == digest(image)
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _write_table(out: Path, rows: list[tuple[str, Item, str]], model: str) -> None:
+def _write_table(out: Path, rows: list[Row], model: str) -> None:
     lines = io.StringIO()
     table = csv.writer(lines, delimiter="\t", lineterminator="\n")
     table.writerow(COLUMNS)
-    vectors: np.memmap[Any, Any] | None = None
-    with atomic_path(out / "latents.npy") as partial:
+    # Row after row: a memory map of a file that the disk has no room for is a crash.
+    with atomic_path(out / "latents.npy") as partial, partial.open("wb") as file:
         for i, (name, item, scan) in enumerate(rows):
             vector = read_latent(out / f"{name}_latent.nii.gz").vector
-            if vectors is None:
-                vectors = np.lib.format.open_memmap(
-                    partial, "w+", np.float32, (len(rows), vector.size)
-                )
-            vectors[i] = vector
+            if i == 0:
+                shape = (len(rows), vector.size)
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(vector.astype("<f4").tobytes())
             known = (item.subject or "", item.site or "", item.session or "")
             table.writerow((i, name, item.path, *known, scan, model))
-        if vectors is None:
-            np.save(partial, np.empty((0, 0), np.float32))
-        else:
-            vectors.flush()
     write_text(out / "index.tsv", lines.getvalue())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -18,6 +18,10 @@ from medvae.errors import UserError
 from medvae.settings import check_settings, read_settings
 from medvae.training.objective import ObjectiveSettings
 from medvae.training.section import Section
+from noise_models.plain_yaml import read_plain
+
+MAX_GRID = 2**27
+"""Voxels of a training grid, 512^3: one volume is half a gigabyte."""
 
 
 class GridSettings(Section):
@@ -26,13 +30,25 @@ class GridSettings(Section):
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 112, 96)
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.0, 2.0, 2.0)
 
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> GridSettings:
+        x, y, z = self.shape
+        if x * y * z > MAX_GRID:
+            raise ValueError(
+                f"shape must hold at most {MAX_GRID} voxels, got {self.shape}."
+            )
+        return self
+
+
+Channels = Annotated[int, Field(ge=1, le=4096)]
+
 
 class NetworkSettings(Section):
     """The shape of the network; ``conditional`` tells the decoder the site."""
 
     latent: Literal["map", "vector"] = "map"
-    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=1)
-    latent_channels: int = Field(8, ge=1)
+    channels: tuple[Channels, ...] = Field((16, 32, 64), min_length=1, max_length=8)
+    latent_channels: int = Field(8, ge=1, le=65536)
     conditional: bool = True
 
 
@@ -129,6 +145,6 @@ def _set(content: dict[str, Any], override: str) -> None:
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent!r} holds a value, not keys.")
     try:
-        content[last] = yaml.safe_load(value)
+        content[last] = read_plain(value)
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value is not valid YAML.") from None

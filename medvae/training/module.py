@@ -77,13 +77,7 @@ class DenoisingTraining(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         bound = self.bound(batch, "train", self.current_epoch)
         loss: Tensor = -(bound.objective * batch["share"].to(bound.objective)).sum()
-        if not torch.isfinite(loss):
-            names = [self.entries["train"][int(i)].name for i in batch["entry"]]
-            raise UserError(
-                f"the loss is {loss.item()} at epoch {self.current_epoch} on "
-                f"{', '.join(names)}. Look at these scans, or lower "
-                "optimiser.learning_rate."
-            )
+        self._refuse_not_finite(loss, batch, "train")
         self._note("train", bound, batch)
         voxels: int = batch["image"][0].numel()
         return loss / voxels
@@ -91,10 +85,23 @@ class DenoisingTraining(pl.LightningModule):
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         # The same corruptions at every epoch, so that epochs can be compared.
         bound = self.bound(batch, "validation", 0)
+        self._refuse_not_finite(bound.value.mean(), batch, "validation")
         self._note("validation", bound, batch)
 
     def on_validation_epoch_end(self) -> None:
         self.log("validation_bound", self._mean(self.sums["validation_value"]))
+
+    def _refuse_not_finite(
+        self, loss: Tensor, batch: dict[str, Any], stage: str
+    ) -> None:
+        if torch.isfinite(loss):
+            return
+        names = [self.entries[stage][int(i)].name for i in batch["entry"]]
+        raise UserError(
+            f"the {stage} loss is {loss.item()} at epoch {self.current_epoch} on "
+            f"{', '.join(names)}. Look at these scans, or lower "
+            "optimiser.learning_rate."
+        )
 
     def _note(self, stage: str, bound: Bound, batch: dict[str, Any]) -> None:
         counted = batch["share"] > 0  # the others stand in for scans of other devices

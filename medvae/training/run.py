@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from torch.utils.data import DataLoader
 
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
+from medvae.lock import sole_writer
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import check_device, save_model
+from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
 from medvae.training.ranks import process_rank
 from medvae.training.run_folder import Plan, join_run, open_run, write_card
+from medvae.training.seal import write_seal
 from medvae.training.seeds import seed_of
 from medvae.training.split import Splits
 from medvae.volume import Grid
@@ -76,6 +80,7 @@ def train(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    command: str = "",
 ) -> Path:
     """Train a denoising VAE and write its run folder.
 
@@ -91,6 +96,7 @@ def train(
         run: Folder to write.
         resume: Go on from the last checkpoint of an interrupted run.
         progress: Called with (steps done, steps in all, words).
+        command: What was typed, for the record.
 
     Raises:
         UserError: The folder holds another run, or there is nothing to train on.
@@ -108,20 +114,21 @@ def train(
     vae = DenoisingVAE(network_of(config, sites))
     plan = Plan(tuple(sorted(known)), material.splits)
     is_first = process_rank() == 0
-    last = (
-        open_run(run, config, noise, plan, resume=resume)
-        if is_first
-        else join_run(run, resume=resume)
-    )
     module = DenoisingTraining(vae, noise, config, training, validation)
-    best = _fit(config, module, material, run, last, progress)
-    if best is not None:
-        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-        module.load_state_dict(state)
-    if is_first:
-        save_model(vae, run)
-        counts = len(training), len(validation)
-        write_card(run, config, cohort, sites, counts)
+    with sole_writer(run) if is_first else nullcontext():
+        last = (
+            open_run(run, config, noise, plan, resume=resume)
+            if is_first
+            else join_run(run, resume=resume)
+        )
+        best = _fit(config, module, material, run, last, progress)
+        if best is not None:
+            module.load_state_dict(read_checkpoint(best)["state_dict"])
+        if is_first:
+            save_model(vae, run)
+            counts = len(training), len(validation)
+            write_card(run, config, cohort, sites, counts)
+            write_seal(run, command)
     return run
 
 
@@ -173,6 +180,7 @@ def _fit(
         precision=config.precision,
         gradient_clip_val=config.optimiser.clip_norm,
         accumulate_grad_batches=config.optimiser.accumulate,
+        plugins=[WholeCheckpoints()],
         callbacks=[Chronicle(run / "metrics.jsonl", progress), keeper],
         deterministic=True,
         logger=False,

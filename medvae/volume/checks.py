@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.affines import obliquity
@@ -13,6 +14,7 @@ from medvae.errors import UserError
 from medvae.problem import Problem
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
+from medvae.volume.intensity import extreme_scale
 from medvae.volume.nifti import Volume, read_volume
 from medvae.volume.plain import plain_geometry
 
@@ -42,12 +44,24 @@ def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
         shape = checked_shape(image, str(path))
         affine = checked_affine(image, str(path))
         problems = [*_size_problems(path, shape), *_affine_problems(path, affine)]
+        problems += _orientation_problems(path, image)
         if header_only or any(p.severity == "error" for p in problems):
             return problems
         volume = read_volume(path)
     except UserError as error:
         return [_as_problem(path, error)]
     return problems + _voxel_problems(path, volume)
+
+
+def refuse_bad(path: Path | str) -> None:
+    """Refuse a scan that :func:`check_scan` finds an error in.
+
+    Raises:
+        UserError: The first error.
+    """
+    for problem in check_scan(path):
+        if problem.severity == "error":
+            raise UserError(str(problem))
 
 
 def check_mask(mask: Path, scan: Path) -> list[Problem]:
@@ -102,12 +116,27 @@ def _affine_problems(path: Path, affine: npt.NDArray[Any]) -> list[Problem]:
     return problems
 
 
+def _orientation_problems(
+    path: Path, image: nib.spatialimages.SpatialImage
+) -> list[Problem]:
+    header = image.header
+    if not isinstance(header, nib.Nifti1Header):
+        return []
+    if header["sform_code"] > 0 or header["qform_code"] > 0:
+        return []
+    what = "no orientation in the header, left and right are a guess"
+    return [Problem(path, what, "Convert it again from DICOM.", "warning")]
+
+
 def _voxel_problems(path: Path, volume: Volume) -> list[Problem]:
     bad = int((~np.isfinite(volume.data)).sum())
     if bad:
         what = f"{bad} of {volume.data.size} voxels are NaN or infinite"
         return [Problem(path, what, "Set them to 0, or export the scan again.")]
     low, high = float(volume.data.min()), float(volume.data.max())
+    extreme = extreme_scale(volume.data)
+    if extreme:
+        return [Problem(path, extreme, "Scale the intensities to ordinary numbers.")]
     if low == high:
         return [Problem(path, f"every voxel is {low:g}", "Remove the scan.")]
     head = foreground_mask(volume.data, volume.spacing_mm)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medvae.volume.header import MAX_VOXELS, affine_problem
 from medvae.volume.resampling import noise_gain, resample
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -130,12 +131,22 @@ class Placement:
         x, y, z = (int(n) for n in content["grid_shape"])
         i, j, k = (float(s) for s in content["grid_spacing_mm"])
         a, b, c = (int(n) for n in content["native_shape"])
+        if not 0 < a * b * c <= MAX_VOXELS or min(a, b, c) < 1:
+            raise ValueError(f"native_shape must be that of a scan, got {(a, b, c)}")
         return cls(
             Grid((x, y, z), (i, j, k)),
-            np.asarray(content["grid_affine"], dtype=float),
+            _affine(content, "grid_affine"),
             (a, b, c),
-            np.asarray(content["native_affine"], dtype=float),
+            _affine(content, "native_affine"),
         )
+
+
+def _affine(content: Mapping[str, Any], key: str) -> FloatArray:
+    affine = np.asarray(content[key], dtype=float)
+    problem = affine_problem(affine)
+    if problem:
+        raise ValueError(f"{key}: {problem}")
+    return affine
 
 
 def place_on_head(affine: FloatArray, foreground: Mask, grid: Grid) -> Placement:

@@ -12,7 +12,7 @@ from medvae.errors import UserError
 from medvae.threads import one_thread
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.grid import Grid, Placement, place_on_head
-from medvae.volume.intensity import reference_level
+from medvae.volume.intensity import extreme_scale, reference_level
 from medvae.volume.nifti import Source, Volume
 
 
@@ -75,8 +75,7 @@ def prepare(
         (700.0, np.float32(1.0))
     """
     data = volume.data
-    if not np.isfinite(data).all():
-        raise UserError(f"{volume.name}: NaN or infinite voxels. Set them to 0.")
+    refuse_unusable(volume)
     chosen = _user_mask(volume, mask)
     head = foreground_mask(data, volume.spacing_mm)
     try:
@@ -95,6 +94,21 @@ def prepare(
         reference.kind,
         volume.source,
     )
+
+
+def refuse_unusable(volume: Volume) -> None:
+    """Refuse intensities that cannot be computed with.
+
+    Raises:
+        UserError: Some are NaN or infinite, or all are beyond what float32 can square.
+    """
+    if not np.isfinite(volume.data).all():
+        raise UserError(f"{volume.name}: NaN or infinite voxels. Set them to 0.")
+    extreme = extreme_scale(volume.data)
+    if extreme:
+        raise UserError(
+            f"{volume.name}: {extreme}. Scale the intensities to ordinary numbers."
+        )
 
 
 def _user_mask(
