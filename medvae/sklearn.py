@@ -30,9 +30,7 @@ KEPT_CODES = 2048  # rows that stay in memory, so that folds do not encode a sca
 FloatArray = npt.NDArray[np.float32]
 
 
-class LatentEncoder(  # type: ignore[misc]  # scikit-learn has no types
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Scans to rows of features, as a scikit-learn transformer.
 
     X is a sequence of NIfTI paths, an array of them (n,) or (n, 1), or a data frame

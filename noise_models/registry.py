@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=type[NoiseModel])
 
 GROUP = "medvae.noise_models"
-_SUPPORT = frozenset({"base", "chain", "cosine", "presets", "registry", "separable"})
+_SUPPORT = frozenset(
+    {"adapters", "base", "chain", "cosine", "presets", "registry", "separable"}
+)
 _registered: dict[str, type[NoiseModel]] = {}
 
 
