@@ -5,7 +5,16 @@ from __future__ import annotations
 import typer
 
 import medvae
-from medvae.cli import comparison, data, demo, encoding, evaluation, noise, training
+from medvae.cli import (
+    comparison,
+    data,
+    demo,
+    encoding,
+    evaluation,
+    export,
+    noise,
+    training,
+)
 
 app = typer.Typer(
     name="medvae",
@@ -49,3 +58,4 @@ app.command("decode")(encoding.decode)
 app.command("harmonize")(encoding.harmonize)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(comparison.compare)
+app.command("export")(export.export)
