@@ -94,9 +94,7 @@ def _inference(encoder: Encoder) -> dict[str, Any]:
             "_target_": "medvae.export.bundle.Reconstruction",
             "folder": "@models",
         },
-        "run": [
-            "$medvae.export.bundle.encode_files(@models, @scans, @output_dir, @device)"
-        ],
+        "run": ["$encode_files(@models, @scans, @output_dir, @device)"],
     }
 
 
