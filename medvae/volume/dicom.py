@@ -59,8 +59,9 @@ def read_series(folder: Path) -> nib.Nifti1Image:
             raise UserError(
                 f"{folder}: holds several series ({names}). Give each its own folder."
             )
-        image = nib.load(found[0])
-        return nib.Nifti1Image(np.array(image.dataobj), image.affine, image.header)
+        image = nib.load(found[0], mmap=False)
+        data = np.asanyarray(image.dataobj)
+        return nib.Nifti1Image(data, image.affine, image.header)
 
 
 def _is_dicom(path: Path) -> bool:
