@@ -7,6 +7,8 @@ import typer
 import medvae
 from medvae.cli import (
     comparison,
+    config,
+    console,
     data,
     demo,
     encoding,
@@ -43,8 +45,12 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
+    quiet: bool = typer.Option(
+        False, "-q", "--quiet", envvar="MEDVAE_QUIET", help="Only warnings and errors."
+    ),
 ) -> None:
     del version  # its callback has done the work
+    console.be_quiet(quiet)
 
 
 app.command("demo")(demo.demo)
@@ -59,3 +65,4 @@ app.command("harmonize")(encoding.harmonize)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(comparison.compare)
 app.command("export")(export.export)
+app.add_typer(config.group, name="config")

@@ -20,6 +20,7 @@ from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import check_device, save_model
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
+from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
 from medvae.training.run_folder import Plan, open_run, write_card
@@ -165,7 +166,8 @@ def _fit(
         accumulate_grad_batches=config.optimiser.accumulate,
         callbacks=[Chronicle(run / "metrics.jsonl", progress), keeper],
         deterministic=True,
-        logger=False,
+        logger=open_logger(config.logger, run) or False,
+        log_every_n_steps=1,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

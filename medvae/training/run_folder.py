@@ -53,7 +53,11 @@ def open_run(
     return None
 
 
-MACHINERY = {"jobs": 1, "device": "auto"}  # how, not what: free to change on resuming
+MACHINERY = {
+    "jobs": 1,
+    "device": "auto",
+    "logger": "none",
+}  # how, not what: free to change on resuming
 
 
 def _refuse_another_run(
