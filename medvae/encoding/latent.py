@@ -99,3 +99,22 @@ class Latent:
     def __repr__(self) -> str:
         """The scan's name and the shape of its code."""
         return f"Latent({self.name!r}, shape={self.mean.shape})"
+
+    def _repr_html_(self) -> str:
+        """The code as a notebook shows it: what it is, and its first channels."""
+        from medvae.report.notebook import pictures, table
+
+        size = " × ".join(f"{step:.3g}" for step in np.linalg.norm(self.affine, axis=0))
+        told = {
+            "shape": " × ".join(map(str, self.mean.shape)),
+            "place (mm)": size.rpartition(" × ")[0],
+            "mean |mean|": f"{np.abs(self.mean).mean():.3g}",
+            "mean std": f"{self.std.mean():.3g}",
+            "model": (self.model or "not from a file")[:12],
+        }
+        shown = {
+            f"channel {i}": channel
+            for i, channel in enumerate(self.mean[:4])
+            if min(channel.shape) > 1
+        }
+        return table(f"Latent of {self.name}", [told]) + pictures(shown)

@@ -3,7 +3,7 @@
 import pytest
 import small_tree
 
-from medvae.cohort import read_cohort
+from medvae.cohort import examine_cohort, read_cohort
 
 tree = small_tree.tree
 
@@ -77,3 +77,12 @@ def test_images_of_another_kind_are_left_out_and_said_so(tree):
     (problem,) = cohort.problems
     assert problem.severity == "warning"
     assert "s2_bold.nii.gz" in problem.message
+
+
+def test_a_notebook_shows_sites_and_problems(tree):
+    root = tree({"A/<b>.nii": "", "B/s2.nii": ""})
+    shown = examine_cohort(read_cohort(root))._repr_html_()
+    assert "folder per site, 2 scans" in shown
+    assert "<td>A</td>" in shown
+    assert "&lt;b&gt;.nii" in shown
+    assert "<b>.nii" not in shown

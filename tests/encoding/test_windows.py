@@ -122,3 +122,10 @@ def test_a_seed_gives_the_same_sample():
     latent = small_encoder().encode(head_image())
     assert np.array_equal(latent.sample(3), latent.sample(3))
     assert not np.array_equal(latent.sample(3), latent.sample(4))
+
+
+def test_a_notebook_shows_a_latent():
+    shown = small_encoder().encode(head_image())._repr_html_()
+    assert "2 × 6 × 6 × 6" in shown
+    assert "32 × 32 × 32" in shown  # mm
+    assert shown.count("data:image/png") == 2
