@@ -1,9 +1,13 @@
 """A folder per site, as people keep their scans."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import small_tree
 
-from medvae.cohort import examine_cohort, read_cohort
+from medvae.cohort import read_cohort
+from medvae.volume import Problem
 
 tree = small_tree.tree
 
@@ -80,9 +84,11 @@ def test_images_of_another_kind_are_left_out_and_said_so(tree):
 
 
 def test_a_notebook_shows_sites_and_problems(tree):
-    root = tree({"A/<b>.nii": "", "B/s2.nii": ""})
-    shown = examine_cohort(read_cohort(root))._repr_html_()
+    bad = Problem(Path("<b>.nii"), "every voxel is 0", "Remove the scan.")
+    cohort = replace(
+        read_cohort(tree({"A/s1.nii": "", "B/s2.nii": ""})), problems=(bad,)
+    )
+    shown = cohort._repr_html_()
     assert "folder per site, 2 scans" in shown
     assert "<td>A</td>" in shown
-    assert "&lt;b&gt;.nii" in shown
-    assert "<b>.nii" not in shown
+    assert "&lt;b&gt;.nii: every voxel is 0" in shown
