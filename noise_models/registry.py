@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 GROUP = "medvae.noise_models"
 _SUPPORT = frozenset(
-    {"base", "chain", "cosine", "normals", "plain_yaml", "presets", "registry"}
-    | {"separable", "voxelwise"}
+    {"adapters", "base", "chain", "cosine", "normals", "plain_yaml", "presets"}
+    | {"registry", "separable", "voxelwise"}
 )
 _registered: dict[str, type[NoiseModel]] = {}
 

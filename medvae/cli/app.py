@@ -7,10 +7,13 @@ import typer
 import medvae
 from medvae.cli import (
     comparison,
+    config,
+    console,
     data,
     demo,
     encoding,
     evaluation,
+    export,
     fit,
     noise,
     noise_fits,
@@ -45,8 +48,12 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
+    quiet: bool = typer.Option(
+        False, "-q", "--quiet", envvar="MEDVAE_QUIET", help="Only warnings and errors."
+    ),
 ) -> None:
     del version  # its callback has done the work
+    console.be_quiet(quiet)
 
 
 app.command("demo")(demo.demo)
@@ -63,3 +70,5 @@ app.command("harmonize")(encoding.harmonize)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(comparison.compare)
 app.command("verify")(verify.verify)
+app.command("export")(export.export)
+app.add_typer(config.group, name="config")

@@ -24,6 +24,11 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDT
 err = Console(stderr=True, highlight=False)
 
 
+def be_quiet(quiet: bool) -> None:
+    """Whether results and progress stay unsaid; JSON, warnings and errors do not."""
+    out.quiet = quiet
+
+
 def say(text: str) -> None:
     """Print a line for a person to read."""
     out.print(plain(text), markup=False, soft_wrap=True)
@@ -70,6 +75,9 @@ def _cell(value: object) -> str:
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on a terminal, plain lines elsewhere; call with (done, total, label)."""
+    if out.quiet:
+        yield lambda done, total, label: None
+        return
     if not err.is_terminal:
         yield _plain(title)
         return

@@ -98,7 +98,8 @@ def apply(
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
-    from medvae.encoding.folder import check_outputs, write_image
+    from medvae.encoding.images import write_image
+    from medvae.encoding.names import check_outputs
     from medvae.noise.scan import corrupt_scan
     from medvae.training.seeds import seed_of
 

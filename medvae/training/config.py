@@ -88,6 +88,7 @@ class TrainConfig(Section):
     devices: int = Field(1, ge=1)
     nodes: int = Field(1, ge=1)
     jobs: int = Field(2, ge=1)
+    logger: Literal["none", "tensorboard", "wandb", "mlflow", "csv"] = "none"
     grid: GridSettings = GridSettings()
     network: NetworkSettings = NetworkSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
@@ -128,6 +129,17 @@ def load_config(
         _set(content, override)
     content.update({key: value for key, value in flags.items() if value is not None})
     return parse_config(content, str(path) if path else "settings")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a configuration file, for editors.
+
+    Example:
+        >>> json_schema()["properties"]["seed"]["minimum"]
+        0
+    """
+    content = TrainConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **content}
 
 
 def parse_config(content: dict[str, Any], where: str) -> TrainConfig:

@@ -23,6 +23,7 @@ from medvae.model.weights import check_device, save_model
 from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
+from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
 from medvae.training.ranks import process_rank
@@ -183,7 +184,8 @@ def _fit(
         plugins=[WholeCheckpoints()],
         callbacks=[Chronicle(run / "metrics.jsonl", progress), keeper],
         deterministic=True,
-        logger=False,
+        logger=open_logger(config.logger, run) or False,
+        log_every_n_steps=1,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -71,6 +71,7 @@ MACHINERY = {
     "device": "auto",
     "devices": 1,
     "nodes": 1,
+    "logger": "none",
 }  # how, not what: free to change on resuming
 
 

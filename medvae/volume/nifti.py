@@ -14,6 +14,7 @@ from nibabel.imageglobals import LoggingOutputSuppressor
 
 from medvae.errors import UserError
 from medvae.files import atomic_path
+from medvae.volume.dicom import holds_dicom, read_series
 from medvae.volume.gzipped import unpacked
 from medvae.volume.header import (
     UNREADABLE,
@@ -127,7 +128,7 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     header's promise has been held against the file's size.
 
     Args:
-        scan: A NIfTI file, or a nibabel image.
+        scan: A NIfTI file, a folder of one DICOM series, or a nibabel image.
 
     Raises:
         UserError: The file is missing, damaged, or not one 3-D real image.
@@ -202,8 +203,9 @@ def nifti_image(
     image = nib.Nifti1Image(values.astype(kind), np.asarray(affine, dtype=float))
     image.header.set_data_dtype(kind)
     image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1)
+    # The header holds float32; the image in memory keeps the affine it was given.
+    image.set_sform(affine, code=1, update_affine=False)
+    image.set_qform(affine, code=1, update_affine=False)
     return image
 
 
@@ -218,6 +220,9 @@ def _opened(
     scan: Path | str | nib.spatialimages.SpatialImage,
 ) -> tuple[Path | None, nib.spatialimages.SpatialImage]:
     if isinstance(scan, Path | str):
-        return Path(scan), open_header(Path(scan))
+        path = Path(scan)
+        if path.is_dir() and holds_dicom(path):
+            return path, read_series(path)
+        return path, open_header(path)
     filename = scan.get_filename()
     return (Path(filename) if filename else None), scan

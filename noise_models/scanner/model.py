@@ -270,6 +270,12 @@ class ScannerNoise(NoiseModel):
                 y[which] = degrade(clean[which], part, rng, grid, is_native=kind)
         return y.to(x.dtype)
 
+    def _repr_html_(self) -> str:
+        """The fit as a notebook shows it."""
+        from noise_models.scanner.notebook import as_html
+
+        return as_html(self)
+
 
 def _coils(site: Site) -> float:
     return 1.0 if np.isnan(site.coils) else site.coils

@@ -8,11 +8,14 @@ import shutil
 import struct
 from functools import partial
 
+import nibabel as nib
 import numpy as np
 import torch
 from bad_input import Bad
 from safetensors.torch import load_file, save_file
 from scan_bytes import scan, written
+
+from medvae.files import digest
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -140,7 +143,16 @@ def latent(name, change, file, says=""):
     return Bad(f"latent-{name}", make, words, file, says)
 
 
-BESIDE, MAP = "a_latent.json", "a_latent.nii.gz"
+BESIDE, MAP, STD = "a_latent.json", "a_latent.nii.gz", "a_latentstd.nii.gz"
+
+
+def _without_end(folder):
+    """Standard deviations that are not numbers, and the digest that vouches."""
+    image = nib.load(folder / STD)
+    nib.save(nib.Nifti1Image(image.get_fdata() * np.nan, image.affine), folder / STD)
+    content = json.loads((folder / BESIDE).read_text())
+    content["std_digest"] = digest(folder / STD)
+    (folder / BESIDE).write_text(json.dumps(content))
 
 
 def told(name, change, says="", file="a_latent"):
@@ -166,16 +178,17 @@ LATENTS = [
         (f / MAP).read_bytes()[:200]), MAP, "changed"),
     latent("map-swapped", partial(_replace, file=MAP, content=scan()), MAP, "changed"),
     told("of-another-model", lambda c: c.update(model_digest="0" * 64), "another model"),
-    told("other-version", lambda c: c.update(version=7), "not the description"),
-    told("std-missing", lambda c: c.pop("std"), "std"),
-    told("std-of-another-size", lambda c: c.update(std=[1.0]), "reshape|size"),
-    told("std-nan", lambda c: c["std"].__setitem__(0, float("nan")), "finite"),
+    told("other-version", lambda c: c.update(version=7), "format version 7"),
+    told("other-format", lambda c: c.update(format="x"), "not the description"),
+    latent("std-missing", lambda f: (f / STD).unlink(), STD),
+    latent("std-swapped", partial(_replace, file=STD, content=scan()), STD, "changed"),
+    latent("std-nan", _without_end, MAP, "finite"),
     told("endless-native-shape", _place("native_shape", [32000] * 3), "native_shape"),
     told("negative-native-shape", _place("native_shape", [-4, -4, 4]), "native_shape"),
     told("flat-affine", _place("native_affine", np.zeros((4, 4)).tolist()), "affine"),
     told("nan-affine", _place("grid_affine", (np.eye(4) * np.nan).tolist()), "affine"),
     told("affine-of-three", _place("grid_affine", np.eye(3).tolist()), "affine"),
-    told("another-grid", _place("grid_shape", [8, 8, 8]), "grid", "a: was"),
+    told("another-grid", _place("grid_shape", [8, 8, 8]), "grid", "a.nii: was"),
     told("no-placement", lambda c: c.update(placement=3)),
     told("no-source", lambda c: c.pop("source"), "source"),
     told("unknown-axes", lambda c: c["source"].update(axcodes=["X", "Y", "Z"]), "axcodes"),

@@ -28,9 +28,9 @@ from medvae.cohort.site import sidecar_site
 from medvae.cohort.table import read_table
 from medvae.comparison.plan import load_plan
 from medvae.encoding.encoder import Encoder
-from medvae.encoding.folder import Item, encode_folder, read_latent
+from medvae.encoding.folder import Item, encode_folder
+from medvae.encoding.latent_file import read_latent
 from medvae.errors import UserError
-from medvae.files import digest
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import save_model
 from medvae.training.checkpoints import read_checkpoint
@@ -114,8 +114,7 @@ def _model() -> Path:
     )
     save_model(DenoisingVAE(config), folder)
     (folder / "a.nii").write_bytes(scan())
-    model = digest(folder / "model.safetensors")
-    encode_folder(Encoder.load(folder), model, [Item(folder / "a.nii")], folder / "out")
+    encode_folder(Encoder.load(folder), [Item(folder / "a.nii")], folder / "out")
     return folder
 
 
@@ -130,7 +129,8 @@ def _beside_model(name):
 
 
 def _beside_map(path):
-    shutil.copy(_model() / "out" / "a_latent.nii.gz", path.parent)
+    for name in ("a_latent.nii.gz", "a_latentstd.nii.gz"):
+        shutil.copy(_model() / "out" / name, path.parent)
     latent = read_latent(path.parent / "a_latent.nii.gz")
     Encoder.load(_model()).decode(latent)
 

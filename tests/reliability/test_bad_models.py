@@ -10,16 +10,14 @@ from scan_bytes import scan, written
 
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.folder import Item, encode_folder
-from medvae.files import digest
 
 
 @pytest.fixture(scope="module")
 def codes(run_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("codes")
     written(scan(), "a.nii")(folder)
-    model = digest(run_folder / "model.safetensors")
     encoder = Encoder.load(run_folder)
-    assert not encode_folder(encoder, model, [Item(folder / "a.nii")], folder / "out")
+    assert not encode_folder(encoder, [Item(folder / "a.nii")], folder / "out")
     return folder / "out"
 
 

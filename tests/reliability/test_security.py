@@ -18,7 +18,7 @@ from scan_bytes import AFFINE, head, scan, written
 import medvae
 import noise_models
 from medvae.cli.plain import one_line, plain
-from medvae.encoding.folder import check_outputs, stems
+from medvae.encoding.names import check_outputs, stems
 from medvae.errors import UserError
 from medvae.evaluation import evaluate
 from medvae.evaluation.report import Picture, write_report
