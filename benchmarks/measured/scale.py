@@ -69,7 +69,10 @@ corruption uses all threads, where TorchIO and the normals of the floor use one.
   Kept: lines of 128 voxels or more are filtered as even and odd parts.
 - *The complete fitted model* does more than the floor counts: two shadings, two noise
   maps, a local mean, and coloured noise, which is a Fourier transform of its own; on
-  another grid also moments of the Rice distribution from a table.
+  another grid also moments of the Rice distribution from a table. That is also what a
+  training step has over a bare one; augmentation, by MONAI, is the rest.
+- *Cohort index.* Wall time was taken beside other work, four times the processor time.
+  Half of that is walking the folders and reading tables, half opening the files.
 """
 
 
