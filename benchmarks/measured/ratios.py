@@ -42,7 +42,7 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     else:
         low, _, high = statistics.quantiles(ordered, n=4, method="inclusive")
     return {
-        "median": round(statistics.median(ordered), 4),
-        "quartiles": [round(low, 4), round(high, 4)],
+        "median": round(statistics.median(ordered), 6),
+        "quartiles": [round(low, 6), round(high, 6)],
         "n": len(ordered),
     }
