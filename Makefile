@@ -43,9 +43,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/corruption.py --size 192 --runs 5
 	$(BIN)/python benchmarks/performance.py
 
-# The examples in docstrings, README and CONTRIBUTING, run as written.
+# The site, in build/site; a broken link or reference is an error. Its code blocks run
+# with the tests (tests/docs), and the examples of docstrings, README and CONTRIBUTING.
 docs: $(READY)
-	$(BIN)/python -m pytest --doctest-modules -q medvae noise_models tests/test_documents.py
+	$(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info

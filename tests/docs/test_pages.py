@@ -44,11 +44,9 @@ def scans_of(world, site):
 @pytest.fixture(scope="module")
 def supplied(world):
     """Data that the how-to pages take for granted, from the tutorial's phantom."""
-    for site, name in (("NYU", "Guys"), ("KKI", "HH")):
+    for site, name, first in (("NYU", "Guys", 100), ("KKI", "HH", 200)):
         for i, scan in enumerate(scans_of(world, site)):
-            target = (
-                world / "IXI-T1" / f"IXI{i:02d}{name[0]}-{name}-08{i:02d}-T1.nii.gz"
-            )
+            target = world / "IXI-T1" / f"IXI{first + i}-{name}-{800 + i:04d}-T1.nii.gz"
             target.parent.mkdir(exist_ok=True)
             shutil.copy(scan, target)
     lines = ["path,subject,site"]

@@ -1,6 +1,6 @@
 """A real head through a run that has seen only simulated ones: does it come back?
 
-python benchmarks/colin27.py RUN ch2.nii.gz [--site NYU]
+python docs/draw_colin27.py RUN ch2.nii.gz [--site NYU]
 
 Writes docs/colin27.png: the scan, the decoded image, and the edges of the latent map's
 places on the scan, read from the NIfTI files that a user would get. Prints whether the
@@ -24,7 +24,7 @@ from medvae.encoding.folder import Item, encode_folder
 from medvae.encoding.images import decode_files
 from medvae.volume import foreground_mask
 
-PICTURE = Path(__file__).parents[1] / "docs" / "colin27.png"
+PICTURE = Path(__file__).with_name("colin27.png")
 
 
 def main() -> None:
