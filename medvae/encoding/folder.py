@@ -201,7 +201,7 @@ def read_latent(path: Path, model_digest: str | None = None) -> Latent:
             stem(path).removesuffix("_latent"),
             content["scan_digest"],
         )
-    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(
             f"{path}: does not fit {beside.name} ({error}). Encode the scan again."
         ) from None
