@@ -28,6 +28,7 @@ from medvae.inputs import AGAIN, read_record
 from medvae.training.config import TrainConfig
 from medvae.training.run import network_of, train
 from medvae.training.run_folder import MACHINERY
+from medvae.training.seal import SEAL
 from noise_models.base import NoiseModel
 
 FORMAT = 1
@@ -141,7 +142,7 @@ def _train(unit: Unit, noise: NoiseModel) -> dict[str, Any]:
     material = stage.material(noise, views)
     for k in range(len(arm.settings)):
         run = unit.at(k) / "run"
-        if (run / "model.safetensors").exists():
+        if (run / SEAL).exists():  # the last that is written
             continue
         if run.exists() and not (run / "config.yaml").exists():
             shutil.rmtree(run)  # killed before training began

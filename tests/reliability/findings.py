@@ -37,6 +37,7 @@ FINDINGS = [
     ("datalist", b"[" * 100_000),  # RecursionError
     ("sidecar", b"[" * 100_000),  # RecursionError
     ("latent", _latent(_vast)),  # HeaderDataError
+    ("latent", _latent(lambda c: c["placement"].update(native_shape=[9, 1e999, 9]))),
     ("latent", _latent(_far)),  # HeaderDataError
     ("latent", _latent(lambda c: c["placement"].update(native_affine=[[0] * 4] * 4))),
     ("latent", _latent(lambda c: c["source"].update(axcodes=["X", "Y", "Z"]))),
