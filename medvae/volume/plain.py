@@ -43,6 +43,8 @@ def plain_geometry(path: Path) -> Geometry | None:
     """
     is_zipped = path.name.endswith(".gz")
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return None
         with path.open("rb", buffering=0) as file:
             start = file.read(2048 if is_zipped else 352)
             size = file.seek(0, 2)
