@@ -79,6 +79,7 @@ PAGES = sorted(
 )
 
 
+@pytest.mark.study  # minutes: the tutorial is followed first, as by its reader
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_s_code_runs_as_written(page, supplied, monkeypatch):
     monkeypatch.setattr(registry, "_registered", dict(registry._registered))
@@ -87,6 +88,7 @@ def test_the_page_s_code_runs_as_written(page, supplied, monkeypatch):
     follow(page, supplied)
 
 
+@pytest.mark.study
 def test_ranks_of_the_cluster_page_encoded_every_scan_once(supplied):
     follow("how-to/slurm.md", supplied)
     codes = np.load(supplied / "cluster_codes" / "latents.npy")
