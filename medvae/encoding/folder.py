@@ -152,15 +152,17 @@ def _encode_share(
     )
     problems: list[str] = []
     is_any_there = False
-    coded = zip(mine, encode_arrivals(encoder, arrivals, batch_size), strict=True)
-    for done, ((path, target), (arrived, latent)) in enumerate(coded, start=1):
+    coded = zip(
+        mine, marks, encode_arrivals(encoder, arrivals, batch_size), strict=True
+    )
+    for done, ((path, target), mark, (arrived, latent)) in enumerate(coded, start=1):
         if arrived.problem:
             problems.append(arrived.problem)
         elif not is_any_there:
             is_any_there = True
             out.mkdir(parents=True, exist_ok=True)
             describe(out, known)
-        if latent is not None:
+        if latent is not None and mark != arrived.digest:
             write_latent(target, latent, source_of(path, known), cover)
         if progress:
             progress(done, len(mine), path.name)

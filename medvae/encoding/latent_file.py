@@ -131,7 +131,7 @@ def read_latent(path: Path, model: str | None = None) -> Latent:
             content["scan_digest"],
             content["model_digest"],
         )
-    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, ValueError, OverflowError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: does not fit {description_file(path).name} ({error}). "
             "Encode the scan again."

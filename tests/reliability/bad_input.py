@@ -54,6 +54,8 @@ OURS = (
     "warning: ",
     "Checking: ",
     "Corrupting: ",
+    "Decoding: ",
+    "Harmonizing: ",
     "Encoding: ",
     "Measuring: ",
 )

@@ -76,7 +76,8 @@ def test_two_processes_do_not_encode_into_one_folder(
 
 
 def contents(folder):
-    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder): p.read_bytes() for p in files}
 
 
 def test_codes_are_the_same_bits_after_any_interruption(
@@ -173,6 +174,6 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("medvae.cohort.read_cohort", interrupted)
+    monkeypatch.setattr("medvae.cohort.reader.read_cohort", interrupted)
     assert command(monkeypatch, ["cohort", tmp_path]) == 130
-    assert "goes on from here" in capsys.readouterr().err
+    assert "start again with: medvae cohort" in capsys.readouterr().err
