@@ -123,7 +123,7 @@ def fingerprint(paths: Iterable[str]) -> str:
             found = stat(path)
             told.append(found.st_size)
             told.append(found.st_mtime_ns)
-        except OSError:
+        except (OSError, ValueError):  # not there, or a name that no system can have
             told.append(-1)
     return hashlib.blake2b(told, digest_size=16).hexdigest()
 
