@@ -62,7 +62,7 @@ def viewer(
         "spacing_mm": size,
         "columns": columns,
         "sources": [_mosaic(volume, columns, window) for volume in data.values()],
-        "script": Markup(
+        "script": Markup(  # nosec B704 (a file of this package)
             files("medvae.report").joinpath("viewer.js").read_text(encoding="utf-8")
         ),
     }
