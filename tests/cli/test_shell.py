@@ -101,15 +101,15 @@ def test_ctrl_c_leaves_finished_codes_and_says_how_to_go_on(tmp_path):
     working = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 300  # a busy machine starts slowly
     finished = (tmp_path / "out").glob
-    while not list(finished("*_latent.json")) and time.monotonic() < until:
+    while not list(finished("scan*_latent.json")) and time.monotonic() < until:
         time.sleep(0.02)
     working.send_signal(signal.SIGINT)
     told = working.communicate()[1]
     assert working.returncode == 130
     assert "go on with: medvae encode" in told
     assert "Traceback" not in told
-    before = {path: path.stat().st_mtime_ns for path in finished("*_latent.json")}
+    before = {path: path.stat().st_mtime_ns for path in finished("scan*_latent.json")}
     assert 0 < len(before) < 60
     subprocess.run(words, check=True, capture_output=True)
-    assert len(list(finished("*_latent.json"))) == 60
+    assert len(list(finished("scan*_latent.json"))) == 60
     assert all(path.stat().st_mtime_ns == at for path, at in before.items())
