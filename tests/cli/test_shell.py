@@ -92,13 +92,20 @@ def test_every_kind_of_verb_says_how_to_go_on():
 
 
 @pytest.mark.slow
+def heed_interrupts():
+    """Where the tests run in the background, interrupts may be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_finished_codes_and_says_how_to_go_on(tmp_path):
     save_model(small_encoder().vae, tmp_path)
     for i in range(60):
         nib.save(head_image(seed=i), tmp_path / f"scan{i:02d}.nii.gz")
     scans = sorted(map(str, tmp_path.glob("scan*.nii.gz")))
     words = [*MEDVAE, "encode", str(tmp_path), *scans, "-o", str(tmp_path / "out")]
-    working = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    working = subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     until = time.monotonic() + 300  # a busy machine starts slowly
     finished = (tmp_path / "out").glob
     while not list(finished("scan*_latent.json")) and time.monotonic() < until:
