@@ -11,7 +11,7 @@ Results = Mapping[str, Mapping[str, Any]]
 _HEAD = """# Performance
 
 Written by `python benchmarks/performance.py` from the JSON files in
-[benchmarks/results](../benchmarks/results); nothing is typed in. `make bench` measures
+`benchmarks/results`; nothing is typed in. `make bench` measures
 everything again. Ratios are taken between neighbours in time, in one run; a row gives
 the median and, in brackets, the quartiles of *n* of them. Every file states command,
 versions, machine and how busy it was with other work (its load, where 0 is idle and the
