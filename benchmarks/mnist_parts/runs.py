@@ -27,19 +27,13 @@ SELECTED = {  # larger sets take longer: one arm for every question that is aske
         "vae",
         "dvae_salt_and_pepper_0.05",
         "dvae_salt_and_pepper_0.1",
-        "dvae_salt_and_pepper_0.4",
-        "dvae_gaussian_0.1",
         "dvae_gaussian_0.4",
-        "dvae_pepper_0.1",
         "augmentation",
         "augmentation_dvae",
         "iwae_k5",
-        "dvae_m5",
-        "dvae_k5",
-        "diwae_k5",
         "invariance_4",
     ),
-    50000: ("vae", "dvae_salt_and_pepper_0.05", "dvae_gaussian_0.1", "augmentation"),
+    50000: ("vae", "dvae_salt_and_pepper_0.05"),
 }
 @dataclass(frozen=True)
 class Run:
