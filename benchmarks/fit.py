@@ -22,7 +22,7 @@ import nibabel as nib
 import numpy as np
 from fit_parts.accuracy import contrast_and_bias, psf_differences, sigma_errors
 from fit_parts.certainty import coverage, null_and_power
-from fit_parts.judged import judged
+from fit_parts.judged import PAIRS, judged
 from fit_parts.page import page
 from fit_parts.speed import linearity, speed
 
@@ -73,7 +73,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             work,
             8 if small else 24,
             2.0 if small else args.scale,
-            1 if small else 10,
+            1 if small else len(PAIRS),
             jobs,
         ),
         "colin27": lambda: colin27(args.colin27),

@@ -36,8 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             f"{path.parent}: not a folder to write to ({error.strerror}). "
             "Choose another."
         ) from None
-    if path.is_dir():
-        raise UserError(f"{path} is a folder. Name a file.")
+    refuse_folders(path)
     handle, name = tempfile.mkstemp(
         prefix=f".partial-{os.getpid()}-", suffix=f"-{path.name}", dir=path.parent
     )
@@ -45,12 +44,33 @@ def atomic_path(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
+        _to_disk(partial)
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o666 & ~umask)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def refuse_folders(*outputs: Path | None) -> None:
+    """Stop if a folder stands where a file is to go: say it before the work.
+
+    Raises:
+        UserError: One of them is a folder.
+    """
+    for path in outputs:
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder. Name a file.")
+
+
+def _to_disk(path: Path) -> None:
+    """Past the caches, so that a power cut leaves the old file or the new one."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

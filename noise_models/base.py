@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
+from noise_models.normals import fill_normal
+
 Params = dict[str, Tensor]
 """One set of parameters per volume: every tensor has shape (n, ...)."""
 
@@ -79,6 +81,21 @@ class NoiseModel(ABC):
         Returns:
             The corrupted images: shape, dtype and device of ``x``.
         """
+
+    def spend(
+        self,
+        y: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        """`apply` to images that the caller gives away: they may be written over.
+
+        New memory costs as much time as the arithmetic does. Models that can work in
+        place say so by overriding this; the numbers are those of `apply`.
+        """
+        return self.apply(y, params, rng, spacing_mm=spacing_mm)
 
     def __call__(
         self,
@@ -152,10 +169,15 @@ def draw_log_uniform(value: Level, n: int, rng: Generator) -> Tensor:
     return log_level.exp().clamp(a, b)
 
 
-def draw_normal(x: Tensor, rng: Generator) -> Tensor:
-    """Standard normal numbers shaped like ``x``, in a buffer the caller owns."""
-    noise = torch.empty(x.shape, device=rng.device)
-    return noise.normal_(generator=rng).to(x)
+def draw_normal(x: Tensor, rng: Generator, *, more: tuple[int, ...] = ()) -> Tensor:
+    """Standard normal numbers shaped like ``x``, in a buffer the caller owns.
+
+    Args:
+        x: Gives shape, dtype and device.
+        rng: Where the randomness comes from.
+        more: Further axes behind those of ``x``.
+    """
+    return fill_normal(torch.empty((*x.shape, *more), device=rng.device), rng).to(x)
 
 
 def computable(x: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from noise_models.base import (
 )
 from noise_models.cosine import cosine_basis, cosine_field, cosine_terms
 from noise_models.registry import register
+from noise_models.voxelwise import in_blocks
 
 __all__ = ["BiasField", "cosine_basis", "cosine_field", "cosine_terms"]
 
@@ -93,26 +94,53 @@ class BiasField(NoiseModel):
         2-D image given 3-D coefficients takes the in-plane ones, at the RMS of all.
         """
         clean = computable(x)
-        coefficients = of_volumes(params, "coefficients", clean)
-        spacing = spacing_of(clean, spacing_mm)
-        shape = clean.shape[2:]
-        if clean.ndim == 4 and coefficients.shape[1] == len(
-            cosine_terms(3, self.order)
-        ):
-            coefficients = _in_plane(coefficients, self.order)
+        return self._shaded(clean, params, spacing_mm).to(x.dtype)
+
+    def spend(
+        self,
+        y: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        given = computable(y).contiguous()
+        return self._shaded(given, params, spacing_mm, given).to(y.dtype)
+
+    def _shaded(
+        self,
+        x: Tensor,
+        params: Params,
+        spacing_mm: Sequence[float] | None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        coefficients = of_volumes(params, "coefficients", x)
+        spacing = spacing_of(x, spacing_mm)
+        shape = x.shape[2:]
+        if x.ndim == 4 and coefficients.shape[1] == len(cosine_terms(3, self.order)):
+            coefficients = in_plane(coefficients, self.order)
         centre = None
         if "centre_voxels" in params:
-            centre = of_volumes(params, "centre_voxels", clean)
+            centre = of_volumes(params, "centre_voxels", x)
         own = [size * step for size, step in zip(shape, spacing, strict=True)]
         extent = self.extent_mm or own
         factors = cosine_basis(shape, spacing, centre, extent, self.order)
-        field = cosine_field(coefficients, factors).exp_().unsqueeze(1)
-        if clean.shape[1] == 1:
-            return field.mul_(clean).to(x.dtype)
-        return (clean * field).to(x.dtype)
+        field = cosine_field(coefficients, factors).unsqueeze(1)
+        if x.shape[1] > 1:
+            return torch.mul(x, field.exp_(), out=out)
+        before, logs = x.flatten(1), field.flatten(1)
+        y = out if out is not None else field.contiguous()
+        after = y.view(len(y), -1)
+
+        def work(volumes: slice, voxels: slice, number: int) -> None:
+            shading = logs[volumes, voxels].exp()
+            torch.mul(before[volumes, voxels], shading, out=after[volumes, voxels])
+
+        in_blocks(field, work)
+        return y
 
 
-def _in_plane(coefficients: Tensor, order: int) -> Tensor:
+def in_plane(coefficients: Tensor, order: int) -> Tensor:
     """The part of 3-D coefficients (n, K) that a 2-D image sees, at the same RMS."""
     terms = cosine_terms(3, order)
     columns = [k for k, term in enumerate(terms) if term[-1] == 0]

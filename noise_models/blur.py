@@ -20,7 +20,7 @@ from noise_models.base import (
     spacing_of,
 )
 from noise_models.registry import register
-from noise_models.separable import along
+from noise_models.separable import along_all
 
 FWHM_PER_STD = math.sqrt(8 * math.log(2))
 """Full width at half maximum of a Gaussian, in standard deviations."""
@@ -75,6 +75,27 @@ class Blur(NoiseModel):
     ) -> Tensor:
         """Blur by ``params["fwhm_mm"]`` (n, at least ndim); 0 is exactly no blur."""
         clean = computable(x)
+        y = self._blurred(clean, params, spacing_mm, spare=None)
+        return y.to(x.dtype, copy=y is x)
+
+    def spend(
+        self,
+        y: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        given = computable(y).contiguous()
+        return self._blurred(given, params, spacing_mm, spare=given).to(y.dtype)
+
+    def _blurred(
+        self,
+        clean: Tensor,
+        params: Params,
+        spacing_mm: Sequence[float] | None,
+        spare: Tensor | None,
+    ) -> Tensor:
         widths = of_volumes(params, "fwhm_mm", clean)
         spacing = spacing_of(clean, spacing_mm)
         if widths.ndim != 2 or widths.shape[1] < len(spacing) or (widths < 0).any():
@@ -82,12 +103,12 @@ class Blur(NoiseModel):
                 f"blur: fwhm_mm must be at least 0 for each of {len(spacing)} axes, "
                 f"got {widths.tolist()}."
             )
-        y = clean
-        for axis, step in enumerate(spacing):
-            std_voxels = widths[:, axis] / (FWHM_PER_STD * step)
+        matrices = {}
+        for axis, step in enumerate(spacing, start=2):
+            std_voxels = widths[:, axis - 2] / (FWHM_PER_STD * step)
             if std_voxels.any():
-                y = along(y, 2 + axis, psf_matrix(y.shape[2 + axis], std_voxels))
-        return y.to(x.dtype, copy=y is x)
+                matrices[axis] = psf_matrix(clean.shape[axis], std_voxels)
+        return along_all(clean, matrices, spare)
 
 
 def psf_matrix(size: int, std_voxels: Tensor) -> Tensor:

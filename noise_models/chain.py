@@ -60,13 +60,14 @@ class Chain(NoiseModel):
         spacing_mm: Sequence[float] | None = None,
     ) -> Tensor:
         y = computable(x)  # between steps nothing is rounded to half precision
-        for prefix, step in self._named():
+        for number, (prefix, step) in enumerate(self._named()):
             own = {
                 key.removeprefix(prefix): value
                 for key, value in params.items()
                 if key.startswith(prefix)
             }
-            y = step.apply(y, own, rng, spacing_mm=spacing_mm)
+            corrupt = step.spend if number else step.apply  # what we made we may spend
+            y = corrupt(y, own, rng, spacing_mm=spacing_mm)
         return y.to(x.dtype)
 
     def _named(self) -> list[tuple[str, NoiseModel]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,9 @@ from noise_models.base import (
     computable,
     draw_log_uniform,
     of_volumes,
-    per_volume,
 )
 from noise_models.registry import register
+from noise_models.voxelwise import in_blocks
 
 
 @register("contrast")
@@ -85,8 +85,50 @@ class Contrast(NoiseModel):
         at each inner knot: a few cheap passes, far less than a search per voxel.
         """
         clean = computable(x)
-        knots = of_volumes(params, "knots_in", clean).double()
-        levels = of_volumes(params, "knots_out", clean).double()
+        curve = Curve.of(params, clean)
+        y = torch.empty(clean.shape, dtype=clean.dtype, device=clean.device)
+        before, after = clean.flatten(1), y.view(len(y), -1)
+
+        def work(volumes: slice, voxels: slice, number: int) -> None:
+            curve.at(before[volumes, voxels], volumes, out=after[volumes, voxels])
+
+        in_blocks(clean, work)
+        return y.to(x.dtype)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Piecewise linear curves, one a volume: a line plus hinges at the inner knots.
+
+    Attributes:
+        start: Height of the first line at 0, (n, 1).
+        slope: Its slope, (n, 1).
+        knots: Inner knots, (n, K - 2).
+        bends: What the slope gains at each, (n, K - 2).
+
+    Example:
+        >>> knots = {"knots_in": torch.tensor([[0.0, 1.0, 2.0]]),
+        ...          "knots_out": torch.tensor([[0.0, 1.0, 4.0]])}
+        >>> curve = Curve.of(knots, torch.zeros(1, 1, 1, 2))
+        >>> x = torch.tensor([[0.5, 1.5]])
+        >>> curve.at(x).tolist(), curve.slope_at(x).tolist()
+        ([[0.5, 2.5]], [[1.0, 3.0]])
+    """
+
+    start: Tensor
+    slope: Tensor
+    knots: Tensor
+    bends: Tensor
+
+    @classmethod
+    def of(cls, params: Params, like: Tensor) -> Curve:
+        """The curves of ``knots_in`` and ``knots_out`` (n, K), K >= 2.
+
+        Raises:
+            ValueError: Knots that do not ascend, or a curve that falls.
+        """
+        knots = of_volumes(params, "knots_in", like).double()
+        levels = of_volumes(params, "knots_out", like).double()
         steps = knots.diff(dim=1)
         if knots.shape != levels.shape or knots.shape[1] < 2 or not (steps > 0).all():
             raise ValueError(
@@ -98,15 +140,31 @@ class Contrast(NoiseModel):
             raise ValueError(
                 f"contrast: knots_out must not fall, got {levels.tolist()}."
             )
-        start = levels[:, 0] - slopes[:, 0] * knots[:, 0]
-        y = torch.addcmul(_column(start, clean), clean, _column(slopes[:, 0], clean))
-        bends = slopes.diff(dim=1)
-        for knot, bend in zip(knots[:, 1:-1].T, bends.T, strict=True):
-            hinge = (clean - _column(knot, clean)).relu_()
-            y.addcmul_(hinge, _column(bend, clean))
-        return y.to(x.dtype)
+        start = levels[:, :1] - slopes[:, :1] * knots[:, :1]
+        parts = (start, slopes[:, :1], knots[:, 1:-1], slopes.diff(dim=1))
+        first, slope, inner, bends = (part.to(like) for part in parts)
+        return cls(first, slope, inner, bends)
 
+    def at(
+        self, x: Tensor, volumes: slice = slice(None), out: Tensor | None = None
+    ) -> Tensor:
+        """Heights at ``x`` (m, voxels) of the m ``volumes``."""
+        y = torch.addcmul(self.start[volumes], x, self.slope[volumes], out=out)
+        hinge = torch.empty_like(x)
+        for knot, bend in self._hinges(volumes):
+            torch.sub(x, knot, out=hinge).relu_()
+            y.addcmul_(hinge, bend)
+        return y
 
-def _column(value: Tensor, x: Tensor) -> Tensor:
-    """(n,) with the dtype of ``x``, to multiply whole volumes."""
-    return per_volume(value.to(x), x)
+    def slope_at(self, x: Tensor, volumes: slice = slice(None)) -> Tensor:
+        """Slopes there; at a knot that of the segment below."""
+        y = self.slope[volumes].expand(x.shape).contiguous()
+        above = torch.empty_like(x)
+        for knot, bend in self._hinges(volumes):
+            torch.gt(x, knot, out=above)
+            y.addcmul_(above, bend)
+        return y
+
+    def _hinges(self, volumes: slice) -> Iterator[tuple[Tensor, Tensor]]:
+        for k in range(self.knots.shape[1]):
+            yield self.knots[volumes, k : k + 1], self.bends[volumes, k : k + 1]

@@ -15,10 +15,10 @@ from noise_models.base import (
     check_range,
     computable,
     draw_log_uniform,
-    draw_normal,
     of_volumes,
     per_volume,
 )
+from noise_models.normals import magnitude
 from noise_models.registry import register
 
 
@@ -77,13 +77,13 @@ class NoncentralChi(NoiseModel):
         spacing_mm: Sequence[float] | None = None,
     ) -> Tensor:
         clean = computable(x)
-        sigma = per_volume(of_volumes(params, "sigma", clean), clean)
-        y = draw_normal(clean, rng).mul_(sigma).add_(clean)
-        y.hypot_(draw_normal(clean, rng).mul_(sigma))
+        sigma = of_volumes(params, "sigma", clean)
+        y = magnitude(clean, sigma, rng)
         if self.coils > 1:
             rest = torch.zeros(x.shape, device=rng.device)
             for _ in range(self.coils - 1):
                 u = torch.rand(x.shape, generator=rng, device=rng.device)
                 rest -= u.neg_().log1p_()  # -log(1 - u) is exponential and finite
-            y.square_().addcmul_(rest.to(clean), 2 * sigma.square()).sqrt_()
+            y.square_().addcmul_(rest.to(clean), 2 * per_volume(sigma, y).square())
+            y.sqrt_()
         return y.to(x.dtype)

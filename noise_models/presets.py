@@ -84,7 +84,7 @@ def build(content: object) -> NoiseModel:
         content = {"model": content}
     if not isinstance(content, Mapping) or not isinstance(content.get("model"), str):
         raise ValueError(
-            f"a noise needs the key 'model' with a name, got {content!r}. "
+            f"a noise needs the key 'model' with a name, got {repr(content)[:60]}. "
             f"Known: {', '.join(names())}."
         )
     options = {str(k): _frozen(v) for k, v in content.items() if k != "model"}
@@ -123,11 +123,13 @@ def _known() -> list[str]:
 def _read(path: Path) -> dict[str, object]:
     import yaml
 
+    from noise_models.plain_yaml import read_plain
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_plain(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"{path}: not valid YAML ({line}).") from error
+        raise ValueError(f"{path}: not valid YAML ({line}). Mend it.") from error
     if not isinstance(content, dict):
         raise ValueError(
             f"{path}: must be a mapping with the key 'model', "

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=type[NoiseModel])
 
 GROUP = "medvae.noise_models"
-_SUPPORT = frozenset({"base", "chain", "cosine", "presets", "registry", "separable"})
+_SUPPORT = frozenset(
+    {"adapters", "base", "chain", "cosine", "normals", "plain_yaml", "presets"}
+    | {"registry", "separable", "voxelwise"}
+)
 _registered: dict[str, type[NoiseModel]] = {}
 
 

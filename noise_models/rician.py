@@ -14,10 +14,9 @@ from noise_models.base import (
     check_range,
     computable,
     draw_log_uniform,
-    draw_normal,
     of_volumes,
-    per_volume,
 )
+from noise_models.normals import magnitude
 from noise_models.registry import register
 
 
@@ -66,7 +65,17 @@ class Rician(NoiseModel):
         spacing_mm: Sequence[float] | None = None,
     ) -> Tensor:
         clean = computable(x)
-        sigma = per_volume(of_volumes(params, "sigma", clean), clean)
-        real = draw_normal(clean, rng).mul_(sigma).add_(clean)
-        imaginary = draw_normal(clean, rng).mul_(sigma)
-        return real.hypot_(imaginary).to(x.dtype)
+        sigma = of_volumes(params, "sigma", clean)
+        return magnitude(clean, sigma, rng).to(x.dtype)
+
+    def spend(
+        self,
+        y: Tensor,
+        params: Params,
+        rng: Generator,
+        *,
+        spacing_mm: Sequence[float] | None = None,
+    ) -> Tensor:
+        given = computable(y).contiguous()
+        sigma = of_volumes(params, "sigma", given)
+        return magnitude(given, sigma, rng, out=given).to(y.dtype)

@@ -129,10 +129,11 @@ def _judged(found: Mapping[str, Any]) -> str:
     text = (
         f"## Does corrupt(A) pass for B?\n\nPhantom at {found['voxel_scale']:g} times "
         f"its voxels, {found['scans_per_site']} scans a site, halves that never meet. "
-        f"AUC at most .65 after corruption: {found['auc_after_at_most_0.65']} of "
-        f"{found['of']} pairs; over what a degradation can reach: "
-        f"{found['auc_attainable_at_most_0.65']}. The last column is the tissue "
-        "contrast of corrupted scans over that of B's own.\n\n"
+        "Of the pairs whose B is at least as noisy and as blurred as A by the sites' "
+        f"own settings, {found['auc_after_at_most_0.65']} of {found['of']} have an AUC "
+        "of at most .65 after corruption. The others say what is out of reach. The "
+        "last column is the tissue contrast of corrupted scans over that of B's own."
+        "\n\n"
     )
     return text + _table(head, rows)
 

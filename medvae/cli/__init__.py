@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
+
+GO_ON = ("compare", "demo", "encode", "evaluate", "fit-noise", "train")
+"""Verbs that find what an interrupted run of theirs has finished."""
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -11,6 +18,7 @@ def main() -> None:
     # Threads that wait for each other must not burn the core the other one needs: on
     # two cores shared with anything else, spinning made training seven times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from medvae.cli.advice import advice
     from medvae.cli.app import app
     from medvae.cli.console import fail
     from medvae.errors import UserError
@@ -20,9 +28,35 @@ def main() -> None:
     except UserError as error:
         fail(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        fail("interrupted. The same command goes on from here (train: add --resume).")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+            raise
+        fail(after_interruption(sys.argv[1:]))
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception as error:
+        told = advice(error)
+        if told is None:
+            raise
+        fail(told)
+        sys.exit(2)
+
+
+def after_interruption(words: Sequence[str]) -> str:
+    """How to go on after Ctrl-C.
+
+    Example:
+        >>> after_interruption(["train", "--noise", "rician"])
+        'interrupted. Go on from the last epoch with: medvae train --noise rician
+        --resume'
+    """
+    command = shlex.join(["medvae", *words])
+    verb = next((word for word in words if not word.startswith("-")), "")
+    if verb == "train":
+        resumed = command if "--resume" in words else f"{command} --resume"
+        return f"interrupted. Go on from the last epoch with: {resumed}"
+    if verb in GO_ON:
+        return f"interrupted. What is finished is kept; go on with: {command}"
+    return f"interrupted. No file is left half written; start again with: {command}"

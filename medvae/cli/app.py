@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 import medvae
-from medvae.cli import comparison, data, demo, encoding, evaluation, noise, training
+from medvae.cli import (
+    comparison,
+    config,
+    console,
+    data,
+    demo,
+    encoding,
+    evaluation,
+    export,
+    fit,
+    noise,
+    noise_fits,
+    training,
+    verify,
+)
 
 app = typer.Typer(
     name="medvae",
@@ -34,14 +48,20 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
+    quiet: bool = typer.Option(
+        False, "-q", "--quiet", envvar="MEDVAE_QUIET", help="Only warnings and errors."
+    ),
 ) -> None:
     del version  # its callback has done the work
+    console.be_quiet(quiet)
 
 
 app.command("demo")(demo.demo)
 app.command("phantom")(data.phantom)
 app.command("cohort")(data.cohort)
-app.command("fit-noise")(noise.fit_noise)
+app.command("fit-noise")(fit.fit_noise)
+noise.group.command("report")(noise_fits.report_fit)
+noise.group.command("score")(noise_fits.score)
 app.add_typer(noise.group, name="noise")
 app.command("train")(training.train)
 app.command("encode")(encoding.encode)
@@ -49,3 +69,6 @@ app.command("decode")(encoding.decode)
 app.command("harmonize")(encoding.harmonize)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(comparison.compare)
+app.command("verify")(verify.verify)
+app.command("export")(export.export)
+app.add_typer(config.group, name="config")

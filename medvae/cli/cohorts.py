@@ -17,11 +17,12 @@ def open_cohort(
     data: Path | None, site_from: str | None = None, *, skip_bad: bool = False
 ) -> Cohort:
     """Read and check a cohort; by default the one ``medvae.yaml`` here names."""
-    from medvae.cohort import check_cohort, read_cohort
+    from medvae.cohort import examined_cohort, without_bad
 
-    found = read_cohort(data or Path("medvae.yaml"), site_from)
+    path = data or Path("medvae.yaml")
     with progress_bar("Checking") as progress:
-        return check_cohort(found, skip_bad=skip_bad, progress=progress)
+        found = examined_cohort(path, site_from, progress=progress)
+    return without_bad(found.cohort, skip_bad)
 
 
 def show_left_out(cohort: Cohort) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from medvae.cli.plain import one_line, plain
+
 Progress = Callable[[int, int, str], None]
 
 PLAIN_SECONDS = 5.0  # without a terminal, a line at most this often
@@ -22,20 +24,31 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDT
 err = Console(stderr=True, highlight=False)
 
 
+def be_quiet(quiet: bool) -> None:
+    """Whether results and progress stay unsaid; JSON, warnings and errors do not."""
+    out.quiet = quiet
+
+
 def say(text: str) -> None:
     """Print a line for a person to read."""
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(plain(text), markup=False, soft_wrap=True)
+
+
+def hush() -> None:
+    """Print no results from here on: another process of the same run does."""
+    out.quiet = True
 
 
 def warn(text: str) -> None:
     """Print a warning to standard error."""
-    err.print(f"warning: {text}", markup=False, soft_wrap=True, style="yellow")
+    err.print(
+        f"warning: {one_line(text)}", markup=False, soft_wrap=True, style="yellow"
+    )
 
 
 def fail(text: str) -> None:
     """Print what went wrong, as one line, to standard error."""
-    line = " ".join(text.split())
-    err.print(f"error: {line}", markup=False, soft_wrap=True, style="red")
+    err.print(f"error: {one_line(text)}", markup=False, soft_wrap=True, style="red")
 
 
 def emit_json(content: Any) -> None:  # noqa: ANN401 (anything JSON holds)
@@ -56,12 +69,15 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 def _cell(value: object) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("[", r"\[")
+    return plain(text).replace("[", r"\[")
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """A bar on a terminal, plain lines elsewhere; call with (done, total, label)."""
+    if out.quiet:
+        yield lambda done, total, label: None
+        return
     if not err.is_terminal:
         yield _plain(title)
         return
@@ -83,7 +99,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
     with Progress(*columns, console=err) as bars:
         task = bars.add_task(title, total=None, label="")
         yield lambda done, total, label: bars.update(
-            task, completed=done, total=total, label=label.replace("[", r"\[")
+            task, completed=done, total=total, label=plain(label).replace("[", r"\[")
         )
 
 
@@ -97,7 +113,9 @@ def _plain(title: str) -> Progress:
             return
         last = now
         err.print(
-            f"{title}: {done}/{total}  {label}".rstrip(), markup=False, soft_wrap=True
+            plain(f"{title}: {done}/{total}  {label}".rstrip()),
+            markup=False,
+            soft_wrap=True,
         )
 
     return report

@@ -71,12 +71,16 @@ def cohort(
 
     Example: medvae cohort my_bids
     """
-    from medvae.cohort import examine_cohort, read_cohort, summarise
+    from medvae.cohort import examined_cohort
 
-    found = read_cohort(data or Path("medvae.yaml"), site_from)
     with progress_bar("Checking") as progress:
-        found = examine_cohort(found, header_only=headers_only, progress=progress)
-    rows = summarise(found)
+        examined = examined_cohort(
+            data or Path("medvae.yaml"),
+            site_from,
+            header_only=headers_only,
+            progress=progress,
+        )
+    found, rows = examined.cohort, examined.rows
     errors = [p for p in found.problems if p.severity == "error"]
     if json:
         content = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
 Run = Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")]
 Scans = Annotated[
-    list[Path], typer.Argument(help="NIfTI files, or one folder or table of scans.")
+    list[Path],
+    typer.Argument(help="NIfTI files, DICOM series folders, or a cohort (see cohort)."),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
+Jobs = Annotated[
+    int, typer.Option(min=0, help="Processes that read scans ahead; 0: none.")
+]
+CoverOption = Annotated[
+    Literal["head", "scan"],
+    typer.Option(help="The training grid on the head, or the whole field of view."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be read and written.")
 ]
@@ -28,12 +36,16 @@ def encode(
     scans: Scans,
     out: Out,
     batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
+    jobs: Jobs = 2,
+    cover: CoverOption = "head",
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
     """Encode scans: a latent map each, latents.npy and index.tsv for statistics.
 
-    Finished scans are skipped, so the same command goes on after an interruption.
+    Finished scans are skipped, so the same command goes on after an interruption; a
+    bad scan is named at the end and stops no other (exit code 2). Under torchrun or
+    srun every process takes its share of the list.
 
     Example: medvae encode runs/scanner siteA/*.nii.gz -o latents
     """
@@ -42,20 +54,24 @@ def encode(
         say(f"would encode {len(items)} scans with {run} into {out}")
         return
     from medvae.encoding.encoder import Encoder
-    from medvae.encoding.folder import encode_folder
-    from medvae.files import digest
+    from medvae.encoding.folder import Share, encode_folder
 
+    share = Share.here()
     encoder = Encoder.load(run, device)
-    model = digest(run / "model.safetensors")
     with progress_bar("Encoding") as progress:
         problems = encode_folder(
-            encoder, model, items, out, batch_size=batch_size, progress=progress
+            encoder,
+            items,
+            out,
+            batch_size=batch_size,
+            jobs=jobs,
+            cover=cover,
+            share=share,
+            progress=progress,
         )
-    for problem in problems:
-        fail(problem)
-    say(f"{len(items) - len(problems)} scans encoded into {out}")
-    if problems:
-        raise typer.Exit(2)
+    count = len(share.of(items))
+    part = f" by process {share.rank} of {share.world}" if share.world > 1 else ""
+    _end(f"{count - len(problems)} of {count} scans encoded into {out}{part}", problems)
 
 
 def decode(
@@ -75,27 +91,20 @@ def decode(
     Example: medvae decode runs/scanner latents -o images --site NYU
     """
     from medvae.encoding.encoder import Encoder
-    from medvae.encoding.folder import (
-        check_outputs,
-        find_latents,
-        read_latent,
-        write_image,
-    )
-    from medvae.files import digest
+    from medvae.encoding.images import decode_files, image_names
+    from medvae.encoding.names import check_outputs, find_latents
 
     paths = find_latents(latents)
-    check_outputs(out, [path.name.replace("_latent", "") for path in paths], paths)
+    names = image_names(paths)
+    check_outputs(out, names, paths)
     if dry_run:
         say(f"would decode {len(paths)} latents with {run} into {out}")
         return
     encoder = Encoder.load(run, device)
-    model = digest(run / "model.safetensors")
+    targets = [out / name for name in names]
     with progress_bar("Decoding") as progress:
-        for done, path in enumerate(paths, start=1):
-            latent = read_latent(path, model)
-            write_image(encoder.decode(latent, site), out / f"{latent.name}.nii.gz")
-            progress(done, len(paths), path.name)
-    say(f"{len(paths)} images in {out}")
+        problems = decode_files(encoder, paths, targets, site, progress)
+    _end(f"{len(paths) - len(problems)} images in {out}", problems)
 
 
 def harmonize(
@@ -103,43 +112,67 @@ def harmonize(
     scans: Scans,
     out: Out,
     to: Annotated[str, typer.Option(help="The training site to imitate.")],
+    batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
+    jobs: Jobs = 2,
+    cover: CoverOption = "head",
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
     """Encode scans and decode them as one training site would have scanned them.
 
+    A bad scan is named at the end and stops no other (exit code 2).
+
     Example: medvae harmonize runs/scanner siteB/*.nii.gz --to NYU -o as_nyu
     """
     from medvae.encoding.encoder import Encoder
-    from medvae.encoding.folder import check_outputs, stems, write_image
+    from medvae.encoding.images import harmonize_files
+    from medvae.encoding.names import check_outputs, stems
 
     paths = [item.path for item in _items(scans)]
-    check_outputs(out, [f"{name}.nii.gz" for name in stems(paths)], paths)
+    names = [f"{name}.nii.gz" for name in stems(paths)]
+    check_outputs(out, names, paths)
     if dry_run:
         say(f"would write {len(paths)} scans as {to} into {out}")
         return
     encoder = Encoder.load(run, device)
+    targets = [out / name for name in names]
     with progress_bar("Harmonizing") as progress:
-        for done, (path, name) in enumerate(
-            zip(paths, stems(paths), strict=True), start=1
-        ):
-            image = encoder.decode(encoder.encode(path), to)
-            write_image(image, out / f"{name}.nii.gz")
-            progress(done, len(paths), path.name)
-    say(f"{len(paths)} images in {out}")
+        problems = harmonize_files(
+            encoder,
+            paths,
+            targets,
+            to,
+            batch_size=batch_size,
+            jobs=jobs,
+            cover=cover,
+            progress=progress,
+        )
+    _end(f"{len(paths) - len(problems)} images in {out}", problems)
+
+
+def _end(words: str, problems: list[str]) -> None:
+    """Say what was done, and name what was not; then exit code 2."""
+    for problem in problems:
+        fail(problem)
+    say(words)
+    if problems:
+        raise typer.Exit(2)
 
 
 def _items(scans: list[Path]) -> list[Item]:
     from medvae.cohort import read_cohort
     from medvae.encoding.folder import Item
+    from medvae.volume.dicom import holds_dicom
 
     items: list[Item] = []
     for path in scans:
-        if path.name.endswith((".nii", ".nii.gz")) and not path.is_dir():
+        is_file = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh"))
+        is_scan = is_file and not path.is_dir()
+        if is_scan or (path.is_dir() and holds_dicom(path)):
             items.append(Item(path))
-            continue
-        items += [
-            Item(scan.path, scan.subject, scan.site, scan.session)
-            for scan in read_cohort(path).scans
-        ]
+        else:
+            items += [
+                Item(scan.path, scan.subject, scan.site, scan.session)
+                for scan in read_cohort(path).scans
+            ]
     return items

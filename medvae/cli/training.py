@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, quiet_libraries, say, show_table, warn
+from medvae.cli.console import (
+    hush,
+    progress_bar,
+    quiet_libraries,
+    say,
+    show_table,
+    warn,
+)
 
 
 def train(
@@ -60,7 +69,10 @@ def train(
     """
     from medvae.cli.cohorts import open_cohort, show_left_out
     from medvae.training.config import load_config
+    from medvae.training.ranks import process_rank
 
+    if process_rank() > 0:
+        hush()
     flags = {
         "noise": noise,
         "seed": seed,
@@ -99,7 +111,14 @@ def train(
         material = gather(settings, scans, corruption, cache, progress=progress)
     with progress_bar("Training") as progress:
         train_run(
-            settings, scans, material, corruption, run, resume=resume, progress=progress
+            settings,
+            scans,
+            material,
+            corruption,
+            run,
+            resume=resume,
+            progress=progress,
+            command=shlex.join(["medvae", *sys.argv[1:]]),
         )
     _show_end(run)
 

@@ -19,7 +19,7 @@ from medvae.cohort.labels import entities, is_scan_name, stem
 from medvae.cohort.rows import read_rows
 from medvae.cohort.site import SiteRule, resolve_site
 from medvae.errors import UserError
-from medvae.volume import Problem
+from medvae.problem import Problem
 
 SKIPPED_FOLDERS = {"derivatives", "sourcedata", "code", "phenotype"}
 _KEYS = {"participants": "participant_id", "sessions": "session_id"}

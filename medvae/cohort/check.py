@@ -10,7 +10,9 @@ from pathlib import Path
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.files import digest
-from medvae.volume import Problem, check_mask, check_scan
+from medvae.inputs import is_there
+from medvae.problem import Problem
+from medvae.volume import check_mask, check_scan
 
 Progress = Callable[[int, int, str], object]
 
@@ -30,7 +32,7 @@ def examine_cohort(
     problems = [*cohort.problems, *_missing_sites(cohort)]
     for done, scan in enumerate(cohort.scans, start=1):
         problems += check_scan(scan.path, header_only=header_only)
-        if scan.mask and scan.path.exists():
+        if scan.mask and is_there(scan.path):
             problems += check_mask(scan.mask, scan.path)
         if progress:
             progress(done, len(cohort), scan.path.name)
@@ -57,7 +59,15 @@ def check_cohort(
     Raises:
         UserError: Something cannot be used and ``skip_bad`` is off, or nothing can.
     """
-    examined = examine_cohort(cohort, header_only, progress)
+    return without_bad(examine_cohort(cohort, header_only, progress), skip_bad)
+
+
+def without_bad(examined: Cohort, skip_bad: bool = False) -> Cohort:
+    """What is left of an examined cohort; see :func:`check_cohort`.
+
+    Raises:
+        UserError: Something cannot be used and ``skip_bad`` is off, or nothing can.
+    """
     errors = [p for p in examined.problems if p.severity == "error"]
     if errors and not skip_bad:
         more = f" ({len(errors) - 1} more: medvae cohort)" if len(errors) > 1 else ""
@@ -68,7 +78,7 @@ def check_cohort(
         once.setdefault(scan.path.absolute(), scan)
     kept = [s for s in once.values() if not {s.path, s.mask} & bad]
     if not kept:
-        raise UserError(f"{cohort.root}: no usable scan. See: medvae cohort")
+        raise UserError(f"{examined.root}: no usable scan. See: medvae cohort")
     return examined.keeping(kept)
 
 
@@ -112,7 +122,7 @@ def _same_content(cohort: Cohort) -> Iterator[Problem]:
     """Scans with the same bytes under two names; only equal sizes are read."""
     by_size: dict[int, list[Scan]] = defaultdict(list)
     for scan in {s.path.absolute(): s for s in cohort.scans}.values():
-        if scan.path.is_file():
+        if is_there(scan.path) and scan.path.is_file():
             by_size[scan.path.stat().st_size].append(scan)
     for same_size in by_size.values():
         if len(same_size) < 2:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from medvae.volume import Problem
+from medvae.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -96,3 +96,12 @@ class Cohort:
     def keeping(self, scans: Iterable[Scan]) -> Cohort:
         """The same cohort with these scans only."""
         return replace(self, scans=tuple(scans))
+
+    def _repr_html_(self) -> str:
+        """The cohort as a notebook shows it: a row a site, then what is wrong."""
+        from medvae.cohort.summary import summarise
+        from medvae.report.notebook import notes, table
+
+        rows = summarise(self)
+        title = f"{self.root}: {self.layout}, {len(self)} scans"
+        return table(title, rows) + notes([str(p) for p in self.problems])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from medvae.cohort.table import (
     parse_split,
 )
 from medvae.errors import UserError
+from medvae.inputs import read_json
 
 _KEYS = ("image", "label", "mask", "site", "subject", "session", "age", "fold", "split")
 
@@ -44,7 +44,7 @@ def read_datalist(path: Path, rule: SiteRule | None = None) -> Cohort:
         UserError: Not such a file, or an item that cannot be used; names the item.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = read_json(path)
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: not readable JSON ({error}). Mend it.") from error
     sections = _sections(path, content)
@@ -62,7 +62,7 @@ def _sections(path: Path, content: object) -> dict[str, list[Any]]:
     if isinstance(content, list):
         return {"training": content}
     if not isinstance(content, dict):
-        raise UserError(f"{path}: an object with 'training' is required.")
+        raise UserError(f"{path}: must be an object with 'training', a list. Mend it.")
     found = {}
     for name, items in content.items():
         if name.casefold() in SPLITS and isinstance(items, list):
@@ -108,12 +108,18 @@ def _row(where: str, item: object) -> dict[str, str]:
     if isinstance(item, str):
         return {"image": item}
     if not isinstance(item, Mapping):
-        raise UserError(f"{where}: an object with 'image' is required, got {item!r}.")
+        raise UserError(
+            f"{where}: must be an object with 'image', got {repr(item)[:60]}. "
+            "Correct the item."
+        )
     for key in item:
         near = difflib.get_close_matches(str(key).casefold(), _KEYS, 1, 0.8)
         if near and str(key).casefold() not in {*_KEYS, *KNOWN_COLUMNS}:
             raise UserError(f"{where}: unknown key {key!r}. Did you mean {near[0]!r}?")
     image = item.get("image")
     if not isinstance(image, str) or not image:
-        raise UserError(f"{where}: 'image' must be one path, got {image!r}.")
+        raise UserError(
+            f"{where}: 'image' must be one path, got {repr(image)[:60]}. "
+            "Correct the item."
+        )
     return {str(k): "" if v is None else str(v) for k, v in item.items()}

@@ -8,7 +8,7 @@ from medvae.cohort.cohort import Cohort, Scan
 from medvae.cohort.covariates import cell
 from medvae.cohort.rows import read_rows
 from medvae.errors import UserError
-from medvae.volume import Problem
+from medvae.problem import Problem
 
 _COLUMNS = {"partition_id", "subject_id"}
 

@@ -11,7 +11,7 @@ from medvae.cohort.covariates import parse_age, parse_sex
 from medvae.cohort.labels import is_scan_name, parse_name, stem
 from medvae.cohort.site import SiteRule
 from medvae.errors import UserError
-from medvae.volume import Problem
+from medvae.problem import Problem
 
 _MASK_ENDINGS = ("_mask", "-mask", "_brainmask", "_brain_mask")
 

@@ -18,6 +18,8 @@ from medvae.cohort.labels import is_scan_name
 from medvae.cohort.site import SiteRule, parse_rule
 from medvae.cohort.table import read_table
 from medvae.errors import UserError
+from medvae.inputs import is_there, read_text, refuse_special
+from noise_models.plain_yaml import read_plain
 
 
 class Pointer(BaseModel):
@@ -55,15 +57,19 @@ def read_cohort(data: Path | str, site_from: str | None = None) -> Cohort:
         pointer = _pointer(path)
         target = path.parent / pointer.data
         if target.suffix.lower() in {".yaml", ".yml"}:
-            raise UserError(f"{path}: data must not name another YAML, got {target}.")
+            raise UserError(
+                f"{path}: data must not be another YAML, got {target}. "
+                "Name the data itself."
+            )
         chosen = site_from or pointer.site_from
         return _read(target, parse_rule(chosen), pointer.suffix)
     return _read(path, parse_rule(site_from), "T1w")
 
 
 def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
-    if not path.exists():
+    if not is_there(path):
         raise UserError(f"{path}: not found. Name a folder, a table or a datalist.")
+    refuse_special(path)
     if path.is_dir():
         read = read_bids if is_bids(path) else read_folders
         return read(path, rule, suffix)
@@ -81,18 +87,18 @@ def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
 
 
 def _pointer(path: Path) -> Pointer:
-    if not path.exists():
+    if not is_there(path):
         raise UserError(
             f"{path} not found. Name the data (--data DATA), or write a medvae.yaml "
             "with a line such as: data: my_bids"
         )
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except yaml.YAMLError as error:
+        content: Any = read_plain(read_text(path))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not readable YAML ({reason}). Mend it.") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: a line such as 'data: my_bids' is required.")
+        raise UserError(f"{path}: says no data. Write a line such as: data: my_bids")
     known = tuple(Pointer.model_fields)
     for key in content:
         if key not in known:
@@ -106,5 +112,6 @@ def _pointer(path: Path) -> Pointer:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"{path}: {key}: {first['msg']}, got {first.get('input')!r}."
+            f"{path}: {key}: {first['msg']}, got {repr(first.get('input'))[:60]}. "
+            "Correct the line."
         ) from None

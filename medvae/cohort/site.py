@@ -7,7 +7,6 @@ answers wins, for each scan on its own.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from medvae.cohort.covariates import SITE_COLUMNS, cell, present
 from medvae.cohort.labels import parse_name, site_of_session, stem
 from medvae.errors import UserError
+from medvae.inputs import read_json
 
 SIDECAR_KEYS = ("Manufacturer", "ManufacturersModelName", "DeviceSerialNumber")
 TABLES = ("scans", "sessions", "participants")
@@ -84,13 +84,15 @@ def parse_rule(text: str | None) -> SiteRule | None:
             return SiteRule("sidecar", "+".join(SIDECAR_KEYS))
         return SiteRule("folder") if kind == "folder" else SiteRule("column", kind)
     if kind not in {*TABLES, "column", "session", "sidecar", "filename"} or not what:
-        raise UserError(f"--site-from {text!r} is not one of: {SPELLINGS}.")
+        raise UserError(
+            f"--site-from {text!r} is not known. Write one of: {SPELLINGS}."
+        )
     if kind in {"session", "filename"}:
         try:
             re.compile(what)
         except re.error as error:
             raise UserError(
-                f"--site-from {text!r}: not a regular expression ({error})."
+                f"--site-from {text!r}: not a regular expression ({error}). Correct it."
             ) from None
     return SiteRule(kind, what)
 
@@ -158,7 +160,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = read_json(path)
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: not readable JSON ({error}). Mend it.") from error
     return content if isinstance(content, dict) else {}

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.volume.header import checked_affine, checked_shape, open_header
+from medvae.volume.plain import plain_geometry
 
 _UNKNOWN = "-"
 
@@ -46,6 +47,10 @@ def _row(
 
 
 def _geometry(scan: Scan) -> tuple[str, str] | None:
+    plain = plain_geometry(scan.path)
+    if plain is not None:
+        shape, sizes = plain
+        return _words(sizes), _words(shape)
     try:
         image = open_header(scan.path)
         shape = checked_shape(image, str(scan.path))
@@ -53,8 +58,11 @@ def _geometry(scan: Scan) -> tuple[str, str] | None:
     except UserError:
         return None
     sizes = (affine[:3, :3] ** 2).sum(axis=0) ** 0.5
-    voxel = "×".join(f"{size:.3g}" for size in sizes)
-    return voxel, "×".join(str(n) for n in shape)
+    return _words(sizes), _words(shape)
+
+
+def _words(sizes: Iterable[float]) -> str:
+    return "×".join(f"{size:.3g}" for size in sizes)
 
 
 def _commonest(values: Iterable[str]) -> str:

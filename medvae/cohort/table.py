@@ -129,5 +129,6 @@ def _require_path(table: Path, header: list[str]) -> None:
 def _require_column(table: Path, header: list[str], column: str) -> None:
     if column.casefold() not in {name.casefold() for name in header}:
         raise UserError(
-            f"{table}: no column {column!r} for the site; found {', '.join(header)}."
+            f"{table}: no column {column!r} for the site. "
+            f"Name one of: {', '.join(header)}."
         )

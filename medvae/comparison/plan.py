@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from medvae.errors import UserError
+from medvae.settings import check_settings, nearest, read_settings
 from medvae.training.config import TrainConfig, parse_config
 
 GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
@@ -52,7 +51,7 @@ class Arm(_Section):
             ``nyul`` matches histograms before the encoder.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
     noise: str = "none"
     dispersion: float = Field(1.0, ge=0)
     regime: Literal["unseen", "fitted"] = "unseen"
@@ -103,10 +102,8 @@ class Plan(_Section):
         for arm in self.arms:
             if arm.name == name:
                 return arm
-        known = [arm.name for arm in self.arms]
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UserError(f"no arm named {name!r}; known: {', '.join(known)}.{hint}")
+        hint = nearest(name, [arm.name for arm in self.arms])
+        raise UserError(f"no arm named {name!r}.{hint}")
 
     def training(self, arm: Arm, choice: int, seed: int) -> TrainConfig:
         """The training settings of one run.
@@ -184,17 +181,7 @@ def load_plan(
         ['none', 'rician']
     """
     where = str(path) if path else "comparison"
-    try:
-        plan = Plan.model_validate(_read(path) if path else {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(Plan.model_fields)
-            raise UserError(f"{where}: unknown key {key!r}. Known: {known}.") from None
-        raise UserError(
-            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
-        ) from None
+    plan = check_settings(Plan, read_settings(path) if path else {}, where)
     change: dict[str, Any] = {"arms": plan.arms or _without_oracles()}
     if noise:
         change["arms"] = tuple(_named(change["arms"], name) for name in noise)
@@ -237,16 +224,3 @@ def _check(plan: Plan, where: str) -> None:
             raise UserError(f"{where}: {arm.name} trains nothing: leave choices out.")
         for choice in range(len(arm.settings)):
             plan.training(arm, choice, 0)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file. Check --config.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
-    return content

@@ -20,6 +20,7 @@ from medvae.errors import UserError
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.report.sentences import number
 from medvae.files import write_json
+from medvae.lock import sole_writer
 from medvae.phantom import make_phantom
 from medvae.phantom.reimage import read_recipe
 from medvae.threads import one_thread
@@ -120,6 +121,20 @@ def run_comparison(
         UserError: ``out`` holds arms of another comparison.
     """
     check_comparable(plan, cohort)
+    with sole_writer(out):
+        return _run(plan, cohort, out, cache, jobs, command, say, bar)
+
+
+def _run(
+    plan: Plan,
+    cohort: Cohort,
+    out: Path,
+    cache: Path,
+    jobs: int,
+    command: str,
+    say: Say,
+    bar: Bar,
+) -> Compared:
     store = open_store(plan, cohort, cache, jobs, bar)
     stages = [
         Stage(plan, cohort, store, seed, out, cache, jobs, bar)

@@ -6,11 +6,9 @@ people. Kept per person, every arm is resampled with the same draws.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +23,7 @@ from medvae.evaluation.reconstruction import z_scored_error
 from medvae.evaluation.result import TravelerTransfer
 from medvae.evaluation.travelers import recognised
 from medvae.files import write_json
+from medvae.inputs import AGAIN, read_record
 
 MEASURES = {
     "held_out_reconstruction": "lower",
@@ -130,7 +129,7 @@ class Scores:
 
 def read_scores(path: Path) -> Scores:
     """The inverse of `Scores.write`."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content = read_record(path, AGAIN)
     probe = None
     if content["probe"] is not None:
         found = content["probe"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from medvae.errors import UserError
 from medvae.evaluation.baselines.nyul import Matching, fit_matching
 from medvae.evaluation.latents import StoredScan, stored_scans
 from medvae.files import digest, write_json
+from medvae.inputs import AGAIN, read_record
 from medvae.noise.energy import Sample, energy, is_generic, match_energy
 from medvae.noise.fitted import estimate_scans, fit_sites, needs_estimates
 from medvae.noise.named import freeze, open_noise
@@ -158,7 +158,7 @@ class Stage:
         path = self.folder / f"{arm.name}.json"
         if not path.exists():
             return None
-        factor: float = json.loads(path.read_text(encoding="utf-8"))["factor"]
+        factor: float = read_record(path, AGAIN)["factor"]
         return factor
 
     def _energy_wanted(self) -> bool:
@@ -170,7 +170,7 @@ class Stage:
         if not path.exists():
             noise = open_noise(str(self.fitted_file("unseen")))[0]
             write_json(path, {"energy": self.energy_of(noise)})
-        value: float = json.loads(path.read_text(encoding="utf-8"))["energy"]
+        value: float = read_record(path, AGAIN)["energy"]
         return value
 
     @cached_property

@@ -24,9 +24,11 @@ from medvae.evaluation.protocol import ask, open_setting
 from medvae.evaluation.questions.setting import Setting
 from medvae.evaluation.result import Evaluation, read_evaluation
 from medvae.files import write_json
+from medvae.inputs import AGAIN, read_record
 from medvae.training.config import TrainConfig
 from medvae.training.run import network_of, train
 from medvae.training.run_folder import MACHINERY
+from medvae.training.seal import SEAL
 from noise_models.base import NoiseModel
 
 FORMAT = 1
@@ -81,8 +83,8 @@ class Unit:
         path = self.folder / "done.json"
         if not path.exists():
             return False
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["digest"] != self.digest():
+        found = read_record(path, AGAIN)
+        if found.get("digest") != self.digest():
             raise UserError(
                 f"{self.folder}: finished with other settings or scans. Remove it, or "
                 "choose another folder with -o."
@@ -92,8 +94,7 @@ class Unit:
     def finished(self) -> dict[str, Any]:
         """What is known of a finished unit: choice, energy, validation."""
         path = self.folder / "done.json"
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content
+        return read_record(path, AGAIN)
 
     def evaluation(self) -> Evaluation:
         """Of the setting that was chosen."""
@@ -141,7 +142,7 @@ def _train(unit: Unit, noise: NoiseModel) -> dict[str, Any]:
     material = stage.material(noise, views)
     for k in range(len(arm.settings)):
         run = unit.at(k) / "run"
-        if (run / "model.safetensors").exists():
+        if (run / SEAL).exists():  # the last that is written
             continue
         if run.exists() and not (run / "config.yaml").exists():
             shutil.rmtree(run)  # killed before training began

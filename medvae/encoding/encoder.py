@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 import torch
 from nibabel.spatialimages import SpatialImage
 from torch import Tensor
 
 from medvae.encoding.latent import Latent
+from medvae.encoding.reading import Arrival, Cover, read_scan
+from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import check_device, load_model
-from medvae.volume import Grid, prepare, read_volume
+from medvae.volume import Grid
 from medvae.volume.nifti import nifti_image
 
-Scannable: TypeAlias = str | os.PathLike[str] | SpatialImage
+Scannable: TypeAlias = str | os.PathLike[str] | SpatialImage | npt.NDArray[Any]
 
 
 class Encoder:
@@ -33,6 +36,7 @@ class Encoder:
     Args:
         vae: The model, in evaluation mode.
         device: Where it runs.
+        model_digest: SHA-256 of the weights' file, kept in every code.
 
     Example:
         >>> from medvae.model.network import NetworkConfig
@@ -49,19 +53,23 @@ class Encoder:
         (40, 40, 40)
     """
 
-    def __init__(self, vae: DenoisingVAE, device: str = "cpu") -> None:
+    def __init__(
+        self, vae: DenoisingVAE, device: str = "cpu", model_digest: str | None = None
+    ) -> None:
         self.vae = vae.to(device).eval()
         self.device = torch.device(device)
+        self.model_digest = model_digest
 
     @classmethod
     def load(cls, run: str | os.PathLike[str], device: str = "cpu") -> Encoder:
-        """Read the model of a run folder.
+        """Read the model of a run folder, or of any folder of the Hugging Face layout.
 
         Raises:
             UserError: Not a run folder, an unfinished one, or no such device.
         """
         check_device(device)
-        return cls(load_model(Path(run)), device)
+        vae = load_model(Path(run))
+        return cls(vae, device, digest(Path(run) / "model.safetensors"))
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -82,21 +90,43 @@ class Encoder:
         return float(self.vae.likelihood.scale.item())
 
     @overload
-    def encode(self, scan: Scannable, *, batch_size: int = 4) -> Latent: ...
+    def encode(
+        self,
+        scan: Scannable,
+        *,
+        affine: npt.ArrayLike | None = None,
+        batch_size: int = 4,
+        cover: Cover = "head",
+    ) -> Latent: ...
 
     @overload
     def encode(
-        self, scan: Sequence[Scannable], *, batch_size: int = 4
+        self,
+        scan: Sequence[Scannable],
+        *,
+        affine: npt.ArrayLike | None = None,
+        batch_size: int = 4,
+        cover: Cover = "head",
     ) -> list[Latent]: ...
 
     def encode(
-        self, scan: Scannable | Sequence[Scannable], *, batch_size: int = 4
+        self,
+        scan: Scannable | Sequence[Scannable],
+        *,
+        affine: npt.ArrayLike | None = None,
+        batch_size: int = 4,
+        cover: Cover = "head",
     ) -> Latent | list[Latent]:
         """Encode one scan, or a list of them in batches.
 
         Args:
-            scan: A path, a nibabel image, or a list of either.
+            scan: A NIfTI file, a folder of one DICOM series, a nibabel image, an array
+                (X, Y, Z), or a list of these.
+            affine: Voxel to world (RAS, mm) of an array; arrays need one.
             batch_size: Scans that go through the network together.
+            cover: ``head`` lays the training grid over the head and leaves out what
+                is beyond it; ``scan`` encodes the whole field of view in overlapping
+                windows of the training grid (``map`` models only).
 
         Returns:
             One :class:`Latent`, or one for each scan of the list.
@@ -104,30 +134,84 @@ class Encoder:
         Raises:
             UserError: A scan cannot be read; names it.
         """
-        if isinstance(scan, str | os.PathLike | SpatialImage):
-            return next(self.encode_each([scan], 1))
-        return list(self.encode_each(scan, batch_size))
+        if isinstance(scan, str | os.PathLike | SpatialImage | np.ndarray):
+            image = _with_affine(scan, affine)
+            return next(self.encode_each([image], 1, cover))
+        images = [_with_affine(one, affine) for one in scan]
+        return list(self.encode_each(images, batch_size, cover))
 
     def encode_each(
-        self, scans: Sequence[Scannable], batch_size: int = 4
+        self,
+        scans: Sequence[Path | SpatialImage],
+        batch_size: int = 4,
+        cover: Cover = "head",
     ) -> Iterator[Latent]:
         """Encode scans batch by batch, in order, holding one batch in memory."""
         for start in range(0, len(scans), batch_size):
             batch = scans[start : start + batch_size]
-            ready = [prepare(read_volume(_readable(scan)), self.grid) for scan in batch]
-            x = torch.from_numpy(np.stack([item.image for item in ready]))[:, None]
+            read = [self._read(scan, cover) for scan in batch]
+            yield from self.encode_read(read)
+
+    def _read(self, scan: Path | SpatialImage, cover: Cover) -> Arrival:
+        arrived = read_scan(scan, self.grid, self.reach(cover))
+        if arrived.problem:
+            raise UserError(arrived.problem)
+        return arrived
+
+    def reach(self, cover: Cover) -> int | None:
+        """The stride that a grid over the whole scan must keep; None for the head.
+
+        Raises:
+            UserError: The model is tied to its grid.
+        """
+        if cover == "head":
+            return None
+        if self.vae.config.latent == "vector":
+            raise UserError(
+                "cover 'scan' needs a map of codes, but this model has one vector for "
+                "its grid. Use cover 'head', or train with network.latent: map."
+            )
+        return self.vae.config.stride
+
+    def encode_read(self, read: Sequence[Arrival]) -> list[Latent]:
+        """Encode scans that have been read and prepared; all in one batch.
+
+        Scans whose grid is larger than the training grid go window by window.
+        """
+        ready = [arrived.ready for arrived in read]
+        if all(one.placement.grid.shape == self.grid.shape for one in ready):
+            x = torch.from_numpy(np.stack([one.image for one in ready]))[:, None]
             mean, std = self.encode_batch(x)
-            for i, (scan, item) in enumerate(zip(batch, ready, strict=True)):
-                path = None if isinstance(scan, SpatialImage) else Path(scan)
-                yield Latent(
-                    mean[i].cpu().numpy(),
-                    std[i].cpu().numpy(),
-                    item.placement,
-                    item.source,
-                    item.reference,
-                    path.name if path else "image",
-                    digest(path) if path else None,
+            codes = list(zip(mean.cpu(), std.cpu(), strict=True))
+        else:
+            codes = [
+                encode_windows(
+                    self.encode_batch,
+                    torch.from_numpy(one.image),
+                    self.grid.shape,
+                    self.vae.config.stride,
                 )
+                for one in ready
+            ]
+        for arrived, (mean, std) in zip(read, codes, strict=True):
+            if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
+                raise UserError(
+                    f"{arrived.name}: its code is not finite. Look at the scan, or "
+                    "train the model again."
+                )
+        return [
+            Latent(
+                code[0].numpy(),
+                code[1].numpy(),
+                one.placement,
+                one.source,
+                one.reference,
+                arrived.name,
+                arrived.digest,
+                self.model_digest,
+            )
+            for code, one, arrived in zip(codes, ready, read, strict=True)
+        ]
 
     @torch.inference_mode()
     def encode_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,11 +231,22 @@ class Encoder:
         Raises:
             UserError: The decoder does not know the site.
         """
+        codes = self._site_codes(site, len(z))
+        return self.vae.decode(z.to(self.device, torch.float32), codes)
+
+    def check_site(self, site: str | None) -> None:
+        """Refuse a site that the decoder does not know, before any work.
+
+        Raises:
+            UserError: Names the sites it knows.
+        """
+        self._site_codes(site, 1)
+
+    def _site_codes(self, site: str | None, n: int) -> Tensor:
         try:
-            codes = self.vae.site_codes([site] * len(z))
+            return self.vae.site_codes([site] * n)
         except ValueError as error:
             raise UserError(str(error)) from None
-        return self.vae.decode(z.to(self.device, torch.float32), codes)
 
     def decode(self, latent: Latent, site: str | None = None) -> nib.Nifti1Image:
         """Paint the image of a code on the grid of the scan that it came from.
@@ -162,14 +257,69 @@ class Encoder:
 
         Returns:
             A float32 image with the scan's shape, orientation and affine, in its own
-            intensity units; 0 outside the training grid.
+            intensity units; 0 outside the latent's grid.
+
+        Raises:
+            UserError: The code lies on a grid that the model cannot paint.
         """
-        z = torch.from_numpy(latent.mean)[None]
-        painted = self.decode_batch(z, site)[0, 0].cpu().numpy()
-        native = latent.placement.to_native(painted) * np.float32(latent.reference)
-        data = latent.source.restore(native)
+        self._refuse_other_grid(latent)
+        z = torch.from_numpy(latent.mean)
+        places = self.vae.config.latent_shape[1:]
+        if tuple(z.shape[1:]) == places:
+            painted = self.decode_batch(z[None], site)[0, 0].cpu()
+        else:
+            painted = decode_windows(
+                lambda part: self.decode_batch(part, site),
+                z,
+                places,
+                self.vae.config.stride,
+            )
+        native = latent.placement.to_native(painted.numpy())
+        data = latent.source.restore(native * np.float32(latent.reference))
         return nifti_image(data, latent.source.affine, np.float32)
 
+    def _refuse_other_grid(self, latent: Latent) -> None:
+        places = latent.mean.shape[1:]
+        if self.vae.config.latent == "vector":
+            fits = latent.placement.grid == self.grid
+        else:
+            covered = tuple(n * self.vae.config.stride for n in places)
+            fits = covered == latent.placement.grid.shape
+        spacing = latent.placement.grid.spacing_mm
+        if not fits or spacing != self.grid.spacing_mm:
+            raise UserError(
+                f"{latent.name}: was encoded on the grid {latent.placement.grid.shape} "
+                f"of {spacing} mm, which this model cannot paint. Encode it again."
+            )
 
-def _readable(scan: Scannable) -> Path | SpatialImage:
-    return scan if isinstance(scan, SpatialImage) else Path(scan)
+    def harmonize(
+        self,
+        scan: Scannable,
+        to: str,
+        *,
+        affine: npt.ArrayLike | None = None,
+        cover: Cover = "head",
+    ) -> nib.Nifti1Image:
+        """The scan as training site ``to`` would have made it, on its own grid.
+
+        Raises:
+            UserError: The scan cannot be read, or the decoder does not know the site.
+        """
+        image = _with_affine(scan, affine)
+        return self.decode(next(self.encode_each([image], 1, cover)), to)
+
+
+def _with_affine(scan: Scannable, affine: npt.ArrayLike | None) -> Path | SpatialImage:
+    if isinstance(scan, SpatialImage):
+        return scan
+    if not isinstance(scan, np.ndarray):
+        return Path(scan)
+    if affine is None:
+        raise UserError(
+            "an array says nothing of voxel size and orientation. Give affine=, the "
+            "4x4 matrix from voxels to mm (RAS)."
+        )
+    matrix = np.asarray(affine, dtype=float)
+    if matrix.shape != (4, 4):
+        raise UserError(f"affine must be 4x4, got shape {matrix.shape}.")
+    return nib.Nifti1Image(np.asarray(scan, dtype=np.float32), matrix)

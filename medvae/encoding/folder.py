@@ -1,36 +1,31 @@
-"""A folder of codes on disk: one pair of files a scan, one table for statistics.
+"""Many scans to a folder of codes: read ahead, resumable, shared between processes.
 
-OUT/index.tsv            a row per scan: name, path, site, digest, row in latents.npy
-OUT/latents.npy          float32, (scans, features), memory-mappable
-OUT/<scan>_latent.nii.gz the code as a 4-D map in the scan's world space
-OUT/<scan>_latent.json   std, where the scan lay, what made the code
+OUT/index.tsv                  a row per scan: its labels, its row in latents.npy
+OUT/latents.npy                float32, (scans, features), memory-mappable
+OUT/dataset_description.json   a BIDS derivative
+OUT/sub-X/.../*_latent.*       maps and JSON of each scan (OUT/ itself for other names)
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import nibabel as nib
-import numpy as np
-from nibabel.filebasedimages import ImageFileError
-
+from medvae.encoding.derivative import describe, links, source_of
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
+from medvae.encoding.latent_file import finished_digest, write_latent
+from medvae.encoding.names import latent_file, stems
+from medvae.encoding.reading import Arrival, Cover, read_ahead
+from medvae.encoding.table import Row, write_table
 from medvae.errors import UserError
-from medvae.files import atomic_path, digest, write_json, write_text
-from medvae.version import __version__
-from medvae.volume import Placement, Source, write_nifti
+from medvae.lock import sole_writer
 
-FORMAT, VERSION = "medvae-latent", 1
-COLUMNS = ("row", "name", "path", "subject", "site", "session", "digest", "model")
-UNREADABLE = (OSError, EOFError, zlib.error, ImageFileError)
+Thing = TypeVar("Thing")
 Progress = Callable[[int, int, str], object]
 
 
@@ -44,239 +39,189 @@ class Item:
     session: str | None = None
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which process this is, of how many that encode one list.
+
+    Example:
+        >>> Share(1, 3).of([0, 1, 2, 3, 4])
+        [1, 4]
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str] | None = None) -> Share:
+        """This process as torchrun, or an srun step, has numbered it.
+
+        Raises:
+            UserError: The two variables do not fit each other.
+        """
+        known = os.environ if environ is None else environ
+        for rank, world in (
+            ("RANK", "WORLD_SIZE"),
+            ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
+        ):
+            if rank in known and world in known:
+                try:
+                    share = cls(int(known[rank]), int(known[world]))
+                except ValueError:
+                    share = cls(0, 0)
+                if not 0 <= share.rank < share.world:
+                    raise UserError(
+                        f"{rank}={known[rank]} and {world}={known[world]} must satisfy "
+                        f"0 <= {rank} < {world}. Unset both, or start with torchrun."
+                    )
+                return share
+        return cls()
+
+    def of(self, things: Sequence[Thing]) -> list[Thing]:
+        """This process's part: every ``world``-th thing."""
+        return list(things[self.rank :: self.world])
+
+
 def encode_folder(
     encoder: Encoder,
-    model_digest: str,
     items: Sequence[Item],
     out: Path,
     *,
     batch_size: int = 4,
+    jobs: int = 0,
+    cover: Cover = "head",
+    share: Share | None = None,
     progress: Progress | None = None,
 ) -> list[str]:
     """Encode scans into ``out``; scans that are already there are skipped.
 
+    Codes of other weights, of scans that have changed, and damaged ones are made
+    anew. Several processes may be given the same list: each takes its share, and the
+    one that ends last has written the table of all.
+
     Args:
         encoder: The model.
-        model_digest: SHA-256 of its weights: another model's codes are made anew.
         items: The scans.
         out: Folder to write.
         batch_size: Scans that go through the network together.
+        jobs: Processes that read scans ahead; 0 reads between batches.
+        cover: See :meth:`Encoder.encode`.
+        share: Which part of the list is this process's; by default all of it.
         progress: Called with (done, total, name).
 
     Returns:
         One message for every scan that could not be encoded; the others are done.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    names = stems([item.path for item in items])
-    pending: list[tuple[str, Item, str]] = []
+    mine = share or Share()
+    # Processes that share a list each write files of their own; one alone holds it all.
+    with sole_writer(out) if mine.world == 1 else nullcontext():
+        return _encode_share(
+            encoder,
+            items,
+            out,
+            mine,
+            batch_size=batch_size,
+            jobs=jobs,
+            cover=cover,
+            progress=progress,
+        )
+
+
+def _encode_share(
+    encoder: Encoder,
+    items: Sequence[Item],
+    out: Path,
+    share: Share,
+    *,
+    batch_size: int,
+    jobs: int,
+    cover: Cover,
+    progress: Progress | None,
+) -> list[str]:
+    paths = [item.path for item in items]
+    known, names = links(paths), stems(paths)
+    targets = [out / latent_file(name) for name in names]
+    mine = share.of(list(zip(paths, targets, strict=True)))
+    marks = [finished_digest(t, encoder.model_digest, cover) for _, t in mine]
+    arrivals = read_ahead(
+        [path for path, _ in mine],
+        encoder.grid,
+        jobs=jobs,
+        ahead=batch_size,
+        reach=encoder.reach(cover),
+        known=_whole_batches(marks, batch_size),
+    )
     problems: list[str] = []
-    kept: list[tuple[str, Item, str]] = []
-    for name, item in zip(names, items, strict=True):
-        try:
-            row = (name, item, digest(item.path))
-        except OSError as error:
-            problems.append(f"{item.path}: {error.strerror}. Check the path.")
-            continue
-        kept.append(row)
-        if not _is_finished(out, name, row[2], model_digest):
-            pending.append(row)
-    finished = len(kept) - len(pending)
-    for start in range(0, len(pending), batch_size):
-        batch = pending[start : start + batch_size]
-        for (name, item, _), outcome in zip(
-            batch, _encode_batch(encoder, [item for _, item, _ in batch]), strict=True
-        ):
-            finished += 1
-            if isinstance(outcome, str):
-                problems.append(outcome)
-                kept = [row for row in kept if row[0] != name]
-            else:
-                write_latent(out, name, outcome, item.path, model_digest)
-            if progress:
-                progress(finished, len(items), item.path.name)
-    _write_table(out, kept, model_digest)
+    is_any_there = False
+    coded = zip(
+        mine, marks, encode_arrivals(encoder, arrivals, batch_size), strict=True
+    )
+    for done, ((path, target), mark, (arrived, latent)) in enumerate(coded, start=1):
+        if arrived.problem:
+            problems.append(arrived.problem)
+        elif not is_any_there:
+            is_any_there = True
+            out.mkdir(parents=True, exist_ok=True)
+            describe(out, known)
+        if latent is not None and mark != arrived.digest:
+            write_latent(target, latent, source_of(path, known), cover)
+        if progress:
+            progress(done, len(mine), path.name)
+    if is_any_there:
+        labels = [(i.subject, i.site, i.session) for i in items]
+        rows = [Row(*row) for row in zip(names, paths, labels, targets, strict=True)]
+        write_table(out, rows, encoder.model_digest, cover)
     return problems
 
 
-def _encode_batch(encoder: Encoder, items: Sequence[Item]) -> Iterator[Latent | str]:
-    """Codes of a batch; where a scan fails, each is tried alone to find which."""
-    try:
-        paths = [item.path for item in items]
-        yield from list(encoder.encode_each(paths, len(paths)))
-    except UserError:
-        for item in items:
-            try:
-                yield encoder.encode(item.path)
-            except UserError as error:
-                yield str(error)
+def _whole_batches(marks: Sequence[str | None], size: int) -> list[str | None]:
+    """The marks of batches of which every code is there.
 
-
-def write_latent(
-    out: Path, name: str, latent: Latent, path: Path, model_digest: str
-) -> None:
-    """Write one code; its JSON comes last, so that it vouches for the rest."""
-    target = out / f"{name}_latent.nii.gz"
-    with atomic_path(target) as partial:
-        nib.save(latent.to_nifti(), partial)
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "Sources": [str(path)],
-        "GeneratedBy": [{"Name": "medvae", "Version": __version__}],
-        "scan_digest": latent.digest,
-        "model_digest": model_digest,
-        "latent_digest": digest(target),
-        "reference": latent.reference,
-        "placement": latent.placement.as_dict(),
-        "source": latent.source.as_dict(),
-        "std": [round(float(v), 6) for v in latent.std.reshape(-1)],
-    }
-    write_json(out / f"{name}_latent.json", content)
-
-
-def read_latent(path: Path, model_digest: str | None = None) -> Latent:
-    """Read a code back from its NIfTI file and the JSON beside it.
-
-    Args:
-        path: ``*_latent.nii.gz``.
-        model_digest: SHA-256 of the weights that are to decode it.
-
-    Raises:
-        UserError: A file is missing, of another format, does not fit the other, or
-            was made by another model.
+    A batch with one code missing is encoded whole: the last bits of a code depend on
+    its batch, and going on must end like never having stopped.
     """
-    beside = path.with_name(stem(path) + ".json")
-    try:
-        content: Any = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{beside}: cannot be read ({error}). Encode the scan again."
-        ) from None
-    if not isinstance(content, dict):
-        raise UserError(f"{beside}: not the description of a medvae latent.")
-    if content.get("format") != FORMAT or content.get("version") != VERSION:
-        raise UserError(f"{beside}: not the description of a medvae latent.")
-    if model_digest is not None and content.get("model_digest") != model_digest:
-        raise UserError(
-            f"{path}: was encoded by another model. Decode it with the run that made "
-            "it, or encode the scan again."
-        )
-    try:
-        mean = np.moveaxis(nib.load(path).get_fdata(dtype=np.float32), -1, 0)
-        return Latent(
-            np.ascontiguousarray(mean),
-            np.array(content["std"], np.float32).reshape(mean.shape),
-            Placement.from_dict(content["placement"]),
-            Source.from_dict(content["source"]),
-            float(content["reference"]),
-            stem(path).removesuffix("_latent"),
-            content["scan_digest"],
-        )
-    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: does not fit {beside.name} ({error}). Encode the scan again."
-        ) from None
+    kept: list[str | None] = []
+    for start in range(0, len(marks), size):
+        batch = marks[start : start + size]
+        kept += batch if all(batch) else [None] * len(batch)
+    return kept
 
 
-def find_latents(places: Sequence[Path]) -> list[Path]:
-    """The ``*_latent.nii.gz`` files that paths and folders name.
+def encode_arrivals(
+    encoder: Encoder, arrivals: Iterable[Arrival], batch_size: int
+) -> Iterator[tuple[Arrival, Latent | None]]:
+    """Codes of scans that were read, in order; None for those that were not prepared.
 
-    Raises:
-        UserError: A path does not exist or is no latent; nothing was found.
+    Holds one batch.
     """
-    found: list[Path] = []
-    for place in places:
-        if place.is_dir():
-            found += sorted(place.glob("*_latent.nii.gz"))
-        elif not place.exists():
-            raise UserError(f"{place}: file not found. Make it with: medvae encode.")
-        elif not place.name.endswith("_latent.nii.gz"):
-            raise UserError(f"{place}: not a latent. Name a *_latent.nii.gz file.")
+    held: list[Arrival] = []
+    for arrived in arrivals:
+        held.append(arrived)
+        if len(held) == batch_size:
+            yield from _encoded(encoder, held)
+            held = []
+    yield from _encoded(encoder, held)
+
+
+def _encoded(
+    encoder: Encoder, held: Sequence[Arrival]
+) -> Iterator[tuple[Arrival, Latent | None]]:
+    ready = [arrived for arrived in held if arrived.prepared is not None]
+    codes: Iterator[Latent | UserError] = iter(_codes(encoder, ready))
+    for arrived in held:
+        code = next(codes) if arrived.prepared is not None else None
+        if isinstance(code, UserError):
+            yield replace(arrived, problem=str(code)), None
         else:
-            found.append(place)
-    if not found:
-        raise UserError(f"{places[0]}: holds no *_latent.nii.gz. Run medvae encode.")
-    return found
+            yield arrived, code
 
 
-def check_outputs(out: Path, names: Sequence[str], inputs: Sequence[Path]) -> None:
-    """Refuse to write one image over another, or over a scan that is read.
-
-    Raises:
-        UserError: Names the file.
-    """
-    originals = {path.resolve() for path in inputs}
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{name}: two inputs have this name. Give them apart.")
-        if (out / name).resolve() in originals:
-            raise UserError(
-                f"{out / name}: would be overwritten. Choose another folder with -o."
-            )
-
-
-def write_image(image: nib.Nifti1Image, path: Path) -> None:
-    """Write a decoded image, float32, whole or not at all."""
-    write_nifti(path, np.asanyarray(image.dataobj), image.affine, np.float32)
-
-
-def stem(path: Path) -> str:
-    """File name without ``.nii`` or ``.nii.gz``."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
-
-
-def stems(paths: Sequence[Path]) -> list[str]:
-    """A name for every scan; equal file names take their folders' names along.
-
-    Example:
-        >>> stems([Path("A/x.nii.gz"), Path("B/x.nii.gz"), Path("B/y.nii")])
-        ['A_x', 'B_x', 'y']
-    """
-    depth, names = 0, [stem(path) for path in paths]
-    while len(set(names)) < len(names) and depth < 8:
-        depth += 1
-        names = [
-            "_".join((*path.parts[-1 - depth : -1], stem(path)))
-            if names.count(name) > 1
-            else name
-            for path, name in zip(paths, names, strict=True)
-        ]
-    if len(set(names)) < len(names):
-        twice = next(p for p, n in zip(paths, names, strict=True) if names.count(n) > 1)
-        raise UserError(f"{twice}: named twice. Give every scan once.")
-    return names
-
-
-def _is_finished(out: Path, name: str, scan: str, model: str) -> bool:
-    beside, image = out / f"{name}_latent.json", out / f"{name}_latent.nii.gz"
+def _codes(encoder: Encoder, ready: list[Arrival]) -> list[Latent | UserError]:
+    """Codes of a batch; where it fails, each scan is tried alone to find which."""
+    if not ready:
+        return []
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
-        return bool(
-            content["scan_digest"] == scan
-            and content["model_digest"] == model
-            and content["latent_digest"] == digest(image)
-        )
-    except (OSError, ValueError, KeyError):
-        return False
-
-
-def _write_table(out: Path, rows: list[tuple[str, Item, str]], model: str) -> None:
-    lines = io.StringIO()
-    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
-    table.writerow(COLUMNS)
-    vectors: np.memmap[Any, Any] | None = None
-    with atomic_path(out / "latents.npy") as partial:
-        for i, (name, item, scan) in enumerate(rows):
-            vector = read_latent(out / f"{name}_latent.nii.gz").vector
-            if vectors is None:
-                vectors = np.lib.format.open_memmap(
-                    partial, "w+", np.float32, (len(rows), vector.size)
-                )
-            vectors[i] = vector
-            known = (item.subject or "", item.site or "", item.session or "")
-            table.writerow((i, name, item.path, *known, scan, model))
-        if vectors is None:
-            np.save(partial, np.empty((0, 0), np.float32))
-        else:
-            vectors.flush()
-    write_text(out / "index.tsv", lines.getvalue())
+        return [*encoder.encode_read(ready)]
+    except UserError as error:
+        if len(ready) == 1:
+            return [error]
+        return [code for one in ready for code in _codes(encoder, [one])]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from medvae.evaluation.latents import EncoderLike, PreparedScan
@@ -42,8 +44,14 @@ def pictures(
         noise: What the first run was trained with.
         target: The training site that every scan is decoded to; None for the average.
     """
-    return [
+    rows = [
         _row(encoders, scan, noise, target, number) for number, scan in enumerate(scans)
+    ]
+    known = next(iter(encoders.values())).sites
+    unseen = [i for i, scan in enumerate(scans) if scan.site not in known]
+    shown = unseen[0] if unseen else 0  # volumes of one scan are enough for a page
+    return [
+        row if i == shown else replace(row, volumes={}) for i, row in enumerate(rows)
     ]
 
 
@@ -69,13 +77,14 @@ def _row(
         moved = encoder.decode_batch(encoder.encode_batch(x)[0], target)
         panels[f"as {target or 'the average site'} ({name})"] = moved
     label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
-    return Picture(label, {name: _slice(image) for name, image in panels.items()})
+    volumes = {name: image[0, 0].cpu().numpy() for name, image in panels.items()}
+    slices = {name: _slice(volume) for name, volume in volumes.items()}
+    return Picture(label, slices, volumes, tuple(spacing))
 
 
-def _slice(image: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _slice(volume: NDArray[np.float32]) -> NDArray[np.float32]:
     """The transverse slice just above the middle, where the ventricles are."""
-    volume = image[0, 0].cpu().numpy()
-    return np.asarray(volume[:, :, volume.shape[2] // 2 + 2], dtype=np.float32)
+    return volume[:, :, volume.shape[2] // 2 + 2]
 
 
 def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:

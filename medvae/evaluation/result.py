@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from medvae.errors import UserError
 from medvae.evaluation.estimate import Estimate
 from medvae.files import write_json
+from medvae.inputs import read_record
 
 FORMAT = "medvae-evaluation-1"
 
@@ -151,13 +151,13 @@ def read_evaluation(path: Path) -> Evaluation:
     """
     if not path.is_file():
         raise UserError(f"{path} not found. Make it with: medvae evaluate RUN")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error}). Run medvae evaluate.") from error
-    found = content.get("format") if isinstance(content, dict) else None
+    content = read_record(path, "Run medvae evaluate again.")
+    found = content.get("format")
     if found != FORMAT:
-        raise UserError(f"{path}: format must be {FORMAT!r}, got {found!r}.")
+        raise UserError(
+            f"{path}: format must be {FORMAT!r}, got {repr(found)[:60]}. "
+            "Run medvae evaluate again."
+        )
     return Evaluation.from_dict(content)
 
 

@@ -7,7 +7,7 @@ so only its blocks are used here and :func:`DenoisingVAE.encode` returns the mea
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from monai.networks.blocks import Convolution, ResidualUnit
@@ -19,6 +19,9 @@ from medvae.model.posterior import Posterior
 
 ACT = ("LEAKYRELU", {"negative_slope": 0.1})
 LOGVAR_RANGE = (-12.0, 4.0)
+
+
+Size = Annotated[int, Field(ge=1, le=4096)]
 
 
 class NetworkConfig(BaseModel):
@@ -36,11 +39,11 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    grid_shape: tuple[int, ...] = (96, 112, 96)
-    spacing_mm: tuple[float, ...] = (2.0, 2.0, 2.0)
+    grid_shape: tuple[Size, ...] = (96, 112, 96)
+    spacing_mm: tuple[Annotated[float, Field(gt=0, le=100)], ...] = (2.0, 2.0, 2.0)
     latent: Literal["map", "vector"] = "map"
-    channels: tuple[int, ...] = Field((16, 32, 64), min_length=1)
-    latent_channels: int = Field(8, ge=1)
+    channels: tuple[Size, ...] = Field((16, 32, 64), min_length=1, max_length=8)
+    latent_channels: int = Field(8, ge=1, le=65536)
     sites: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -11,6 +11,9 @@ from torch import Generator, Tensor
 
 LOG_2PI = math.log(2 * math.pi)
 
+Source = Generator | Sequence[Generator]
+"""Where codes are drawn from: one generator for a batch, or one for each volume."""
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -34,9 +37,19 @@ class Posterior:
         """Standard deviations, (B, ...)."""
         return torch.exp(0.5 * self.logvar)
 
-    def sample(self, rng: Generator) -> Tensor:
-        """One draw z = mean + std * e, (B, ...), differentiable in both."""
-        noise = torch.randn(self.mean.shape, generator=rng, device=rng.device)
+    def sample(self, rng: Source) -> Tensor:
+        """One draw z = mean + std * e, (B, ...), differentiable in both.
+
+        With a generator for each of V volumes, the batch is taken as B / V copies of
+        all volumes in turn, and a volume's numbers do not depend on the others.
+        """
+        shape = self.mean.shape
+        if isinstance(rng, Generator):
+            noise = torch.randn(shape, generator=rng, device=rng.device)
+            return self.mean + self.std * noise.to(self.mean)
+        own = (len(self.mean) // len(rng), *shape[1:])
+        drawn = [torch.randn(own, generator=g, device=g.device) for g in rng]
+        noise = torch.stack(drawn, 1).view(shape)
         return self.mean + self.std * noise.to(self.mean)
 
     def kl(self) -> Tensor:

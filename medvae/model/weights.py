@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_json
+from medvae.inputs import read_json, refuse_special
 from medvae.model.network import DenoisingVAE, NetworkConfig
 
 FORMAT, VERSION = "medvae-model", 1
@@ -42,19 +42,43 @@ def load_model(folder: Path) -> DenoisingVAE:
     """
     config = _read_config(folder)
     weights = folder / "model.safetensors"
-    vae = DenoisingVAE(config)
+    refuse_special(weights)
     try:
+        _refuse_other_shapes(config, weights)
+        vae = DenoisingVAE(config)
         vae.load_state_dict(load_file(weights))
     except FileNotFoundError:
         raise UserError(
             f"{weights}: not found. Finish the training: medvae train --resume."
         ) from None
-    except (SafetensorError, RuntimeError, OSError) as error:
+    except (SafetensorError, RuntimeError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{weights}: does not fit config.json ({reason}). Copy the run again."
         ) from None
+    _refuse_nan(vae, weights)
     return vae.eval()
+
+
+def _refuse_other_shapes(config: NetworkConfig, weights: Path) -> None:
+    """Hold the file against the network before either takes memory."""
+    with torch.device("meta"):
+        wanted = {
+            k: list(v.shape) for k, v in DenoisingVAE(config).state_dict().items()
+        }
+    with safe_open(weights, "pt") as file:
+        found = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    for key in sorted({*wanted, *found}):
+        if wanted.get(key) != found.get(key):
+            raise ValueError(f"{key}: {found.get(key)} instead of {wanted.get(key)}")
+
+
+def _refuse_nan(vae: DenoisingVAE, weights: Path) -> None:
+    for name, tensor in vae.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(
+                f"{weights}: {name} is not finite. Copy the run again, or train again."
+            )
 
 
 def check_device(device: str) -> None:
@@ -78,15 +102,20 @@ def check_device(device: str) -> None:
 def _read_config(folder: Path) -> NetworkConfig:
     path = folder / "config.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise UserError(
             f"{folder}: not a run folder (no config.json). Make one: medvae train."
         ) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON: {error}.") from None
+        raise UserError(
+            f"{path}: cannot be read as JSON ({error}). Copy the run again."
+        ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path}: not the configuration of a medvae model.")
+        raise UserError(
+            f"{path}: not the configuration of a medvae model. "
+            "Name a folder that medvae train wrote."
+        )
     if content.get("version") != VERSION:
         raise UserError(
             f"{path}: format version {content.get('version')!r}, this medvae reads "
@@ -97,4 +126,4 @@ def _read_config(folder: Path) -> NetworkConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, ("network", *first["loc"])))
-        raise UserError(f"{path}: {key}: {first['msg']}.") from None
+        raise UserError(f"{path}: {key}: {first['msg']}. Copy the run again.") from None

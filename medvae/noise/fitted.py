@@ -29,6 +29,7 @@ def fit_sites(
     adjust: Sequence[str] | None = None,
     seed: int = 0,
     jobs: int = 1,
+    dask: str | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> ScannerNoise:
@@ -42,6 +43,7 @@ def fit_sites(
             for none.
         seed: Of bootstrap and folds.
         jobs: Processes.
+        dask: Address of a Dask scheduler whose workers do the work instead.
         cache: Folder of scan estimates; by default the user's cache.
         progress: Called with (done, total, name).
 
@@ -67,6 +69,7 @@ def fit_sites(
             adjust=chosen,
             seed=seed,
             jobs=jobs,
+            dask=dask,
             cache=folder,
             progress=progress,
         )

@@ -14,6 +14,7 @@ from medvae.errors import UserError
 from medvae.files import atomic_path
 from medvae.volume import foreground_mask, read_volume, reference_level
 from medvae.volume.nifti import nifti_image
+from medvae.volume.prepare import refuse_unusable
 from noise_models.base import NoiseModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -41,6 +42,7 @@ def corrupt_scan(
         UserError: The scan cannot be read, or has no foreground.
     """
     volume = read_volume(path)
+    refuse_unusable(volume)
     try:
         head = foreground_mask(volume.data, volume.spacing_mm)
         level = reference_level(volume.data, head, volume.spacing_mm).level

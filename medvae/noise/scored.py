@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from joblib import Parallel, delayed
 
 from medvae.errors import UserError
+from medvae.volume.checks import refuse_bad
 
 if TYPE_CHECKING:
     from noise_models.scanner import ScanEstimate, ScannerNoise
@@ -122,6 +123,8 @@ def score_scans(
 
     if site is not None and site not in noise.labels:
         raise UserError(f"site {site!r} was not fitted; {suggest(site, noise.labels)}")
+    for path in scans:
+        refuse_bad(path)
     pool = Parallel(n_jobs=jobs, return_as="generator")
     estimates: list[ScanEstimate] = []
     try:

@@ -13,6 +13,7 @@ import numpy as np
 
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_json
+from medvae.inputs import read_record
 from medvae.phantom import bids
 from medvae.phantom.acquire import acquire
 from medvae.phantom.anatomy import anatomy, draw_person, subject_rng
@@ -147,7 +148,7 @@ def _is_finished(out: Path, recipe: Recipe) -> bool:
             f"{out}: must be new or empty, but holds something that is not a phantom. "
             "Choose another folder."
         )
-    found = json.loads((out / _RECIPE).read_text(encoding="utf-8"))
+    found = read_record(out / _RECIPE, "Choose another folder.")
     wanted = json.loads(json.dumps(asdict(recipe)))
     if found != wanted:
         changed = next(key for key in wanted if found.get(key) != wanted[key])

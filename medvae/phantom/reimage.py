@@ -6,7 +6,6 @@ and so the ceiling that it is measured against.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from medvae.errors import UserError
+from medvae.inputs import read_record
 from medvae.phantom.acquire import Acquisition, Day, acquire
 from medvae.phantom.anatomy import Anatomy, anatomy, subject_rng
 from medvae.phantom.dataset import TRUTH, Recipe, scan_rng
@@ -42,7 +42,7 @@ def read_recipe(root: Path) -> Recipe:
             f"{path} not found: only a phantom knows its true scanners. Make one with: "
             "medvae phantom, or leave the oracle out."
         )
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_record(path, "Make the phantom again.")
     return Recipe(**{**content, "sites": tuple(content["sites"])})
 
 

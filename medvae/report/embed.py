@@ -40,7 +40,12 @@ def slice_png(image: NDArray[np.floating], window: tuple[float, float] = WINDOW)
     low, high = window
     shown = np.clip(np.nan_to_num(np.rot90(plane)), low, high)
     imsave(out, shown, cmap="gray", vmin=low, vmax=high, format="png")
-    return _address("image/png", out.getvalue())
+    return png_address(out.getvalue())
+
+
+def png_address(content: bytes) -> str:
+    """A PNG as a data address."""
+    return _address("image/png", content)
 
 
 def _address(kind: str, content: bytes) -> str:

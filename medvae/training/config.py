@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 
 from medvae.errors import UserError
+from medvae.settings import check_settings, read_settings
 from medvae.training.objective import ObjectiveSettings
 from medvae.training.section import Section
+from noise_models.plain_yaml import read_plain
+
+MAX_GRID = 2**27
+"""Voxels of a training grid, 512^3: one volume is half a gigabyte."""
 
 
 class GridSettings(Section):
@@ -28,13 +30,25 @@ class GridSettings(Section):
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 112, 96)
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.0, 2.0, 2.0)
 
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> GridSettings:
+        x, y, z = self.shape
+        if x * y * z > MAX_GRID:
+            raise ValueError(
+                f"shape must hold at most {MAX_GRID} voxels, got {self.shape}."
+            )
+        return self
+
+
+Channels = Annotated[int, Field(ge=1, le=4096)]
+
 
 class NetworkSettings(Section):
     """The shape of the network; ``conditional`` tells the decoder the site."""
 
     latent: Literal["map", "vector"] = "map"
-    channels: tuple[PositiveInt, ...] = Field((16, 32, 64), min_length=1)
-    latent_channels: int = Field(8, ge=1)
+    channels: tuple[Channels, ...] = Field((16, 32, 64), min_length=1, max_length=8)
+    latent_channels: int = Field(8, ge=1, le=65536)
     conditional: bool = True
 
 
@@ -71,7 +85,10 @@ class TrainConfig(Section):
     seed: int = Field(0, ge=0)
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    devices: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1)
     jobs: int = Field(2, ge=1)
+    logger: Literal["none", "tensorboard", "wandb", "mlflow", "csv"] = "none"
     grid: GridSettings = GridSettings()
     network: NetworkSettings = NetworkSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
@@ -107,41 +124,27 @@ def load_config(
         >>> load_config(overrides=["optimiser.epochs=3"]).optimiser.epochs
         3
     """
-    content = _read(path) if path else {}
+    content = read_settings(path) if path else {}
     for override in overrides:
         _set(content, override)
     content.update({key: value for key, value in flags.items() if value is not None})
     return parse_config(content, str(path) if path else "settings")
 
 
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a configuration file, for editors.
+
+    Example:
+        >>> json_schema()["properties"]["seed"]["minimum"]
+        0
+    """
+    content = TrainConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **content}
+
+
 def parse_config(content: dict[str, Any], where: str) -> TrainConfig:
     """Validate a mapping; ``where`` names its origin in the error."""
-    try:
-        return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{where}: unknown key {key!r}.{_nearest(key)}") from None
-        if first["type"] == "value_error":  # a sentence of our own
-            reason = first["msg"].removeprefix("Value error, ")
-            raise UserError(": ".join(filter(None, (where, key, reason)))) from None
-        raise UserError(
-            f"{where}: {key}: {first['msg']}, got {first['input']!r}."
-        ) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file. Check --config.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
-    if not isinstance(content, dict | None):
-        raise UserError(f"{path}: must hold keys and values, got {content!r:.60}.")
-    return content or {}
+    return check_settings(TrainConfig, content, where)
 
 
 def _set(content: dict[str, Any], override: str) -> None:
@@ -154,19 +157,6 @@ def _set(content: dict[str, Any], override: str) -> None:
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent!r} holds a value, not keys.")
     try:
-        content[last] = yaml.safe_load(value)
+        content[last] = read_plain(value)
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value is not valid YAML.") from None
-
-
-def _nearest(key: str) -> str:
-    *parents, last = key.split(".")
-    section: type[BaseModel] = TrainConfig
-    for parent in parents:
-        annotation = section.model_fields[parent].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return ""
-        section = annotation
-    known = list(section.model_fields)
-    close = difflib.get_close_matches(last, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known)}."

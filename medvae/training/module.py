@@ -49,13 +49,13 @@ class DenoisingTraining(pl.LightningModule):
         known = set(self.vae.config.sites)
         labels = [entry.site if entry.site in known else None for entry in entries]
         sites = self.vae.site_codes(labels * settings.painted)
-        names = [entry.name for entry in entries]
+        parts = (seed, "latent", stage, epoch)
         return self.objective(
             x,
             corrupted,
             self.vae.encode,
             lambda target, z: self.vae.likelihood(target, self.vae.decode(z, sites)),
-            generator(seed, "latent", stage, epoch, *names, device=x.device),
+            [generator(*parts, entry.name, device=x.device) for entry in entries],
         )
 
     def _corrupted(self, batch: dict[str, Any], stage: str, epoch: int) -> Tensor:
@@ -76,34 +76,50 @@ class DenoisingTraining(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         bound = self.bound(batch, "train", self.current_epoch)
-        loss = -bound.objective.mean()
-        if not torch.isfinite(loss):
-            names = [self.entries["train"][int(i)].name for i in batch["entry"]]
-            raise UserError(
-                f"the loss is {loss.item()} at epoch {self.current_epoch} on "
-                f"{', '.join(names)}. Look at these scans, or lower "
-                "optimiser.learning_rate."
-            )
-        self._note("train", bound)
+        loss: Tensor = -(bound.objective * batch["share"].to(bound.objective)).sum()
+        self._refuse_not_finite(loss, batch, "train")
+        self._note("train", bound, batch)
         voxels: int = batch["image"][0].numel()
         return loss / voxels
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         # The same corruptions at every epoch, so that epochs can be compared.
         bound = self.bound(batch, "validation", 0)
-        self._note("validation", bound)
-        mean = bound.value.mean()
-        self.log("validation_bound", mean, batch_size=len(batch["image"]))
+        self._refuse_not_finite(bound.value.mean(), batch, "validation")
+        self._note("validation", bound, batch)
 
-    def _note(self, stage: str, bound: Bound) -> None:
+    def on_validation_epoch_end(self) -> None:
+        self.log("validation_bound", self._mean(self.sums["validation_value"]))
+
+    def _refuse_not_finite(
+        self, loss: Tensor, batch: dict[str, Any], stage: str
+    ) -> None:
+        if torch.isfinite(loss):
+            return
+        names = [self.entries[stage][int(i)].name for i in batch["entry"]]
+        raise UserError(
+            f"the {stage} loss is {loss.item()} at epoch {self.current_epoch} on "
+            f"{', '.join(names)}. Look at these scans, or lower "
+            "optimiser.learning_rate."
+        )
+
+    def _note(self, stage: str, bound: Bound, batch: dict[str, Any]) -> None:
+        counted = batch["share"] > 0  # the others stand in for scans of other devices
         for name in ("value", "reconstruction", "kl"):
-            values = getattr(bound, name).detach()
+            values = getattr(bound, name).detach()[counted]
             self.sums.setdefault(f"{stage}_{name}", []).append(values)
+
+    def _mean(self, values: Sequence[Tensor]) -> float:
+        """Mean over the scans of all devices."""
+        mine = torch.cat(list(values))
+        both = torch.stack([mine.sum(), mine.new_tensor(len(mine))])
+        total, count = self.trainer.strategy.reduce(both, reduce_op="sum")
+        return float(total / count)
 
     def averages(self) -> dict[str, float]:
         """Means since the last call, nats per volume, and the likelihood's scale."""
         means = {
-            name.replace("value", "bound"): torch.cat(values).mean().item()
+            name.replace("value", "bound"): self._mean(values)
             for name, values in self.sums.items()
         }
         self.sums.clear()

@@ -49,6 +49,8 @@ class Chronicle(pl.Callback):
         seconds = round(time.monotonic() - self.started, 3)
         progress = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         self.lines.append(progress | numbers | {"seconds": seconds})
+        for logger in trainer.loggers:
+            logger.log_metrics(numbers, step=trainer.current_epoch)
         if trainer.is_global_zero:
             write_text(self.path, "".join(json.dumps(e) + "\n" for e in self.lines))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,18 @@ from torch.utils.data import DataLoader
 
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
+from medvae.lock import sole_writer
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import check_device, save_model
+from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
+from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
-from medvae.training.run_folder import Plan, open_run, write_card
+from medvae.training.ranks import process_rank
+from medvae.training.run_folder import Plan, join_run, open_run, write_card
+from medvae.training.seal import write_seal
 from medvae.training.seeds import seed_of
 from medvae.training.split import Splits
 from medvae.volume import Grid
@@ -75,6 +81,7 @@ def train(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    command: str = "",
 ) -> Path:
     """Train a denoising VAE and write its run folder.
 
@@ -90,6 +97,7 @@ def train(
         run: Folder to write.
         resume: Go on from the last checkpoint of an interrupted run.
         progress: Called with (steps done, steps in all, words).
+        command: What was typed, for the record.
 
     Raises:
         UserError: The folder holds another run, or there is nothing to train on.
@@ -106,14 +114,22 @@ def train(
     torch.manual_seed(seed_of(config.seed, "weights"))
     vae = DenoisingVAE(network_of(config, sites))
     plan = Plan(tuple(sorted(known)), material.splits)
-    last = open_run(run, config, noise, plan, resume=resume)
+    is_first = process_rank() == 0
     module = DenoisingTraining(vae, noise, config, training, validation)
-    best = _fit(config, module, material, run, last, progress)
-    if best is not None:
-        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-        module.load_state_dict(state)
-    save_model(vae, run)
-    write_card(run, config, cohort, sites, counts=(len(training), len(validation)))
+    with sole_writer(run) if is_first else nullcontext():
+        last = (
+            open_run(run, config, noise, plan, resume=resume)
+            if is_first
+            else join_run(run, resume=resume)
+        )
+        best = _fit(config, module, material, run, last, progress)
+        if best is not None:
+            module.load_state_dict(read_checkpoint(best)["state_dict"])
+        if is_first:
+            save_model(vae, run)
+            counts = len(training), len(validation)
+            write_card(run, config, cohort, sites, counts)
+            write_seal(run, command)
     return run
 
 
@@ -159,13 +175,17 @@ def _fit(
     trainer = pl.Trainer(
         max_epochs=config.optimiser.epochs,
         accelerator=accelerator_of(config.device),
-        devices=1,
+        devices=config.devices,
+        num_nodes=config.nodes,
+        strategy=_strategy(config),
         precision=config.precision,
         gradient_clip_val=config.optimiser.clip_norm,
         accumulate_grad_batches=config.optimiser.accumulate,
+        plugins=[WholeCheckpoints()],
         callbacks=[Chronicle(run / "metrics.jsonl", progress), keeper],
         deterministic=True,
-        logger=False,
+        logger=open_logger(config.logger, run) or False,
+        log_every_n_steps=1,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -180,8 +200,10 @@ def _fit(
         try:
             trainer.fit(
                 module,
-                _batches(config, module, material, "train"),
-                _batches(config, module, material, "validation") if watched else None,
+                _batches(config, module, material, "train", trainer),
+                _batches(config, module, material, "validation", trainer)
+                if watched
+                else None,
                 ckpt_path=last,
                 weights_only=True,
             )
@@ -190,8 +212,20 @@ def _fit(
     return Path(keeper.best_model_path) if watched and keeper.best_model_path else None
 
 
+def _strategy(config: TrainConfig) -> str:
+    """One process a device, whose gradients are averaged; or none of that."""
+    if config.devices * config.nodes == 1:
+        return "auto"
+    # Without sites their embedding is not used, and gets no gradient.
+    return "ddp" if config.network.conditional else "ddp_find_unused_parameters_true"
+
+
 def _batches(
-    config: TrainConfig, module: DenoisingTraining, material: Material, stage: str
+    config: TrainConfig,
+    module: DenoisingTraining,
+    material: Material,
+    stage: str,
+    trainer: pl.Trainer,
 ) -> DataLoader[dict[str, Any]]:
     return loader(
         module.entries[stage],
@@ -199,6 +233,8 @@ def _batches(
         config,
         training=stage == "train",
         views=material.views,
+        rank=trainer.global_rank,
+        devices=trainer.world_size,
     )
 
 

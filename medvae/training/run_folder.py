@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,10 @@ import yaml
 from medvae.cohort import Cohort
 from medvae.errors import UserError
 from medvae.files import write_json, write_text
+from medvae.inputs import read_json
+from medvae.lock import LOCK
 from medvae.noise.named import freeze
+from medvae.training.checkpoints import read_checkpoint
 from medvae.training.config import TrainConfig, load_config
 from medvae.training.split import Splits
 from medvae.version import __version__
@@ -40,8 +42,13 @@ def open_run(
     written = run / "config.yaml"
     if resume and written.exists():
         _refuse_another_run(run, config, noise, plan)
-        return last if last.exists() else None
-    if run.exists() and any(run.iterdir()):
+        if not last.exists():
+            return None
+        read_checkpoint(last)  # refuses what is damaged or foreign
+        return last
+    there = {path.name for path in run.iterdir()} if run.exists() else set()
+    started = {LOCK, "noise.yaml", "splits.json"}  # then config.yaml: killed between
+    if there - (started if resume else {LOCK}):
         raise UserError(
             f"{run}: not empty. Go on with --resume, or choose another folder with -o."
         )
@@ -53,7 +60,19 @@ def open_run(
     return None
 
 
-MACHINERY = {"jobs": 1, "device": "auto"}  # how, not what: free to change on resuming
+def join_run(run: Path, *, resume: bool) -> Path | None:
+    """The checkpoint that the first process goes on from, as `open_run` told it."""
+    last = run / "checkpoints" / "last.ckpt"
+    return last if resume and last.exists() else None
+
+
+MACHINERY = {
+    "jobs": 1,
+    "device": "auto",
+    "devices": 1,
+    "nodes": 1,
+    "logger": "none",
+}  # how, not what: free to change on resuming
 
 
 def _refuse_another_run(
@@ -85,7 +104,7 @@ def read_plan(run: Path) -> Plan:
     """
     path = run / "splits.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         subjects = {str(k): str(v) for k, v in content["subjects"].items()}
         return Plan(tuple(map(str, content["sites"])), subjects)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

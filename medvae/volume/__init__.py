@@ -1,7 +1,8 @@
 """Scans as arrays: reading, writing, checks, the training grid, the intensity unit."""
 
+from medvae.problem import Problem
 from medvae.volume.cache import PreparedCohort, prepare_scans
-from medvae.volume.checks import Problem, check_mask, check_scan
+from medvae.volume.checks import check_mask, check_scan
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.grid import Grid, Placement, place_on_head
 from medvae.volume.intensity import Reference, reference_level

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.affines import obliquity
 
 from medvae.errors import UserError
+from medvae.problem import Problem
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
+from medvae.volume.intensity import extreme_scale
 from medvae.volume.nifti import Volume, read_volume
+from medvae.volume.plain import plain_geometry
 
 _THINNEST = 8  # voxels
 _OBLIQUE_DEGREES = 5.0
 _ANISOTROPY = 3.0
 _SMALLEST_HEAD_ML = 200.0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with one file, and what to do about it.
-
-    Example:
-        >>> print(Problem(Path("a.nii"), "every voxel is 0", "Remove the scan."))
-        a.nii: every voxel is 0. Remove the scan.
-    """
-
-    path: Path
-    message: str
-    remedy: str
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}. {self.remedy}"
 
 
 def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
@@ -52,17 +37,31 @@ def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
         ['nowhere.nii.gz: file not found. Correct the path or remove the scan.']
     """
     path = Path(path)
+    if header_only and plain_geometry(path) is not None:
+        return []
     try:
         image = open_header(path)
         shape = checked_shape(image, str(path))
         affine = checked_affine(image, str(path))
         problems = [*_size_problems(path, shape), *_affine_problems(path, affine)]
+        problems += _orientation_problems(path, image)
         if header_only or any(p.severity == "error" for p in problems):
             return problems
         volume = read_volume(path)
     except UserError as error:
         return [_as_problem(path, error)]
     return problems + _voxel_problems(path, volume)
+
+
+def refuse_bad(path: Path | str) -> None:
+    """Refuse a scan that :func:`check_scan` finds an error in.
+
+    Raises:
+        UserError: The first error.
+    """
+    for problem in check_scan(path):
+        if problem.severity == "error":
+            raise UserError(str(problem))
 
 
 def check_mask(mask: Path, scan: Path) -> list[Problem]:
@@ -117,12 +116,27 @@ def _affine_problems(path: Path, affine: npt.NDArray[Any]) -> list[Problem]:
     return problems
 
 
+def _orientation_problems(
+    path: Path, image: nib.spatialimages.SpatialImage
+) -> list[Problem]:
+    header = image.header
+    if not isinstance(header, nib.Nifti1Header):
+        return []
+    if header["sform_code"] > 0 or header["qform_code"] > 0:
+        return []
+    what = "no orientation in the header, left and right are a guess"
+    return [Problem(path, what, "Convert it again from DICOM.", "warning")]
+
+
 def _voxel_problems(path: Path, volume: Volume) -> list[Problem]:
     bad = int((~np.isfinite(volume.data)).sum())
     if bad:
         what = f"{bad} of {volume.data.size} voxels are NaN or infinite"
         return [Problem(path, what, "Set them to 0, or export the scan again.")]
     low, high = float(volume.data.min()), float(volume.data.max())
+    extreme = extreme_scale(volume.data)
+    if extreme:
+        return [Problem(path, extreme, "Scale the intensities to ordinary numbers.")]
     if low == high:
         return [Problem(path, f"every voxel is {low:g}", "Remove the scan.")]
     head = foreground_mask(volume.data, volume.spacing_mm)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medvae.volume.header import MAX_VOXELS, affine_problem
 from medvae.volume.resampling import noise_gain, resample
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -130,12 +131,22 @@ class Placement:
         x, y, z = (int(n) for n in content["grid_shape"])
         i, j, k = (float(s) for s in content["grid_spacing_mm"])
         a, b, c = (int(n) for n in content["native_shape"])
+        if not 0 < a * b * c <= MAX_VOXELS or min(a, b, c) < 1:
+            raise ValueError(f"native_shape must be that of a scan, got {(a, b, c)}")
         return cls(
             Grid((x, y, z), (i, j, k)),
-            np.asarray(content["grid_affine"], dtype=float),
+            _affine(content, "grid_affine"),
             (a, b, c),
-            np.asarray(content["native_affine"], dtype=float),
+            _affine(content, "native_affine"),
         )
+
+
+def _affine(content: Mapping[str, Any], key: str) -> FloatArray:
+    affine = np.asarray(content[key], dtype=float)
+    problem = affine_problem(affine)
+    if problem:
+        raise ValueError(f"{key}: {problem}")
+    return affine
 
 
 def place_on_head(affine: FloatArray, foreground: Mask, grid: Grid) -> Placement:
@@ -157,6 +168,41 @@ def place_on_head(affine: FloatArray, foreground: Mask, grid: Grid) -> Placement
     centre = head_centre_mm(affine, foreground, grid.extent_mm[2])
     x, y, z = foreground.shape
     return Placement(grid, grid.affine_at(centre), (x, y, z), np.asarray(affine))
+
+
+def covering(placement: Placement, multiple: int) -> Placement:
+    """A larger grid on the same lattice that holds the whole scan.
+
+    It grows from the given grid by whole multiples, so that the places of a latent
+    map stay where they were.
+
+    Args:
+        placement: The training grid in a scan.
+        multiple: Voxels by which each side may grow.
+
+    Example:
+        >>> grid = Grid((4, 4, 4), (2.0, 2.0, 2.0))
+        >>> small = Placement(grid, grid.affine_at(np.zeros(3)), (20, 4, 4), np.eye(4))
+        >>> covering(small, 4).grid.shape
+        (12, 4, 4)
+    """
+    corners = np.array(
+        [
+            [(-0.5, n - 0.5)[b >> a & 1] for a, n in enumerate(placement.native_shape)]
+            for b in range(8)
+        ]
+    )
+    back = np.linalg.inv(placement.matrix)
+    reached = corners @ back[:3, :3].T + back[:3, 3]
+    shape = np.array(placement.grid.shape)
+    before = np.ceil((-0.5 - reached.min(axis=0)) / multiple - 1e-6)
+    after = np.ceil((reached.max(axis=0) - shape + 0.5) / multiple - 1e-6)
+    before, after = (np.maximum(n, 0).astype(int) * multiple for n in (before, after))
+    x, y, z = (int(n) for n in shape + before + after)
+    affine = placement.grid_affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ before
+    grid = Grid((x, y, z), placement.grid.spacing_mm)
+    return Placement(grid, affine, placement.native_shape, placement.native_affine)
 
 
 def head_centre_mm(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,20 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 
 from medvae.errors import UserError
+from medvae.inputs import is_there, refuse_special
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
 MAX_VOXELS = 2**29
 """Largest scan that is read: 812^3 voxels, 2 GiB as float32."""
+
+_LARGEST_MM = 100.0  # no voxel of a head is larger; the header's unit is wrong
+
+_FARTHEST_MM = 1e6  # no scanner's origin is a kilometre from the head
 
 _GZIP_MAX_RATIO = 1100
 """Deflate cannot shrink more than 1032-fold, so a file bounds what it can hold."""
@@ -29,29 +36,39 @@ UNREADABLE = (
     zlib.error,
     OSError,
     ValueError,
+    OverflowError,
 )
 
 
 def open_header(path: Path) -> nib.spatialimages.SpatialImage:
     """Open a scan without reading its voxels; the errors are for the user."""
-    if not path.exists():
+    if not str(path).isprintable():
+        raise UserError(
+            f"{path}: its name holds characters that cannot be shown. Rename it."
+        )
+    if not is_there(path):
         raise UserError(f"{path}: {missing_reason(path)}")
+    refuse_special(path)
     if path.is_dir():
         raise UserError(f"{path}: a directory, not a NIfTI file. Give the file in it.")
     try:
-        image = nib.load(path)
+        with LoggingOutputSuppressor():  # nibabel tells what it mends; so do we
+            image = nib.load(path)
+            written = _as_written(image)
     except UNREADABLE as error:
         raise UserError(
             f"{path}: not a readable NIfTI file ({one_line(error)}). "
             "Copy it again, or convert it with dcm2niix."
         ) from error
     _refuse_empty_promise(path, image)
+    if written is not None:
+        _refuse_mended(path, written)
     return image
 
 
 def missing_reason(path: Path) -> str:
     """Why a path does not exist, with the remedy; git-annex links are told apart."""
-    if not path.is_symlink():
+    if not os.path.islink(path):  # noqa: PTH114 (Path.is_symlink may raise)
         return "file not found. Correct the path or remove the scan."
     target = path.readlink()
     if "annex" in target.parts or ".git" in target.parts:
@@ -91,18 +108,66 @@ def checked_shape(
 def checked_affine(image: nib.spatialimages.SpatialImage, name: str) -> FloatArray:
     """The image's affine, refused where it cannot be inverted."""
     affine = np.array(image.affine, dtype=float)
-    if not np.isfinite(affine).all():
-        raise UserError(f"{name}: the affine holds NaN or infinity. Mend the header.")
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    if sizes.min() <= 1e-6:
-        size = tuple(round(float(s), 6) for s in sizes)
-        raise UserError(f"{name}: voxel size {size} mm. Mend the header.")
-    if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
-        raise UserError(
-            f"{name}: the affine cannot be inverted (two axes are parallel). "
-            "Mend the header."
-        )
+    problem = affine_problem(affine)
+    if problem:
+        raise UserError(f"{name}: {problem}. Mend the header; its unit must be mm.")
     return affine
+
+
+def affine_problem(affine: FloatArray) -> str | None:
+    """What keeps a matrix from being a scan's voxel-to-world; None for a good one.
+
+    Example:
+        >>> affine_problem(np.diag([1.0, 1, 0, 1])), affine_problem(np.eye(4))
+        ('voxel size 1 x 1 x 0 mm', None)
+    """
+    if affine.shape != (4, 4):
+        return f"the affine must be 4 x 4, got shape {affine.shape}"
+    if not np.isfinite(affine).all():
+        return "the affine holds NaN or infinity"
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if sizes.min() <= 1e-6 or sizes.max() > _LARGEST_MM:
+        return f"voxel size {' x '.join(f'{s:g}' for s in sizes)} mm"
+    if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
+        return "the affine cannot be inverted (two axes are parallel)"
+    away = float(np.abs(affine[:3, 3]).max())
+    if away > _FARTHEST_MM:
+        return f"the affine's origin is {away:g} mm away"
+    return None
+
+
+def _as_written(image: nib.spatialimages.SpatialImage) -> nib.Nifti1Header | None:
+    """The header before nibabel mends it; None for a format that it never mends."""
+    if not isinstance(image.header, nib.Nifti1Header):
+        return None
+    with image.file_map.get("header", image.file_map["image"]).get_prepare_fileobj(
+        "rb"
+    ) as file:
+        return type(image.header).from_fileobj(file, check=False)
+
+
+def _refuse_mended(path: Path, written: nib.Nifti1Header) -> None:
+    """Refuse what nibabel would quietly replace by a guess.
+
+    A voxel size of zero becomes 1 mm, an orientation of an unknown kind becomes none,
+    and an infinite scale factor is left out.
+    """
+    for key in ("sform_code", "qform_code"):
+        if int(written[key]) not in nib.nifti1.xform_codes.value_set():
+            raise UserError(
+                f"{path}: {key} must be 0 to 5, got {int(written[key])}. "
+                "Mend the header, or convert the scan again."
+            )
+    sizes = np.array(written["pixdim"][1:4], dtype=float)
+    if not written["sform_code"] > 0 and not (np.abs(sizes) > 0).all():
+        size = " x ".join(f"{s:g}" for s in sizes)
+        raise UserError(f"{path}: voxel size {size} mm. Mend the header.")
+    slope, intercept = float(written["scl_slope"]), float(written["scl_inter"])
+    if np.isinf(slope) or np.isinf(intercept):
+        raise UserError(
+            f"{path}: scale factor {slope:g}, intercept {intercept:g}. "
+            "Mend the header, or convert the scan again."
+        )
 
 
 def _refuse_empty_promise(path: Path, image: nib.spatialimages.SpatialImage) -> None:

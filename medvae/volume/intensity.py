@@ -28,6 +28,25 @@ _CRANIUM_MM = 115.0  # below the vertex; above the face and the neck
 _HOMOGENEOUS_SHARE = 0.5
 
 
+FAINTEST, BRIGHTEST = 1e-15, 1e15
+"""Largest voxel of a scan that is worked with: its square fits into float32."""
+
+
+def extreme_scale(data: Array) -> str | None:
+    """Words for intensities whose squares float32 cannot hold; None for ordinary ones.
+
+    Example:
+        >>> extreme_scale(np.array([0.0, 1e-40]))
+        'intensities up to 1e-40, outside 1e-15 to 1e+15'
+        >>> extreme_scale(np.array([0.0, 1e12])) is None
+        True
+    """
+    top = float(max(data.max(), -data.min()))
+    if top == 0 or FAINTEST <= top <= BRIGHTEST:
+        return None
+    return f"intensities up to {top:.3g}, outside {FAINTEST:g} to {BRIGHTEST:g}"
+
+
 @dataclass(frozen=True)
 class Reference:
     """A scan's intensity unit and where it was read from."""
@@ -58,6 +77,10 @@ def reference_level(
     Raises:
         ValueError: The foreground is empty or not positive.
     """
+    chosen = data[foreground if region is None else region]
+    median = float(np.median(chosen)) if chosen.size else 0.0
+    if not median > 0:
+        raise ValueError(f"foreground median is {median}, must be positive")
     blocks, _ = block_mean(data, spacing_mm, _WORKING_MM)
     inside, factors = block_mean(foreground, spacing_mm, _WORKING_MM)
     size = (np.array(spacing_mm) * factors).tolist()
@@ -69,10 +92,6 @@ def reference_level(
     level = _white_matter(blocks, core, size)
     if level is not None:
         return Reference(level, "white matter")
-    chosen = data[foreground if region is None else region]
-    median = float(np.median(chosen)) if chosen.size else 0.0
-    if not median > 0:
-        raise ValueError(f"foreground median is {median}, must be positive")
     return Reference(median, "foreground median")
 
 
@@ -94,4 +113,5 @@ def _white_matter(blocks: Array, core: Mask, size_mm: list[float]) -> float | No
     slope = ndimage.gaussian_gradient_magnitude(blocks, 1.5 / np.array(size_mm))
     flat = core & (slope <= np.quantile(slope[core], _HOMOGENEOUS_SHARE))
     places = (np.argwhere(flat) - np.array(core.shape) / 2) * size_mm / 100
-    return tissue_mode(np.maximum(smooth[flat], 1e-6), places)
+    faintest = 1e-9 * float(blocks.max())  # a logarithm is taken
+    return tissue_mode(np.maximum(smooth[flat], faintest), places)

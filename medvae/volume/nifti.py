@@ -10,12 +10,16 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from nibabel.imageglobals import LoggingOutputSuppressor
 
 from medvae.errors import UserError
 from medvae.files import atomic_path
+from medvae.volume.dicom import holds_dicom, read_series
+from medvae.volume.gzipped import unpacked
 from medvae.volume.header import (
     UNREADABLE,
     FloatArray,
+    affine_problem,
     checked_affine,
     checked_shape,
     one_line,
@@ -63,10 +67,21 @@ class Source:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Source:
-        """Rebuild what :meth:`as_dict` wrote."""
+        """Rebuild what :meth:`as_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is not that.
+        """
         x, y, z = content["shape"]
-        i, j, k = content["axcodes"]
+        i, j, k = (str(code) for code in content["axcodes"])
+        try:
+            nib.orientations.axcodes2ornt((i, j, k))
+        except ValueError:
+            raise ValueError(f"axcodes must be directions, got {i, j, k}") from None
         affine = np.asarray(content["affine"], dtype=float)
+        problem = affine_problem(affine)
+        if problem:
+            raise ValueError(problem)
         return cls(affine, (int(x), int(y), int(z)), str(content["dtype"]), (i, j, k))
 
 
@@ -113,7 +128,7 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     header's promise has been held against the file's size.
 
     Args:
-        scan: A NIfTI file, or a nibabel image.
+        scan: A NIfTI file, a folder of one DICOM series, or a nibabel image.
 
     Raises:
         UserError: The file is missing, damaged, or not one 3-D real image.
@@ -129,7 +144,11 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     shape = checked_shape(image, name)
     affine = checked_affine(image, name)
     try:
-        data = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
+        if path is not None and path.suffix == ".gz":
+            with LoggingOutputSuppressor():
+                image = _unpacked(path, image)
+        with np.errstate(over="ignore"):  # infinite in float32; told as such
+            data = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
     except UNREADABLE as error:
         raise UserError(
             f"{name}: the voxels cannot be read ({one_line(error)}). "
@@ -184,15 +203,26 @@ def nifti_image(
     image = nib.Nifti1Image(values.astype(kind), np.asarray(affine, dtype=float))
     image.header.set_data_dtype(kind)
     image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1)
+    # The header holds float32; the image in memory keeps the affine it was given.
+    image.set_sform(affine, code=1, update_affine=False)
+    image.set_qform(affine, code=1, update_affine=False)
     return image
+
+
+def _unpacked(
+    path: Path, image: nib.spatialimages.SpatialImage
+) -> nib.spatialimages.SpatialImage:
+    voxels = int(np.prod(image.shape)) * image.get_data_dtype().itemsize
+    return type(image).from_bytes(unpacked(path, image.dataobj.offset + voxels))
 
 
 def _opened(
     scan: Path | str | nib.spatialimages.SpatialImage,
 ) -> tuple[Path | None, nib.spatialimages.SpatialImage]:
     if isinstance(scan, Path | str):
-        return Path(scan), open_header(Path(scan))
+        path = Path(scan)
+        if path.is_dir() and holds_dicom(path):
+            return path, read_series(path)
+        return path, open_header(path)
     filename = scan.get_filename()
     return (Path(filename) if filename else None), scan

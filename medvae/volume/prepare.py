@@ -11,8 +11,8 @@ import numpy.typing as npt
 from medvae.errors import UserError
 from medvae.threads import one_thread
 from medvae.volume.foreground import foreground_mask
-from medvae.volume.grid import Grid, Placement, place_on_head
-from medvae.volume.intensity import reference_level
+from medvae.volume.grid import Grid, Placement, covering, place_on_head
+from medvae.volume.intensity import extreme_scale, reference_level
 from medvae.volume.nifti import Source, Volume
 
 
@@ -51,7 +51,11 @@ class Prepared:
 
 @one_thread
 def prepare(
-    volume: Volume, grid: Grid, mask: npt.NDArray[Any] | None = None
+    volume: Volume,
+    grid: Grid,
+    mask: npt.NDArray[Any] | None = None,
+    *,
+    reach: int | None = None,
 ) -> Prepared:
     """Find the head, lay the grid over it, resample, and divide by the reference.
 
@@ -61,6 +65,7 @@ def prepare(
         mask: The user's mask on the scan's RAS+ grid. It bounds where the reference
             is sought and becomes ``Prepared.mask``; the grid is still laid over the
             head, so that scans with and without a mask lie alike.
+        reach: Let the grid grow by multiples of this until it holds the whole scan.
 
     Raises:
         UserError: The scan is not finite, or has no foreground.
@@ -75,8 +80,7 @@ def prepare(
         (700.0, np.float32(1.0))
     """
     data = volume.data
-    if not np.isfinite(data).all():
-        raise UserError(f"{volume.name}: NaN or infinite voxels. Set them to 0.")
+    refuse_unusable(volume)
     chosen = _user_mask(volume, mask)
     head = foreground_mask(data, volume.spacing_mm)
     try:
@@ -84,6 +88,8 @@ def prepare(
         reference = reference_level(data, head, volume.spacing_mm, chosen)
     except ValueError as error:
         raise UserError(f"{volume.name}: {error}. Remove the scan.") from error
+    if reach:
+        placement = covering(placement, reach)
     on_grid = placement.to_grid(head if chosen is None else chosen) > 0.5
     image = np.maximum(placement.to_grid(data) / np.float32(reference.level), 0)
     return Prepared(
@@ -95,6 +101,21 @@ def prepare(
         reference.kind,
         volume.source,
     )
+
+
+def refuse_unusable(volume: Volume) -> None:
+    """Refuse intensities that cannot be computed with.
+
+    Raises:
+        UserError: Some are NaN or infinite, or all are beyond what float32 can square.
+    """
+    if not np.isfinite(volume.data).all():
+        raise UserError(f"{volume.name}: NaN or infinite voxels. Set them to 0.")
+    extreme = extreme_scale(volume.data)
+    if extreme:
+        raise UserError(
+            f"{volume.name}: {extreme}. Scale the intensities to ordinary numbers."
+        )
 
 
 def _user_mask(

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from noise_models.plain_yaml import read_plain
 from noise_models.registry import suggest
 from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.evidence_file import (
@@ -287,13 +288,18 @@ def _read_goodness(found: GoodnessFile) -> Goodness:
 
 def _validated(text: str, name: str) -> ScannerFile:
     try:
-        content = yaml.safe_load(text)
+        content = read_plain(text)
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
-        raise ValueError(f"{name}: not valid YAML ({line}).") from error
+        raise ValueError(
+            f"{name}: not valid YAML ({line}). Restore the file, or fit again."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else content
-        raise ValueError(f"{name}: format must be {FORMAT!r}, got {found!r}.")
+        raise ValueError(
+            f"{name}: format must be {FORMAT!r}, got {repr(found)[:60]}. "
+            "Make such a file with: medvae fit-noise SITE_A SITE_B"
+        )
     if content.get("version") != VERSION:
         raise ValueError(
             f"{name}: version must be {VERSION}, got {content.get('version')!r}. "
@@ -308,9 +314,12 @@ def _validated(text: str, name: str) -> ScannerFile:
         where = f"{name}:{number}" if number else name
         key = ".".join(str(part) for part in place)
         got = first["input"]
-        shown = f", got {got!r}" if isinstance(got, str | int | float) else ""
+        is_short = isinstance(got, str | int | float)
+        shown = f", got {repr(got)[:60]}" if is_short else ""
         message = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{where}: {key}: {message}{shown}.") from error
+        raise ValueError(
+            f"{where}: {key}: {message}{shown}. Restore the file, or fit again."
+        ) from error
     if file.digest != content_digest(content):
         raise ValueError(
             f"{name}: changed after it was fitted: its digest is "
@@ -331,6 +340,8 @@ def _line_of(text: str, place: tuple[int | str, ...]) -> int:
                 break
             line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
             node = node.value[part]
             line = node.start_mark.line + 1
     return line

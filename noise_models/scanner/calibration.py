@@ -32,11 +32,13 @@ DAMPING = 3.0  # by which a step that made things worse is held back
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
-# How far an estimator may err, one SD; and the step by which slopes are measured.
-_TRUST = (0.25, 0.6, 0.6, 0.6, 0.15, 0.08, 0.2)
+# How far an estimator may err, one SD (docs/fit.md): noise and contrast of tissues by a
+# few per cent; sharpness much more where a raw-data filter is no Gaussian; fat by what
+# lies in the scalp. And the step by which slopes are measured.
+_TRUST = (0.05, 1.5, 1.5, 1.5, 0.03, 0.03, 0.5)
 _STEPS = (0.1, 0.4, 0.4, 0.4, 0.15, 0.1, 0.2)
-_TRUST_SHADING = 0.05
-_TRUST_APODISATION, _STEP_APODISATION = 1.0, 0.3
+_TRUST_SHADING = 0.015
+_TRUST_APODISATION, _STEP_APODISATION = 4.0, 0.3
 _LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
 _SHADING_TERMS = cosine_terms(3, SHADING_ORDER)

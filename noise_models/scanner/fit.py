@@ -42,6 +42,7 @@ def fit(
     adjust: Sequence[str] | None = None,
     seed: int = 0,
     jobs: int = 1,
+    dask: str | None = None,
     progress: Progress | None = None,
     cache: str | Path | None = None,
     goodness: bool = True,
@@ -65,6 +66,8 @@ def fit(
             (`adjustment`); all that can be when None.
         seed: Of the bootstrap and the goodness trial.
         jobs: Processes.
+        dask: Address of a Dask scheduler that takes their place; its workers must
+            see the scans, and the cache, under the same paths.
         progress: Called with (done, total, label).
         cache: Folder where estimates are kept by content.
         goodness: Whether to try the fit on held-out scans.
@@ -95,7 +98,7 @@ def fit(
     shown = _shown(people, visits) if tried or moved else {}
     work = len(names) + sum(map(len, shown.values())) + len(moved) + 2 * len(tried)
     work += sum(map(len, visits.values()))
-    pool = TaskPool(jobs, work, progress)
+    pool = TaskPool(jobs, work, progress, dask)
     found = pool.run(
         (label, delayed(estimate_cached)(scan, label, site, folder))
         for site, scan, label in names

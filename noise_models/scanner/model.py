@@ -258,14 +258,23 @@ class ScannerNoise(NoiseModel):
         """
         clean = computable(x)
         grid = spacing_of(clean, spacing_mm)
-        y = torch.empty_like(clean)
         native = on_native_grid(params, grid)
+        if len(native) and bool((native == native[0]).all()):
+            kind = bool(native[0])
+            return degrade(clean, params, rng, grid, is_native=kind).to(x.dtype)
+        y = torch.empty_like(clean)
         for kind in (True, False):
             which = torch.nonzero(native == kind)[:, 0]
             if len(which):
                 part = {key: value[which.cpu()] for key, value in params.items()}
                 y[which] = degrade(clean[which], part, rng, grid, is_native=kind)
         return y.to(x.dtype)
+
+    def _repr_html_(self) -> str:
+        """The fit as a notebook shows it."""
+        from noise_models.scanner.notebook import as_html
+
+        return as_html(self)
 
 
 def _coils(site: Site) -> float:

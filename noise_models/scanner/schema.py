@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from noise_models.scanner.estimate import NAMES
@@ -21,6 +22,9 @@ UNITS = {
     "noise": "coefficients of log sigma(r), the same basis up to order 2",
     "kspace_extent": "share of Nyquist that is filled; below 1 the scan is zero-filled",
 }
+
+LOG_SIGMA = (-20.0, 5.0)
+"""Noise from a billionth of white matter to 150 times it; no scanner is beyond."""
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -59,11 +63,23 @@ class SiteFile(_Strict):
                     f"{key} must list the parameters {NAMES[0]} to {NAMES[-1]} in "
                     f"order, got {len(table)} (missing {missing}, unknown {extra})"
                 )
+        low, high = LOG_SIGMA
+        if not low <= self.mean["log_sigma"] <= high:
+            raise ValueError(
+                f"mean.log_sigma must lie between {low} and {high}, "
+                f"got {self.mean['log_sigma']}"
+            )
         size = len(NAMES)
         if len(self.covariance) != size or {len(r) for r in self.covariance} != {size}:
             raise ValueError(
                 f"covariance must be {size} x {size}, got {len(self.covariance)} rows"
             )
+        matrix = np.array(self.covariance)
+        widest = float(np.abs(matrix).max())
+        if not np.allclose(matrix, matrix.T, atol=1e-6 * widest):
+            raise ValueError("covariance must be symmetric")
+        if np.linalg.eigvalsh(matrix).min() < -1e-6 * widest:
+            raise ValueError("covariance must have no negative variance")
         return self
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from noise_models.base import per_volume
-from noise_models.blur import cosine_transform, transfer_matrix
+from noise_models.base import draw_normal, per_volume
+from noise_models.blur import transfer_matrix
 from noise_models.scanner.resampling import (
     noise_response,
     signal_response,
     skew_gain,
 )
-from noise_models.separable import along
+from noise_models.separable import along_all
 
 _FAINT = 1e-3  # a response below this is none
 
@@ -160,54 +160,116 @@ def _band(f: np.ndarray, native_mm: float, filled: float) -> np.ndarray:
 
 
 def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:
-    """``x`` times a separable response, mirrored at the faces; ``x`` if all are 1."""
-    y = x
-    for axis, response in enumerate(transfer):
-        if not bool((response == 1).all()):
-            y = along(y, 2 + axis, transfer_matrix(response).to(x))
-    return y
+    """``x`` times a separable response, mirrored at the faces; ``x`` if all are 1.
+
+    ``x`` may be written over.
+    """
+    matrices = {
+        axis: transfer_matrix(response).to(x)
+        for axis, response in enumerate(transfer, start=2)
+        if not bool((response == 1).all())
+    }
+    return along_all(x, matrices, spare=x)
 
 
-def coloured_noise(
-    spectrum: Tensor, like: Tensor, rng: Generator, copies: int = 1
-) -> list[Tensor]:
-    """Stationary Gaussian noise of a given power spectrum, each shaped like ``like``.
+def coloured_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
+    """Stationary Gaussian noise of a given power spectrum, shaped like ``like``.
 
-    Normals are drawn in the cosine domain, where they are white, so that one
-    transform makes them; at the faces the noise is that of a mirrored field.
+    Opposite faces are neighbours; else nothing tells where the volume ends.
 
     Args:
-        spectrum: Power at the grid's frequencies, (n, X, Y[, Z]).
+        spectrum: Power at the frequencies 0 to Nyquist of every axis, as
+            `lacking_spectrum` returns it; used up.
         like: Gives shape (n, C, X, Y[, Z]), dtype and device.
         rng: Where the randomness comes from.
-        copies: How many independent fields.
+
+    Example:
+        >>> flat, like = torch.ones(1, 5, 5, 5), torch.empty(1, 1, 8, 8, 8)
+        >>> noise = coloured_noise(flat, like, torch.Generator().manual_seed(0))
+        >>> noise.shape, 0.9 < noise.std().item() < 1.1
+        (torch.Size([1, 1, 8, 8, 8]), True)
     """
-    amplitude = spectrum.sqrt().to(like).unsqueeze(1)
-    fields = []
-    for _ in range(copies):
-        y = torch.empty(like.shape, device=rng.device).normal_(generator=rng).to(like)
-        y *= amplitude
-        for axis in range(2, like.ndim):
-            back = cosine_transform(like.shape[axis], like.device).T.to(like)
-            y = along(y, axis, back.expand(len(y), -1, -1))
-        fields.append(y)
-    return fields
+    axes = tuple(range(2, like.ndim))
+    noise = torch.fft.rfftn(draw_normal(like, rng), dim=axes)
+    _shape(noise, spectrum, like.shape[2:-1])
+    field: Tensor = torch.fft.irfftn(noise, s=like.shape[2:], dim=axes)
+    return field
+
+
+def complex_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
+    """The same twice, as real and imaginary part, (n, C, X, Y[, Z], 2).
+
+    The Fourier transform of white complex noise is white complex noise, so it is drawn
+    there, and one transform back makes both parts.
+
+    Example:
+        >>> flat, like = torch.ones(1, 5, 5, 5), torch.empty(1, 1, 8, 8, 8)
+        >>> complex_noise(flat, like, torch.Generator()).shape
+        torch.Size([1, 1, 8, 8, 8, 2])
+    """
+    axes = tuple(range(2, like.ndim))
+    noise = torch.view_as_complex(draw_normal(like, rng, more=(2,)))
+    _shape(noise, spectrum, like.shape[2:])
+    return torch.view_as_real(torch.fft.ifftn(noise, dim=axes, norm="ortho"))
+
+
+def _shape(noise: Tensor, spectrum: Tensor, sizes: Sequence[int]) -> None:
+    """Multiply a Fourier transform by the root of a power, both signs of ``sizes``."""
+    amplitude = spectrum.sqrt_().unsqueeze(1)
+    for axis, size in enumerate(sizes[1:], start=3):
+        amplitude = amplitude.index_select(axis, _folded(size, noise.device))
+    pairs, amplitude = torch.view_as_real(noise), amplitude.unsqueeze(-1)
+    for place, frequency in enumerate(_folded(sizes[0]).tolist()):
+        pairs[:, :, place].mul_(amplitude[:, :, frequency])  # plane by plane: cached
+
+
+def _folded(size: int, device: torch.device | None = None) -> Tensor:
+    """|frequency| of every place of a Fourier transform, in steps of 1 / size."""
+    place = torch.arange(size, device=device)
+    return torch.minimum(place, size - place)
 
 
 def lacking_spectrum(
     both: Spectra, sigma_a: Tensor, sigma_b: Tensor, like: Tensor
 ) -> Tensor:
-    """Spectrum of the noise to add, scaled to mean 1, (n, X, Y[, Z]).
+    """Spectrum of the noise to add, scaled to mean 1 over the Fourier transform.
 
     ``max(0, sigma_B^2 S_B - sigma_A^2 |H|^2 S_A)``; white where nothing is lacking.
+
+    Args:
+        both: Spectra of A and of B.
+        sigma_a: Noise of A, (n, 1).
+        sigma_b: Noise of B.
+        like: Gives the size of the grid.
+
+    Returns:
+        Power at ``k / size``, k from 0 to Nyquist, along every axis, (n, ...).
     """
-    want = _outer(both.noise_b, like) * per_volume(sigma_b.to(like) ** 2, like)[:, 0]
-    have = _outer(both.noise_a, like) * per_volume(sigma_a.to(like) ** 2, like)[:, 0]
+    want, have = (
+        _outer([_sampled(axis) for axis in noise], like)
+        * per_volume(sigma**2, like)[:, 0]
+        for noise, sigma in ((both.noise_b, sigma_b), (both.noise_a, sigma_a))
+    )
     lack = want.sub_(have).clamp_min_(0)
-    mean = lack.flatten(1).mean(1)
+    mean = torch.ones_like(lack)
+    for axis, size in enumerate(like.shape[2:], start=1):
+        weight = _folded(size, like.device).bincount().to(lack) / size
+        shape = [1] * lack.ndim
+        shape[axis] = -1
+        mean = mean * weight.view(shape)
+    mean = (lack * mean).flatten(1).sum(1)
     empty = mean <= 0
     lack[empty], mean[empty] = 1.0, 1.0
-    return lack / per_volume(mean, like)[:, 0]
+    return lack.div_(per_volume(mean, like)[:, 0])
+
+
+def _sampled(power: Tensor) -> Tensor:
+    """Of ``k / (2 size)``, (n, size), the frequencies ``k / size`` up to Nyquist.
+
+    Nyquist itself is not among them; its neighbour, half a step below, stands in.
+    """
+    size = power.shape[1]
+    return power[:, (2 * torch.arange(size // 2 + 1)).clamp_max(size - 1)]
 
 
 def _outer(axes: Sequence[Tensor], like: Tensor) -> Tensor:

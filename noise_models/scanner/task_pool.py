@@ -1,22 +1,30 @@
-"""Tasks on several processes, each of which is told of when it is done."""
+"""Tasks on several processes, or on a Dask cluster, each told of when it is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from joblib import Parallel
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
 
 Progress = Callable[[int, int, str], None]
+
+_PATIENCE_SECONDS = 10
 
 
 class TaskPool:
     """Runs named tasks on several processes and tells of each that is done.
 
+    Every task has one thread, so that its numbers are the same wherever it runs.
+
     Args:
-        jobs: Processes.
+        jobs: Processes of this machine; not looked at on a cluster.
         total: Tasks that will be run in all, for the progress.
         progress: Called with (done, total, label).
+        dask: Address of a Dask scheduler, ``tcp://host:8786``, whose workers do the
+            work. A task whose worker dies is given to another one.
 
     Example:
         >>> from joblib import delayed
@@ -24,17 +32,62 @@ class TaskPool:
         [1, 2]
     """
 
-    def __init__(self, jobs: int, total: int, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        total: int,
+        progress: Progress | None,
+        dask: str | None = None,
+    ) -> None:
         self.jobs, self.done, self.total, self.progress = jobs, 0, total, progress
+        self.dask = dask
 
     def run(self, tasks: Iterable[tuple[str, Any]]) -> list[Any]:
-        """Results in the order of the tasks."""
+        """Results in the order of the tasks.
+
+        Raises:
+            ImportError: A cluster is asked for and Dask is not installed.
+            ValueError: Nothing answers at the cluster's address.
+        """
         named = list(tasks)
-        work = Parallel(n_jobs=self.jobs, return_as="generator")
-        results = []
-        for (label, _), result in zip(named, work(t for _, t in named), strict=True):
-            results.append(result)
-            self.done += 1
-            if self.progress is not None:
-                self.progress(self.done, self.total, label)
+        with self._workers() as pool:
+            work = pool(delayed(_on_one_thread)(*task) for _, task in named)
+            results = []
+            for (label, _), result in zip(named, work, strict=True):
+                results.append(result)
+                self.done += 1
+                if self.progress is not None:
+                    self.progress(self.done, self.total, label)
         return results
+
+    @contextmanager
+    def _workers(self) -> Iterator[Any]:
+        if self.dask is None:
+            yield Parallel(n_jobs=self.jobs, return_as="generator")
+            return
+        with _client(self.dask), parallel_config("dask"):
+            yield Parallel(n_jobs=-1, return_as="generator")
+
+
+def _client(address: str) -> Any:  # noqa: ANN401 (distributed is an extra, untyped here)
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ImportError(
+            f"--dask {address}: needs Dask. pip install 'medvae-denoise[dask]'"
+        ) from None
+    try:
+        return Client(address, timeout=_PATIENCE_SECONDS)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"--dask {address}: no scheduler answers ({reason}). Start one with: "
+            "dask scheduler"
+        ) from None
+
+
+def _on_one_thread(
+    function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:  # noqa: ANN401 (whatever the task returns)
+    with threadpool_limits(limits=1):
+        return function(*args, **options)

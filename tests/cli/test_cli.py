@@ -269,7 +269,10 @@ def main_with(monkeypatch, *words):
         (("encode", "nowhere", "x.nii.gz", "-o", "out"), "not a run folder"),
         (("phantom", "p", "--sites", "NYV"), "NYU"),
         (("noise", "show", "none.yaml"), "not found"),
-        (("noise", "report", "rician", "-o", "r.html"), "only a fitted scanner noise has a report"),
+        (
+            ("noise", "report", "rician", "-o", "r.html"),
+            "a report needs a fitted scanner noise",
+        ),
         (
             ("fit-noise", "A", "B", "--no-report", "--report", "r.html"),
             "exclude each other",

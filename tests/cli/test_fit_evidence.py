@@ -42,6 +42,14 @@ def test_two_travelers_are_refused_before_anything_is_measured(few, tmp_path):
     assert not out.exists()
 
 
+def test_a_cluster_that_does_not_answer_is_named(few, tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="needs the extra dask")
+    monkeypatch.setattr("noise_models.scanner.task_pool._PATIENCE_SECONDS", 0.5)
+    options = ("--data", few, "--with-travelers", "-o", tmp_path / "scanner.yaml")
+    with pytest.raises(UserError, match=r"--dask tcp://127.*: no scheduler answers"):
+        run("fit-noise", "NYU", "UM_1", *options, "--dask", "tcp://127.0.0.1:1")
+
+
 def test_an_unknown_column_is_named_with_those_there_are(few, tmp_path):
     out = tmp_path / "scanner.yaml"
     options = ("--data", few, "--with-travelers", "--adjust", "bmi", "-o", out)

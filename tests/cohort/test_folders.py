@@ -1,9 +1,13 @@
 """A folder per site, as people keep their scans."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import small_tree
 
 from medvae.cohort import read_cohort
+from medvae.volume import Problem
 
 tree = small_tree.tree
 
@@ -77,3 +81,14 @@ def test_images_of_another_kind_are_left_out_and_said_so(tree):
     (problem,) = cohort.problems
     assert problem.severity == "warning"
     assert "s2_bold.nii.gz" in problem.message
+
+
+def test_a_notebook_shows_sites_and_problems(tree):
+    bad = Problem(Path("<b>.nii"), "every voxel is 0", "Remove the scan.")
+    cohort = replace(
+        read_cohort(tree({"A/s1.nii": "", "B/s2.nii": ""})), problems=(bad,)
+    )
+    shown = cohort._repr_html_()
+    assert "folder per site, 2 scans" in shown
+    assert "<td>A</td>" in shown
+    assert "&lt;b&gt;.nii: every voxel is 0" in shown

@@ -198,7 +198,9 @@ def test_site_from_overrides_every_guess(tree, site_from, site):
 
 def test_a_site_from_that_means_nothing_lists_what_does(tree):
     root = tree({"sub-1/anat/sub-1_T1w.nii": ""})
-    with pytest.raises(UserError, match="'entity:acq' is not one of: COLUMN, parti"):
+    with pytest.raises(
+        UserError, match=r"'entity:acq' is not known\. Write one of: COLUMN, parti"
+    ):
         read_cohort(root, "entity:acq")
     with pytest.raises(UserError, match="not a regular expression"):
         read_cohort(root, "session:(")

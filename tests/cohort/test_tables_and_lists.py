@@ -110,10 +110,10 @@ def test_a_datalist_gives_splits_where_it_has_several_sections(tmp_path):
         ),
         ({"trianing": [{"image": "a"}]}, "section 'trianing'. Did you mean 'training'"),
         ({"training": [{"image": ["a", "b"]}]}, "'image' must be one path"),
-        ({"training": [3]}, "an object with 'image' is required, got 3"),
+        ({"training": [3]}, "must be an object with 'image', got 3"),
         ({"training": []}, "no items"),
         ({"training": [{"image": "a", "age": "x"}]}, r"training\[0\]: age must"),
-        (3, "an object with 'training' is required"),
+        (3, "must be an object with 'training'"),
     ],
 )
 def test_a_wrong_datalist_is_named_by_its_item(tmp_path, content, message):
@@ -140,8 +140,8 @@ def test_medvae_yaml_names_the_data_beside_it(tree):
         ("dta: x", "unknown key 'dta'; known: data.*Did you mean 'data'"),
         ("data: [1]", "data: Input should be a valid string"),
         ("data: missing", "missing: not found"),
-        ("- 3", "a line such as 'data: my_bids' is required"),
-        ("data: medvae.yaml", "must not name another YAML"),
+        ("- 3", "Write a line such as: data: my_bids"),
+        ("data: medvae.yaml", "must not be another YAML"),
         ("a: [", "not readable YAML"),
     ],
 )

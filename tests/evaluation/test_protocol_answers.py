@@ -152,7 +152,7 @@ def test_a_missing_or_broken_file_names_the_remedy(tmp_path):
     with pytest.raises(UserError, match=r"not found\. Make it with"):
         read_evaluation(tmp_path / "none.json")
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(UserError, match="not JSON"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_evaluation(tmp_path / "x.json")
 
 

@@ -71,7 +71,9 @@ class Recorder:
         self.calls = []
 
     def __call__(self, x, corrupted, encode, log_likelihood, rng):
-        self.calls.append((x, corrupted, torch.randn(1, generator=rng).item()))
+        self.calls.append(
+            (x, corrupted, [torch.randn(1, generator=own).item() for own in rng])
+        )
         return dvae(x, corrupted, encode, log_likelihood, rng)
 
 

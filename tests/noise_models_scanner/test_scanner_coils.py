@@ -58,7 +58,9 @@ def test_resampled_noise_has_the_colour_that_is_accounted_for(grid):
     assert power[inner] == pytest.approx(expected[inner], rel=0.15, abs=0.02)
 
 
-@pytest.mark.parametrize("grid", [(1.4, 1.4, 1.4), (2.0, 2.0, 1.0)])
+# No whole ratio of voxel sizes: there every voxel of a scan has one place between its
+# neighbours, and the gain is the mean over all places.
+@pytest.mark.parametrize("grid", [(1.4, 1.4, 1.4), (1.9, 2.1, 1.0)])
 @pytest.mark.parametrize("coils", [1, 4])
 def test_air_on_another_grid_has_the_moments_of_resampled_magnitudes(grid, coils):
     noise = fitted({"A": 0.04, "B": 0.09}, float(coils))
@@ -74,6 +76,22 @@ def test_air_on_another_grid_has_the_moments_of_resampled_magnitudes(grid, coils
     assert found.mean() == pytest.approx(b.mean(), rel=0.02)
     assert found.std() == pytest.approx(b.std(), rel=0.05)
     assert stats.skew(found.ravel()) == pytest.approx(stats.skew(b.ravel()), abs=0.1)
+
+
+def test_air_of_a_noisier_scanner_is_made_as_quiet_and_tissue_is_not():
+    noise = fitted({"A": 0.09, "B": 0.03}, 1.0)
+    grid, native = (1.4, 1.4, 1.4), (1.0, 1.0, 1.0)
+    for level, is_reached in ((0.0, True), (1.0, False)):
+        a, b = (
+            to_spacing(magnitude(seed, level, sigma, 1), native, grid)
+            for seed, sigma in ((2, 0.09), (3, 0.03))
+        )
+        rng = torch.Generator().manual_seed(0)
+        found = noise(torch.tensor(a)[None, None], rng=rng, spacing_mm=grid)
+        ratio = found[0, 0].numpy()[3:-3, 3:-3, 3:-3].std() / b[3:-3, 3:-3, 3:-3].std()
+        assert ratio == pytest.approx(1.0 if is_reached else 3.0, rel=0.05)
+        if is_reached:
+            assert found.mean() == pytest.approx(float(b.mean()), rel=0.02)
 
 
 def test_measured_scans_take_their_own_deviation_along_and_labels_do_not():

@@ -20,7 +20,7 @@ from simple_head import make_head
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.noise.report import inputs_among, write_fit_report
-from medvae.noise.report.examples import REACH_MM, plane_mm
+from medvae.noise.report.examples import REACH_MM, box_mm, plane_mm
 from medvae.noise.report.fields import percent_field
 from noise_models.scanner import Goodness, Record, ScannerNoise, estimate_cached
 from noise_models.scanner.features import FEATURES
@@ -110,7 +110,8 @@ def test_every_promised_section_is_there_in_reading_order(page):
 
 
 def test_names_from_outside_never_become_markup(page):
-    assert "<script" not in page
+    assert page.count("<script") == page.count("</script>") == 2  # the viewer's own
+    assert "alert(1)<" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;" in section(page, "examples")
     assert "&lt;script&gt;" in section(page, "warnings")
@@ -224,3 +225,19 @@ def test_the_corrupted_scan_has_the_noise_of_its_target(page):
 def _pixels(source):
     content = base64.b64decode(source.split(",", 1)[1])
     return imread(io.BytesIO(content), format="png")[..., 0]
+
+
+def test_a_notebook_shows_the_fit_with_its_text_escaped(noise):
+    shown = noise._repr_html_()
+    assert "&lt;b&gt;A$_{x" in shown
+    assert "<b>A" not in shown
+    assert f"{noise.sites[0].scans}</td>" in shown
+    assert any(verdict in shown for verdict in (": pass", ": warn", ": fail"))
+
+
+def test_a_box_about_the_head_keeps_its_voxels_in_place():
+    x = np.zeros((60, 70, 60), np.float32)
+    x[40, 35, 30] = 1
+    box = box_mm(x, (4.0, 3.0, 4.0), (30.0, 35.0, 30.0))
+    places = np.argwhere(box) * 2.0 + [low for low, _ in REACH_MM]
+    assert np.abs(places.mean(0) - (40, 0, 0)).max() <= 2

@@ -52,7 +52,7 @@ def test_order_changes_with_the_epoch_and_repeats_with_the_seed():
     for epoch in (0, 1, 0):
         order = SeededOrder(20, seed=3, shuffle=True)
         order.set_epoch(epoch)
-        orders.append([number for _, number in order])
+        orders.append([number for _, number, _ in order])
     assert orders[0] == orders[2] != orders[1]
     assert sorted(orders[1]) == list(range(20))
 

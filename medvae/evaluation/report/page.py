@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from medvae.evaluation.report.sentences import describe, describe_comparison
 from medvae.evaluation.result import Evaluation
 from medvae.report import write_page
 from medvae.report.embed import slice_png, svg
+from medvae.report.viewer import viewer
 
 CURVES = (
     ("bound", "evidence bound, nats a scan"),
@@ -42,10 +43,14 @@ class Picture:
         label: Whose scan, from where.
         panels: Caption to slice (X, Y) or volume (X, Y, Z), in reference units; rows
             that share captions share columns.
+        volumes: The same as whole volumes; the first row that has them gets a viewer.
+        spacing_mm: Voxel size of ``volumes``.
     """
 
     label: str
     panels: Mapping[str, NDArray[np.floating]]
+    volumes: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    spacing_mm: tuple[float, ...] = (1.0, 1.0, 1.0)
 
 
 def write_report(
@@ -98,6 +103,7 @@ def write_report(
         "cohort": list(cohort) or cohort_rows(evaluations[lead]),
         "noise": dict(noise or {}),
         "pictures": picture_table(pictures),
+        "viewed": viewed(pictures),
         "plots_of": _plots(
             evaluations, {k: _rows(v) for k, v in (curves or {}).items()}
         ),
@@ -164,6 +170,14 @@ def picture_table(pictures: Sequence[Picture]) -> dict[str, Any]:
         for row in pictures
     ]
     return {"columns": columns, "lines": rows}
+
+
+def viewed(pictures: Sequence[Picture]) -> dict[str, Any] | None:
+    """The viewer of the first row with volumes, and whose they are."""
+    row = next((row for row in pictures if row.volumes), None)
+    if row is None:
+        return None
+    return {"label": row.label, "viewer": viewer(row.volumes, row.spacing_mm)}
 
 
 def _plots(

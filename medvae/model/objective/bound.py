@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from medvae.model.posterior import LOG_2PI, Posterior
+from medvae.model.posterior import LOG_2PI, Posterior, Source
 
 Encode = Callable[[Tensor], Posterior]
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
@@ -67,7 +67,7 @@ def paint(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Generator,
+    rng: Source,
     samples: int = 1,
     unpainted: int = 0,
 ) -> Painted:

@@ -11,10 +11,10 @@ removes from the code, never a tighter bound.
 
 from __future__ import annotations
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from medvae.model.objective.bound import Bound, Encode, LogLikelihood, paint
-from medvae.model.posterior import Posterior
+from medvae.model.posterior import Posterior, Source
 
 
 def dvae(
@@ -22,7 +22,7 @@ def dvae(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Generator,
+    rng: Source,
     samples: int = 1,
     *,
     beta: float = 1.0,
@@ -76,7 +76,7 @@ def vae(
     corrupted: Tensor | None,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Generator,
+    rng: Source,
     samples: int = 1,
     *,
     beta: float = 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from medvae.model.objective.bound import (
     Bound,
@@ -17,6 +17,7 @@ from medvae.model.objective.bound import (
     paint,
 )
 from medvae.model.objective.information import mixture_log_prob
+from medvae.model.posterior import Source
 
 Weighting = Literal["per_corruption", "flat", "mixture"]
 
@@ -26,7 +27,7 @@ def diwae(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Generator,
+    rng: Source,
     samples: int = 1,
     *,
     weighting: Weighting = "flat",
@@ -61,7 +62,7 @@ def diwae(
             ``samples`` is below 1.
 
     Example:
-        >>> from medvae.model.posterior import Posterior
+        >>> from medvae.model.posterior import Posterior, Source
         >>> q = lambda y: Posterior(0 * y, 0 * y)
         >>> x, rng = torch.zeros(4, 2), torch.Generator().manual_seed(0)
         >>> sure = lambda x, z: 0 * z.sum(1)          # p(x | z) = 1: log p(x) = 0
@@ -88,7 +89,7 @@ def iwae(
     corrupted: Tensor | None,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Generator,
+    rng: Source,
     samples: int = 5,
 ) -> Bound:
     """The importance-weighted bound of a clean encoder: :func:`diwae` at x~ = x.
@@ -102,7 +103,7 @@ def iwae(
         samples: K.
 
     Example:
-        >>> from medvae.model.posterior import Posterior
+        >>> from medvae.model.posterior import Posterior, Source
         >>> q = lambda y: Posterior(0 * y, 0 * y)
         >>> x, rng = torch.zeros(1, 2), torch.Generator().manual_seed(0)
         >>> iwae(x, None, q, lambda x, z: 0 * z.sum(1), rng).value.item()

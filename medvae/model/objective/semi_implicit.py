@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from medvae.model.objective.bound import Bound, Encode, LogLikelihood, log_prior, paint
 from medvae.model.objective.information import mixture_log_prob
+from medvae.model.posterior import Source
 
 
 def sivi(
@@ -13,7 +14,7 @@ def sivi(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Generator,
+    rng: Source,
     samples: int = 1,
     *,
     extra: int = 0,
@@ -41,7 +42,7 @@ def sivi(
 
     Example:
         >>> import torch
-        >>> from medvae.model.posterior import Posterior
+        >>> from medvae.model.posterior import Posterior, Source
         >>> q = lambda y: Posterior(y, 0 * y)
         >>> p = lambda x, z: -(x - z).square().sum(1)
         >>> x, rng = torch.zeros(4, 2), torch.Generator().manual_seed(0)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from medvae.report.embed import slice_png
+from medvae.report.viewer import viewer
 from medvae.volume import read_volume
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, ScanEstimate
 from noise_models.scanner.model import ScannerNoise
@@ -22,6 +23,8 @@ FloatArray = NDArray[np.float32]
 REACH_MM = ((-84, 84), (-108, 108), (-96, 92))  # about the head's centre
 PLANES = (("axial", 2, 8.0), ("coronal", 1, 0.0), ("sagittal", 0, 6.0))
 """Name, axis, and where the plane lies, mm from the head's centre."""
+
+BOX_MM = 2.0  # voxels of the viewer
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def most_typical(site: Site, examples: Sequence[Example]) -> Example:
 def example_table(
     noise: ScannerNoise, pair: tuple[str, str], examples: Mapping[str, Example]
 ) -> dict[str, Any]:
-    """Columns A, A as B, and B; a row a plane.
+    """Columns A, A as B, and B; a row a plane; and their volumes for a viewer.
 
     Args:
         noise: The fit.
@@ -87,7 +90,11 @@ def example_table(
         }
         for name, axis, at_mm in PLANES
     ]
-    return {"columns": list(columns), "lines": lines}
+    volumes = {
+        column: box_mm(volume, step, shown.estimate.centre_voxels)
+        for column, (volume, step, shown) in columns.items()
+    }
+    return {"columns": list(columns), "lines": lines, "volumes": volumes}
 
 
 def example_pairs(
@@ -95,18 +102,47 @@ def example_pairs(
     examples: Mapping[str, Sequence[Example]],
     pairs: Sequence[tuple[str, str]],
 ) -> list[dict[str, Any]]:
-    """An `example_table` for every pair whose scans are at hand."""
+    """An `example_table` for every pair whose scans are at hand.
+
+    The first has a viewer: volumes of one pair are enough for a page.
+    """
     sites = {site.label: site for site in noise.sites}
     shown = {
         label: most_typical(sites[label], found)
         for label, found in examples.items()
         if found
     }
-    return [
-        {"pair": "->".join(pair), "table": example_table(noise, pair, shown)}
-        for pair in pairs
-        if set(pair) <= set(shown)
-    ]
+    found: list[dict[str, Any]] = []
+    for pair in pairs:
+        if set(pair) <= set(shown):
+            table = example_table(noise, pair, shown)
+            volumes = table.pop("volumes")
+            paged = None if found else viewer(volumes, (BOX_MM,) * 3)
+            found.append({"pair": "->".join(pair), "table": table, "viewer": paged})
+    return found
+
+
+def box_mm(
+    volume: FloatArray, spacing_mm: Sequence[float], centre_voxels: Sequence[float]
+) -> FloatArray:
+    """The head's surroundings on voxels of 2 mm, each that of the nearest voxel.
+
+    Example:
+        >>> x = np.zeros((60, 60, 60), np.float32); x[30] = 1
+        >>> box = box_mm(x, (4.0, 4.0, 4.0), (30.0, 30.0, 30.0))
+        >>> box.shape, float(box[42, 54, 48])
+        ((84, 108, 94), 1.0)
+    """
+    box = volume
+    for axis, (low, high) in enumerate(REACH_MM):
+        voxel = np.arange(low, high, BOX_MM) / spacing_mm[axis] + centre_voxels[axis]
+        place = np.rint(voxel).astype(int)
+        last = volume.shape[axis] - 1
+        inside = ((place >= 0) & (place <= last)).reshape(
+            [-1 if a == axis else 1 for a in range(3)]
+        )
+        box = box.take(np.clip(place, 0, last), axis) * inside
+    return np.asarray(box, dtype=np.float32)
 
 
 def plane_mm(

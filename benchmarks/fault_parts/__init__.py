@@ -1,0 +1,1 @@
+"""Killing, starving and racing the verbs; see benchmarks/faults.py."""

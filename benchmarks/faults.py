@@ -1,0 +1,226 @@
+"""Kill -9 at random moments: does every verb go on, and end like one left alone?
+
+fit-noise, train, encode and compare run on a tiny phantom: once undisturbed, then again
+and again with kills. After each series the same command is left to end, and every file
+is held against the undisturbed run's, to the last bit.
+
+    python benchmarks/faults.py --kills 60          # writes results/faults.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fault_parts.killing import run, survive
+from fault_parts.outcome import digests, litter
+
+RESULT = Path(__file__).parent / "results" / "faults.json"
+SMALL = (
+    "grid.shape=[24,32,24]",
+    "grid.spacing_mm=[8,8,8]",
+    "network.channels=[4,8]",
+    "network.latent_channels=2",
+    "optimiser.epochs=6",
+)
+SIZE = ("--subjects", "4", "--travelers", "2", "--voxel-scale", "5")
+COMPARE = """
+held_out: [KKI]
+seeds: 1
+energy_scans: 2
+permutations: 5
+train:
+  device: cpu
+  grid: {shape: [24, 28, 24], spacing_mm: [8.0, 8.0, 8.0]}
+  network: {channels: [4, 8], latent_channels: 2}
+  objective: {corruptions: 1}
+  optimiser: {epochs: 2, learning_rate: 0.002}
+arms:
+  - {name: none, noise: none}
+  - {name: gaussian, noise: gaussian}
+"""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command to be killed.
+
+    Args:
+        name: Of the verb.
+        words: With ``{out}`` for the folder that it writes into.
+        again: Words to go on with.
+        per_series: Kills before it may end.
+        within: Seconds after the start in which kills fall; by default all that an
+            undisturbed run takes. A fit works long after its last scan is measured,
+            and keeps nothing of that: a kill there is like the next one.
+        weight: Share of the kills; what runs long is killed less often.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    per_series: int = 4
+    within: float | None = None
+    weight: int = 2
+
+    def into(self, out: Path) -> list[str]:
+        """The words that write into a folder."""
+        return [word.format(out=out) for word in self.words]
+
+
+def verbs(world: Path) -> list[Verb]:
+    """The four verbs on one small phantom."""
+    settings = [word for one in SMALL for word in ("--set", one)]
+    data = ("--data", str(world / "data"))
+    plan = str(world / "plan.yaml")
+    cpu = ("--device", "cpu", "--jobs", "1")
+    return [
+        Verb("fit-noise", (
+            "fit-noise", "NYU", "UM_1", *data, "-o", "{out}/scanner.yaml",
+            "--no-report", "--jobs", "1"), per_series=10, within=25.0, weight=1),
+        Verb("train", (
+            "train", "--noise", "rician", *data, "--held-out", "KKI",
+            *settings, *cpu, "-o", "{out}/run"), ("--resume",)),
+        Verb("encode", (
+            "encode", str(world / "run"), str(world / "data"), "-o", "{out}/codes")),
+        Verb("compare", (
+            "compare", *data, "--config", plan, "-o", "{out}/compare", "--jobs", "1"),
+            weight=1),
+    ]  # fmt: skip
+
+
+def prepare(world: Path) -> None:
+    """A phantom and a run on it, for the verbs to start from."""
+    log = world / "log"
+    make = ["phantom", str(world / "data"), "--sites", "NYU,UM_1,KKI", "--jobs", "1"]
+    _timed("phantom", [*make, *SIZE], log)
+    (world / "plan.yaml").write_text(COMPARE)
+    os.environ["XDG_CACHE_HOME"] = str(world / "cache")
+    (train,) = (verb for verb in verbs(world) if verb.name == "train")
+    _timed("train", train.into(world), log)
+
+
+def _timed(name: str, words: Sequence[str], log: Path) -> float:
+    ending = run(words, log)
+    if ending.code != 0:
+        raise RuntimeError(f"{name} ended with exit {ending.code}; see {log}")
+    print(f"{name}, undisturbed: {ending.seconds:.1f} s", flush=True)
+    return ending.seconds
+
+
+def try_verb(verb: Verb, world: Path, kills: int, rng: random.Random) -> dict[str, Any]:
+    """Kill one verb ``kills`` times or more, in series; what came of it."""
+    whole, lasts = _undisturbed(verb, world)
+    moments: list[float] = []
+    series, differing, left = 0, [], []
+    while len(moments) < kills:
+        out = world / f"{verb.name}-{series}"
+        _fresh_cache(world)
+        found = survive(
+            verb.into(out),
+            world / "log",
+            again=verb.again,
+            most=verb.per_series,
+            lasts=verb.within or lasts,
+            rng=rng,
+        )
+        moments += found.kills
+        if not found.kills:  # it was quicker than when it was timed
+            lasts = found.seconds
+        series += 1
+        now = _where_is_no_matter(digests(out))
+        differing += sorted(k for k in {*whole, *now} if whole.get(k) != now.get(k))
+        left += litter(out)
+        shutil.rmtree(out)
+        print(f"{verb.name}: {len(moments)} kills, {series} series", flush=True)
+    return {
+        "kills": len(moments),
+        "series": series,
+        "undisturbed_s": round(lasts, 2),
+        "moments_s": moments,
+        "files_compared": len(whole),
+        "differing": sorted(set(differing)),
+        "left_behind": sorted(set(left)),
+    }
+
+
+def _undisturbed(verb: Verb, world: Path) -> tuple[dict[str, str], float]:
+    out = world / f"{verb.name}-whole"
+    _fresh_cache(world)
+    seconds = _timed(verb.name, verb.into(out), world / "log")
+    return _where_is_no_matter(digests(out)), seconds
+
+
+def _where_is_no_matter(found: dict[str, str]) -> dict[str, str]:
+    """README.md of a run holds the path it lies at, and nothing else that differs."""
+    return {name: value for name, value in found.items() if not name.endswith(".md")}
+
+
+def _fresh_cache(world: Path) -> None:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-", dir=world)
+
+
+def total_weight(known: dict[str, Verb], wanted: Sequence[str]) -> int:
+    """Of the verbs that are tried."""
+    return sum(known[name].weight for name in wanted)
+
+
+def write(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> None:
+    """What is known so far: hours of kills are not lost to the next one."""
+    import torch
+
+    if path.exists():  # verbs that were tried before are kept
+        results = json.loads(path.read_text(encoding="utf-8"))["verbs"] | results
+    content = {
+        "command": f"python benchmarks/faults.py --kills {given.kills}",
+        "seed": given.seed,
+        "machine": f"{platform.system()}, {os.cpu_count()} cores",
+        "torch": torch.__version__,
+        "kills": sum(one["kills"] for one in results.values()),
+        "verbs": results,
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=60, help="In all, at least.")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--verbs", default="train,encode,compare,fit-noise")
+    parser.add_argument("-o", "--out", type=Path, default=RESULT)
+    given = parser.parse_args(arguments)
+    import torch
+
+    import medvae.cli.app
+    import medvae.training.run  # noqa: F401 (the same)
+
+    torch.set_num_threads(1)
+    wanted = given.verbs.split(",")
+    rng = random.Random(given.seed)
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        world = Path(folder)
+        prepare(world)
+        known = {verb.name: verb for verb in verbs(world)}
+        for name in wanted:
+            share = -(-given.kills * known[name].weight // total_weight(known, wanted))
+            results[name] = try_verb(known[name], world, share, rng)
+            write(given.out, given, results)
+    total = sum(one["kills"] for one in results.values())
+    bad = [name for name, one in results.items() if one["differing"]]
+    print(f"{total} kills; differing: {', '.join(bad) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

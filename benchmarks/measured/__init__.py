@@ -1,0 +1,1 @@
+"""What all benchmarks of speed share: timing in turn, and results files."""

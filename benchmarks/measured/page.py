@@ -1,0 +1,196 @@
+"""docs/performance.md: targets, what was measured, how, and what falls short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Results = Mapping[str, Mapping[str, Any]]
+
+_HEAD = """# Performance
+
+Written by `python benchmarks/performance.py` from the JSON files in
+[benchmarks/results](../benchmarks/results); nothing is typed in. `make bench` measures
+everything again. Ratios are taken between neighbours in time, in one run; a row gives
+the median and, in brackets, the quartiles of *n* of them. Every file states command,
+versions, machine and how busy it was with other work (its load, where 0 is idle and the
+number of cores is full; on a busy machine the processor clock is the one to read). What
+misses its target is marked, and [docs/scale.md](scale.md) says why.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One target and what was measured.
+
+    Args:
+        what: In words.
+        limit: The target; positive for at least, negative for at most; 0 for none.
+        found: ``median``, ``quartiles`` and ``n``.
+        unit: Behind the numbers.
+    """
+
+    what: str
+    limit: float
+    found: Mapping[str, Any]
+    unit: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the median reaches the target."""
+        median = self.found["median"]
+        return median >= self.limit if self.limit > 0 else median <= -self.limit
+
+    def line(self) -> str:
+        """As a row of a Markdown table."""
+        low, high = self.found["quartiles"]
+        sign = "≥" if self.limit > 0 else "≤"
+        target = f"{sign} {abs(self.limit):g}{self.unit}" if self.limit else "-"
+        verdict = "" if not self.limit else "yes" if self.is_met else "**no**"
+        cells = (
+            self.what,
+            target,
+            f"{self.found['median']:.3g}{self.unit} ({low:.3g} to {high:.3g})",
+            str(self.found["n"]),
+            verdict,
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+def page(results: Results) -> str:
+    """The whole page, Markdown."""
+    texts = [_HEAD]
+    for title, rows, made in sections(results):
+        texts.append(f"## {title}\n\n{_made(made)}\n\n{_table(rows)}")
+    return "\n".join(texts)
+
+
+def sections(
+    results: Results,
+) -> Iterator[tuple[str, list[Row], Mapping[str, Any]]]:
+    """Title, rows and how they were made, for every file that is there."""
+    for name in sorted(results):
+        found = results[name]
+        if name.startswith("corruption-"):
+            size = found["size"]
+            yield f"Corruption, {size} voxels a side", _corruption(found), found
+    training = results.get("training", {})
+    if "step" in training:
+        yield "Training step", _steps(training["step"]), training["step"]
+    if "networks" in training:
+        made = training["networks"]
+        yield "Networks", _networks(made), made
+    if "fit_scale" in results:
+        found = results["fit_scale"]
+        yield "fit-noise on more scans", _fit_scale(found), found
+    if "cohort_index" in results:
+        found = results["cohort_index"]
+        yield "Cohort index", _index(found), found
+    if "startup" in results:
+        found = results["startup"]
+        yield "Start-up", _startup(found), found
+
+
+def _corruption(found: Mapping[str, Any]) -> list[Row]:
+    known = found["spread"]
+    rows = [
+        (
+            "contrast, PSF, bias field, Rician noise: over the floor",
+            -1.25,
+            "floor_ratio",
+        ),
+        ("the same: TorchIO's time over ours", 10, "speedup_torchio"),
+        ("the same: MONAI's time over ours", 5.5, "speedup_monai"),
+        (
+            "complete fitted model, native grid: over the floor",
+            0,
+            "scanner_floor_ratio",
+        ),
+        (
+            "complete fitted model, another grid: over the floor",
+            0,
+            "scanner_other_grid_floor_ratio",
+        ),
+        (
+            "complete fitted model: TorchIO's time over ours",
+            0,
+            "scanner_speedup_torchio",
+        ),
+        ("complete fitted model: MONAI's time over ours", 0, "scanner_speedup_monai"),
+    ]
+    return [Row(what, limit, known[key]) for what, limit, key in rows if key in known]
+
+
+def _steps(found: Mapping[str, Any]) -> list[Row]:
+    return [
+        Row(f"{name}: whole step over bare step", -found["target"], case["ratio"])
+        for name, case in found["cases"].items()
+    ]
+
+
+def _networks(found: Mapping[str, Any]) -> list[Row]:
+    rows = []
+    for name, one in found["found"].items():
+        rows += [
+            Row(f"{name}: one volume", 0, one["seconds_per_volume"], " s"),
+            Row(f"{name}: peak memory", 0, one["peak_mib"], " MiB"),
+            Row(f"{name}: RMS error left", 0, one["rms_error"]),
+        ]
+    return rows
+
+
+def _fit_scale(found: Mapping[str, Any]) -> list[Row]:
+    few, many = found["counts"]
+    return [
+        Row(f"time a scan, {many} over {few} scans", -1.1, found["time_ratio"]),
+        Row(f"peak memory, {many} over {few} scans", -1.1, found["memory_ratio"]),
+        Row("time a scan", 0, found["seconds_per_scan"], " s"),
+    ]
+
+
+def _index(found: Mapping[str, Any]) -> list[Row]:
+    first, again, targets = found["first"], found["again"], found["targets"]
+    count = f"{found['scans']:,} scans"
+    return [
+        Row(f"{count}: first look", -targets["first_seconds"], first["seconds"], " s"),
+        Row("its processor time", 0, first["processor_seconds"], " s"),
+        Row("its peak memory", -targets["peak_mib"], first["peak_mib"], " MiB"),
+        Row("second start", -targets["again_seconds"], again["seconds"], " s"),
+        Row("its processor time", 0, again["processor_seconds"], " s"),
+    ]
+
+
+def _startup(found: Mapping[str, Any]) -> list[Row]:
+    known = found["ratio"]
+    ratio = {
+        "median": known["median"],
+        "quartiles": [known["min"], known["max"]],
+        "n": found["runs"],
+    }
+    what = "`medvae --help` over its imports alone (in brackets: all runs)"
+    return [Row(what, -found["target"], ratio)]
+
+
+def _made(found: Mapping[str, Any]) -> str:
+    machine = found.get("machine")
+    where = (
+        f", on {machine['cores']} cores of {machine['processor']}, load "
+        f"{machine['load_before']}"
+        if machine
+        else ""
+    )
+    versions = found.get("software", {})
+    software = ", ".join(f"{name} {version}" for name, version in versions.items())
+    clock = (
+        f"; {found['clock']} clock, {found['threads']} threads"
+        if ("clock" in found)
+        else ""
+    )
+    ending = f" ({software})" if software else ""
+    return f"`{found['command']}`{where}{clock}{ending}."
+
+
+def _table(rows: list[Row]) -> str:
+    head = "| what | target | median (quartiles) | n | met |\n|---|---|---|---|---|\n"
+    return head + "\n".join(row.line() for row in rows) + "\n"

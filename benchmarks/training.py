@@ -1,0 +1,87 @@
+"""What training costs: the step over a bare loop, and the network over its rivals.
+
+    python benchmarks/training.py [--part step networks] [--steps 20] [--seconds 60]
+
+`step`: every step of a Lightning run (data, augmentation, corruption, objective,
+logging) and a bare step of the same network on tensors in memory, in turn; target at
+most 1.08. `networks`: ours, variants of it, and MONAI's AutoencoderKL and
+VarAutoEncoder, each in a process of its own for the same processor time: seconds a
+volume, peak memory, and the error that is left on new volumes. One thread. Writes
+benchmarks/results/training.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from measured.ratios import spread
+from measured.result import RESULTS, header, write
+
+TARGET = 1.08
+
+
+def networks(
+    shape: tuple[int, int, int], seconds: float, rounds: int
+) -> dict[str, Any]:
+    """All networks in turn, ``rounds`` times."""
+    from training_parts.networks import NETWORKS, alone
+
+    runs = [
+        {name: alone(name, shape, seconds) for name in NETWORKS} for _ in range(rounds)
+    ]
+    return {
+        name: {
+            key: spread([run[name][key] for run in runs])
+            for key in ("seconds_per_volume", "peak_mib", "steps", "rms_error")
+        }
+        | {"parameters": runs[0][name]["parameters"]}
+        for name in NETWORKS
+    }
+
+
+def main() -> None:
+    """Run the parts and write what they found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--part", nargs="*", default=["step", "networks"])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--rounds", type=int, default=1)
+    args = parser.parse_args()
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    path = RESULTS / "training.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    before = header(
+        f"training.py --steps {args.steps} --seconds {args.seconds:g} "
+        f"--rounds {args.rounds}",
+        *("torch", "monai", "pytorch-lightning"),
+    )
+    if "step" in args.part:
+        from training_parts.step import step_costs
+
+        shape = (48, 56, 48)
+        known["step"] = {
+            **before,
+            "grid": shape,
+            "target": TARGET,
+            "cases": step_costs(shape, args.steps),
+        }
+    if "networks" in args.part:
+        shape = (48, 56, 48)
+        known["networks"] = {
+            **before,
+            "grid": shape,
+            "processor_seconds_each": args.seconds,
+            "found": networks(shape, args.seconds, args.rounds),
+        }
+    write("training", known)
+    print(json.dumps(known, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What a step costs by network: ours, variants of ours, and MONAI's autoencoders."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from corruption_parts.scanners import heads
+from torch import Tensor, nn
+
+from medvae.model.network import DenoisingVAE, NetworkConfig
+
+Paint = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Volumes to their reconstruction and the KL of every volume."""
+
+
+def ours(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
+    """The default network."""
+    vae = DenoisingVAE(NetworkConfig(grid_shape=shape))
+
+    def paint(x: Tensor) -> tuple[Tensor, Tensor]:
+        q = vae.encode(x)
+        z = q.sample(torch.Generator().manual_seed(0))
+        return vae.decode(z, vae.site_codes([None] * len(x))), q.kl()
+
+    return vae, paint
+
+
+def channels_first(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
+    """The default network, weights not laid out channels last."""
+    vae, _ = ours(shape)
+    vae.to(memory_format=torch.contiguous_format)
+
+    def paint(x: Tensor) -> tuple[Tensor, Tensor]:
+        q = vae.encoder((x - vae.CENTRE) / vae.SPREAD)
+        z = q.sample(torch.Generator().manual_seed(0))
+        return vae.decode(z, vae.site_codes([None] * len(x))), q.kl()
+
+    return vae, paint
+
+
+class Grow(nn.Module):
+    """Nearest-neighbour resize, then a convolution."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(before, after, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Twice the size."""
+        return self.conv(nn.functional.interpolate(x, scale_factor=2.0))
+
+
+def resized(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
+    """The default network with resize convolutions instead of transposed ones."""
+    vae, paint = ours(shape)
+    old = list(vae.decoder.grow)
+    vae.decoder.grow = nn.ModuleList(
+        Grow(layer.in_channels, layer.out_channels) for layer in old
+    )
+    vae.to(memory_format=torch.channels_last_3d)
+    return vae, paint
+
+
+def instance_norm(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
+    """The default network with instance instead of group normalisation."""
+    vae, paint = ours(shape)
+    for module in list(vae.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.GroupNorm):
+                setattr(module, name, nn.InstanceNorm3d(child.num_channels))
+    return vae, paint
+
+
+def autoencoder_kl(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
+    """MONAI's AutoencoderKL, as its examples set it for three levels, no attention."""
+    from monai.networks.nets import AutoencoderKL
+
+    net = AutoencoderKL(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=1,
+        channels=(16, 32, 64, 64),
+        latent_channels=8,
+        num_res_blocks=1,
+        norm_num_groups=8,
+        attention_levels=(False,) * 4,
+        with_encoder_nonlocal_attn=False,
+        with_decoder_nonlocal_attn=False,
+    )
+
+    def paint(x: Tensor) -> tuple[Tensor, Tensor]:
+        image, mean, std = net(x)
+        kl = 0.5 * (mean.square() + std.square() - 1 - 2 * std.log())
+        return image, kl.flatten(1).sum(1)
+
+    return net, paint
+
+
+def var_autoencoder(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
+    """MONAI's VarAutoEncoder with the same channels and a dense code of 128."""
+    from monai.networks.nets import VarAutoEncoder
+
+    net = VarAutoEncoder(
+        spatial_dims=3,
+        in_shape=(1, *shape),
+        out_channels=1,
+        latent_size=128,
+        channels=(16, 32, 64),
+        strides=(2, 2, 2),
+        num_res_units=2,
+        use_sigmoid=False,
+    )
+
+    def paint(x: Tensor) -> tuple[Tensor, Tensor]:
+        image, mean, logvar, _ = net(x)
+        kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar)
+        return image, kl.sum(1)
+
+    return net, paint
+
+
+NETWORKS = {
+    "medvae": ours,
+    "channels first": channels_first,
+    "resize convolutions": resized,
+    "instance norm": instance_norm,
+    "MONAI AutoencoderKL": autoencoder_kl,
+    "MONAI VarAutoEncoder": var_autoencoder,
+}
+
+
+def alone(name: str, shape: tuple[int, int, int], seconds: float) -> dict[str, Any]:
+    """One network in a process of its own, so that its peak memory is its own."""
+    command = [sys.executable, __file__, name, json.dumps(shape), str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _measure(name: str, shape: tuple[int, ...], seconds: float) -> dict[str, Any]:
+    """Train for a while; processor seconds a volume, memory, error on new volumes."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    x = heads(max(shape), 10)[tuple(slice(0, n) for n in (10, 1, *shape))].contiguous()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    net, paint = NETWORKS[name](shape)
+    optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
+    steps, used, costs = 0, 0.0, []
+    while used < seconds or steps < 3:
+        batch = x[[steps % 8]]
+        start = time.process_time()
+        optimiser.zero_grad()
+        image, kl = paint(batch)
+        error = (image - batch).square().mean()
+        # A Gaussian of fixed width, so that all networks are after the same thing.
+        (error / (2 * 0.1**2) + kl.mean() / batch.numel()).backward()
+        optimiser.step()
+        costs.append(time.process_time() - start)
+        used, steps = used + costs[-1], steps + 1
+    net.eval()
+    with torch.no_grad():
+        left = (paint(x[8:])[0] - x[8:]).square().mean().sqrt().item()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "seconds_per_volume": sorted(costs)[len(costs) // 2],
+        "peak_mib": (peak - before) / 1024,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "steps": steps,
+        "rms_error": left,
+    }
+
+
+if __name__ == "__main__":
+    # Started by `alone`.
+    which, size, budget = sys.argv[1:]
+    print(json.dumps(_measure(which, tuple(json.loads(size)), float(budget))))

@@ -1,0 +1,62 @@
+"""config schema and config show: what medvae train can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import emit_json, say
+
+group = typer.Typer(
+    no_args_is_help=True, help="The settings of a training run: schema, resolved."
+)
+
+
+@group.command("schema")
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File; else it is printed.")
+    ] = None,
+) -> None:
+    """Write the JSON Schema of a configuration, which editors complete and check with.
+
+    The first line of a YAML file names it for most editors:
+    # yaml-language-server: $schema=train.schema.json
+
+    Example: medvae config schema -o train.schema.json
+    """
+    from medvae.files import write_json
+    from medvae.training.config import json_schema
+
+    content = json_schema()
+    if out is None:
+        emit_json(content)
+        return
+    write_json(out, content)
+    say(f"written to {out}")
+
+
+@group.command("show")
+def show(
+    config: Annotated[Path | None, typer.Option(help="YAML with settings.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one setting: optimiser.epochs=20."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every setting as a run would take it: defaults, then file, then --set.
+
+    Example: medvae config show --set optimiser.epochs=20
+    """
+    import yaml
+
+    from medvae.training.config import load_config
+
+    content = load_config(config, set_ or ()).model_dump(mode="json")
+    if json:
+        emit_json(content)
+    else:
+        say(yaml.safe_dump(content, sort_keys=False).rstrip())

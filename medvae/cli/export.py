@@ -1,0 +1,37 @@
+"""export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from medvae.cli.console import say
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    form: Annotated[
+        Literal["monai-bundle", "onnx", "huggingface"],
+        typer.Option("--format", help="What to write."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder; RUN-FORMAT.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and written.")
+    ] = False,
+) -> None:
+    """Write a trained run as a MONAI bundle, as ONNX, or in the Hugging Face layout.
+
+    Example: medvae export runs/scanner --format huggingface -o my-model
+    """
+    target = out or run.with_name(f"{run.name}-{form}")
+    if dry_run:
+        say(f"would write {run} as {form} into {target}")
+        return
+    from medvae.export import export_run
+
+    for sentence in export_run(run, target, form):
+        say(sentence)

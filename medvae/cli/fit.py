@@ -1,0 +1,138 @@
+"""fit-noise: how the scanners of several sites differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import progress_bar, say
+from medvae.errors import UserError
+from medvae.files import refuse_folders
+
+
+def fit_noise(
+    sites: Annotated[
+        list[str],
+        typer.Argument(help="Two or more: directories of scans, or labels in --data."),
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Scans that carry the labels; ./medvae.yaml.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")] = Path(
+        "scanner.yaml"
+    ),
+    with_travelers: Annotated[
+        bool,
+        typer.Option(
+            "--with-travelers",
+            help="Fit on people seen at several sites too; they are kept for tests.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML to write; beside the fit by default.")
+    ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Write no report.")
+    ] = False,
+    paired: Annotated[
+        bool,
+        typer.Option(
+            "--paired", help="Compare the scans of people seen at several sites."
+        ),
+    ] = False,
+    adjust: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns that contrast and sharpness are adjusted for, or none; "
+            "by default age and sex, where they vary.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of bootstrap and folds.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler whose workers measure: tcp://host:8786."),
+    ] = None,
+    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be read and written.")
+    ] = False,
+) -> None:
+    """Fit how the scanners of two or more sites differ.
+
+    Every scan is measured on its own grid: noise, sharpness, bias field, contrast. A
+    site is the distribution of its scans; every pair of sites gets a transfer. What
+    came out is told in a report, one HTML file.
+
+    Examples: medvae fit-noise siteA/ siteB/ or
+    medvae fit-noise NYU UM_1 --data my_bids -o scanner.yaml
+    """
+    from medvae.cli.cohorts import (
+        residents_of,
+        show_left_out,
+        show_travelers,
+        site_scans,
+    )
+
+    page = _report_path(out, report, no_report)
+    refuse_folders(out, page)
+    chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
+    show_left_out(chosen)
+    if paired:
+        show_travelers(chosen)
+    elif not with_travelers:
+        chosen = residents_of(chosen)
+    counts = {site: len(chosen.at(site)) for site in chosen.sites}
+    if dry_run:
+        written = out if page is None else f"{out} and {page}"
+        say(f"would fit {counts} and write {written}")
+        return
+    from medvae.cli.fitted import show_fit
+    from medvae.noise.fitted import fit_sites
+
+    with progress_bar("Measuring") as progress:
+        fitted = fit_sites(
+            chosen,
+            out,
+            paired=paired,
+            adjust=None if adjust is None else _columns(adjust),
+            seed=seed,
+            jobs=jobs,
+            dask=dask,
+            progress=progress,
+        )
+    show_fit(fitted)
+    say(f"written to {out}. Next: medvae train --noise {out}")
+    if page is not None:
+        from medvae.noise.report import write_fit_report
+        from noise_models.scanner import load_scanner
+
+        kept = load_scanner(out)  # the page tells what the file holds, to the digit
+        with progress_bar("Drawing") as progress:
+            write_fit_report(page, kept, chosen.scans, jobs=jobs, progress=progress)
+        say(f"report: {page}")
+
+
+def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None:
+    """Where the report goes; None for nowhere."""
+    if no_report:
+        if report is not None:
+            raise UserError(f"--report {report} and --no-report exclude each other.")
+        return None
+    page = report or out.with_suffix(".html")
+    if page.resolve() == out.resolve():
+        raise UserError(f"{out} cannot hold both the fit and its report. Use --report.")
+    return page
+
+
+def _columns(words: str) -> list[str]:
+    """Names between commas; ``none`` names none."""
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    if not names:
+        raise UserError(f"--adjust {words!r}: must name columns, or none.")
+    return [] if names == ["none"] else names

@@ -1,0 +1,112 @@
+"""A fitted noise in the terminal: sites, pairs, travelers, covariates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medvae.cli.console import say, show_table, warn
+
+if TYPE_CHECKING:
+    from noise_models.scanner import ScannerNoise
+
+_PSF = "psf_{}_mm2"
+
+
+def show_fit(fitted: ScannerNoise) -> None:
+    """What came out of a fit, in sentences and tables."""
+    from noise_models.scanner import show
+
+    content = show(fitted)
+    for warning in content["warnings"]:
+        warn(warning)
+    say(f"evidence: {content['evidence']}")
+    for sentence in content["summary"]:
+        say(sentence)
+    _show_covariates(content["covariates"])
+    rows: list[list[object]] = [
+        [
+            site,
+            values["scans"],
+            values["noise_sigma"]["median"],
+            values["bias_rms"],
+            values["tissue_contrast"]["gm_over_wm"],
+            values["tissue_contrast"]["csf_over_wm"],
+        ]
+        for site, values in content["sites"].items()
+    ]
+    show_table(("site", "scans", "noise sigma", "bias rms", "gm/wm", "csf/wm"), rows)
+    pairs: list[list[object]] = []
+    for pair, values in content["pairs"].items():
+        fit = content["goodness"].get(pair, {})
+        blur = [values["psf_add_fwhm_mm"][axis] for axis in "xyz"]
+        pairs.append(
+            [
+                pair,
+                values["sigma_add"],
+                " ".join(f"{width:.2f}" for width in blur),
+                values["clipped"]["noise"],
+                values["clipped"]["psf"],
+                _or_dash(fit.get("auc_before")),
+                _or_dash(fit.get("auc_after")),
+                _or_dash(fit.get("auc_floor")),
+                fit.get("verdict", "-"),
+            ]
+        )
+    show_table(
+        (
+            "pair",
+            "sigma added",
+            "blur added mm",
+            "clipped noise",
+            "clipped psf",
+            "AUC before",
+            "after",
+            "floor",
+            "verdict",
+        ),
+        pairs,
+    )
+    _show_paired(content["paired"])
+
+
+def _or_dash(number: float | None) -> str:
+    return "-" if number is None else f"{number:.2f}"
+
+
+def _show_covariates(covariates: dict[str, Any]) -> None:
+    """Which covariates the fit was adjusted for, and why not for the others."""
+    adjusted = [name for name, found in covariates.items() if found["adjusted"]]
+    if adjusted:
+        say(f"adjusted for {', '.join(adjusted)}")
+    for name, found in covariates.items():
+        if found["reason"]:
+            say(f"not adjusted for {name}: {found['reason']}")
+
+
+def _show_paired(paired: dict[str, Any]) -> None:
+    """What travelers say of every pair, with intervals, and what is left of it."""
+    if not paired:
+        return
+    rows: list[list[object]] = []
+    for pair, found in paired.items():
+        psnr, spectrum = found["psnr_db"], found["spectrum"]
+        rows.append(
+            [
+                pair,
+                found["people"],
+                _step(found, "logit_gm_over_wm"),
+                " ".join(_step(found, _PSF.format(axis)) for axis in "xyz"),
+                " / ".join(f"{psnr[arm]:.1f}" for arm in psnr) or "-",
+                " / ".join(f"{spectrum[arm]:.2f}" for arm in spectrum) or "-",
+            ]
+        )
+    columns = ("pair", "people", "logit gm/wm", "psf mm2 x y z", "PSNR dB", "spectrum")
+    show_table(columns, rows)
+    arms = " / ".join(next(iter(paired.values()))["psnr_db"])
+    if arms:
+        say(f"PSNR and spectral distance to the same person's scan, by arm: {arms}")
+
+
+def _step(found: dict[str, Any], name: str) -> str:
+    low, high = found["ci95"][name]
+    return f"{found['difference'][name]:.2f} ({low:.2f} to {high:.2f})"

@@ -1,0 +1,104 @@
+"""noise report and noise score: what a fitted noise is good for beside training."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import emit_json, progress_bar, say, show_table
+from medvae.cli.named import open_fit
+from medvae.errors import UserError
+from medvae.files import refuse_folders
+
+
+def report_fit(
+    file: Annotated[Path, typer.Argument(help="A file that fit-noise wrote.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="HTML to write.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The scans that it was fitted to.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+) -> None:
+    """Write the report of a fit again; with --data also pictures of its scans.
+
+    Example: medvae noise report scanner.yaml --data my_bids -o scanner.html
+    """
+    noise = open_fit(file, "a report needs")
+    from medvae.noise.report import inputs_among, write_fit_report
+
+    refuse_folders(out)
+    if out.resolve() == file.resolve():
+        raise UserError(f"{out} would be overwritten by its report. Name another file.")
+    scans = []
+    if data is not None:
+        from medvae.cohort import read_cohort
+
+        scans = inputs_among(noise, read_cohort(data, site_from), file)
+    with progress_bar("Drawing") as progress:
+        write_fit_report(out, noise, scans, jobs=jobs, progress=progress)
+    said = "" if scans else "; without --data it shows no scans"
+    say(f"written to {out}{said}")
+
+
+def score(
+    file: Annotated[Path, typer.Argument(help="What fit-noise wrote.")],
+    scans: Annotated[list[Path], typer.Argument(help="NIfTI files.")],
+    site: Annotated[
+        str | None, typer.Option(help="The site they are said to be from.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how far scans lie outside a fitted site: drift, or a wrong label.
+
+    Every scan is measured on its own grid. p is the share of the site's own scans that
+    would lie as far out: 'unusual' below .05, 'outside' below .01. With --site and
+    three scans or more, their common drift is tested, too.
+
+    Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
+    """
+    from medvae.noise.scored import not_comparable, score_scans
+
+    fitted = open_fit(file, "scores need")
+    shut = not_comparable(fitted)
+    if shut and not json:
+        say(f"not compared, since the fit was adjusted or paired: {', '.join(shut)}")
+    with progress_bar("Measuring") as progress:
+        rows, moved = score_scans(
+            fitted, scans, site=site, jobs=jobs, progress=progress
+        )
+    if json:
+        emit_json(
+            {
+                "scans": [row.as_dict() for row in rows],
+                "not_compared": list(shut),
+                "drift": dataclasses.asdict(moved) if moved else None,
+            }
+        )
+        return
+    show_table(
+        ("scan", "site", "distance", "p", "verdict", "likeliest", "what is strange"),
+        [
+            [
+                row.path.name,
+                best.site,
+                best.distance,
+                best.p,
+                best.verdict,
+                row.likeliest,
+                ", ".join(f"{name} {sd:+.1f} SD" for name, sd in best.strange[:3])
+                or "-",
+            ]
+            for row in rows
+            for best in row.scores[:1]
+        ],
+    )
+    if moved:
+        say(
+            f"together: {moved.parameter} moved by {moved.change:+.3f} from {site} "
+            f"(p {moved.p:.3f} over {moved.scans} scans, all parameters counted)"
+        )

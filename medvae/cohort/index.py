@@ -1,0 +1,182 @@
+"""What was found in a cohort, remembered until a file of it changes.
+
+Decision (2026-11): whether anything changed is told by size and time of every scan,
+table and folder, as `make` does, and not by content: 100,000 of these are read in a
+second, their contents in hours. A file changed without either can be looked at again
+by removing the index.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import os
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medvae.cohort.cohort import Cohort, Scan
+from medvae.errors import UserError
+from medvae.files import user_cache, write_text
+from medvae.problem import Problem
+from medvae.version import __version__
+
+INDEX_VERSION = 1
+_PLAIN = ("subject", "site", "session", "age", "sex", "split")
+_TABLES = (".json", ".tsv", ".csv", ".yaml", ".yml")
+
+
+Progress = Callable[[int, int, str], object]
+Row = dict[str, str | int]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A cohort, all that is wrong with it, and what it holds.
+
+    Args:
+        cohort: With its problems.
+        rows: One a site, see `summarise`.
+    """
+
+    cohort: Cohort
+    rows: list[Row]
+
+
+def examined_cohort(
+    data: Path | str,
+    site_from: str | None = None,
+    *,
+    header_only: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Examined:
+    """Read a cohort and examine every scan, or remember what was found then.
+
+    Args:
+        data: See `read_cohort`.
+        site_from: See `read_cohort`.
+        header_only: Leave the voxels unread.
+        cache: Folder of indexes; by default in the user's cache.
+        progress: Called with (done, total, name) where scans are looked at.
+
+    Raises:
+        UserError: The data cannot be read.
+    """
+    path = Path(data)
+    asked = [str(path.resolve()), str(path), site_from, header_only]
+    key = hashlib.sha256(json.dumps([*asked, __version__, INDEX_VERSION]).encode())
+    folder = (cache or user_cache()) / "cohorts"
+    kept = folder / f"{key.hexdigest()[:32]}.json"
+    with _no_collection():
+        known = _remembered(kept)
+    if known is not None:
+        return known
+    from medvae.cohort.check import examine_cohort
+    from medvae.cohort.reader import read_cohort
+    from medvae.cohort.summary import summarise
+
+    found = examine_cohort(read_cohort(path, site_from), header_only, progress)
+    examined = Examined(found, summarise(found))
+    _remember(examined, path, kept)
+    return examined
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Many small objects are made and none is thrown away: nothing to collect."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _remembered(kept: Path) -> Examined | None:
+    """The cohort as it was found; None where something changed, or nothing is kept."""
+    try:
+        content = json.loads(kept.read_text(encoding="utf-8"))
+        watched = [*content["watched"], *content["paths"], *content["masks"].values()]
+        if fingerprint(watched) != content["fingerprint"]:
+            return None
+        return Examined(_cohort(content), content["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def fingerprint(paths: Iterable[str]) -> str:
+    """Sizes and times of files and folders, as one digest.
+
+    Example:
+        >>> fingerprint(["nowhere"]) == fingerprint([])
+        False
+    """
+    stat, told = os.stat, array("q")
+    for path in paths:
+        try:
+            found = stat(path)
+            told.append(found.st_size)
+            told.append(found.st_mtime_ns)
+        except (OSError, ValueError):  # not there, or a name that no system can have
+            told.append(-1)
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+
+def _remember(examined: Examined, data: Path, kept: Path) -> None:
+    cohort = examined.cohort
+    paths = [str(scan.path) for scan in cohort.scans]
+    masks = {str(i): str(s.mask) for i, s in enumerate(cohort.scans) if s.mask}
+    watched = _watched(cohort, data)
+    content = {
+        "root": str(cohort.root),
+        "layout": cohort.layout,
+        "rows": examined.rows,
+        "fingerprint": fingerprint([*watched, *paths, *masks.values()]),
+        "watched": watched,
+        "paths": paths,
+        "masks": masks,
+        **{name: [getattr(s, name) for s in cohort.scans] for name in _PLAIN},
+        "covariates": [dict(s.covariates) for s in cohort.scans],
+        "problems": [
+            [str(p.path), p.message, p.remedy, p.severity] for p in cohort.problems
+        ],
+    }
+    try:
+        write_text(kept, json.dumps(content))
+    except (OSError, UserError):
+        return  # a cache that cannot be written is no reason to stop
+
+
+def _watched(cohort: Cohort, data: Path) -> list[str]:
+    """Folders in which scans could appear, and tables that could change."""
+    found = {str(data), str(cohort.root)}
+    if cohort.root.is_dir():
+        for folder, _, files in os.walk(cohort.root):
+            found.add(folder)
+            tables = (name for name in files if name.lower().endswith(_TABLES))
+            found.update(os.path.join(folder, name) for name in tables)  # noqa: PTH118 (a Path each takes longer than the walk)
+    else:  # sidecars may lie beside the scans that a table names
+        for parent in {scan.path.parent for scan in cohort.scans}:
+            found.add(str(parent))
+            found.update(str(p) for p in parent.glob("*.json"))
+    return sorted(found)
+
+
+def _cohort(content: dict[str, Any]) -> Cohort:
+    masks = {int(i): Path(mask) for i, mask in content["masks"].items()}
+    columns = [content[name] for name in ("paths", *_PLAIN, "covariates")]
+    scans = []
+    for i, row in enumerate(zip(*columns, strict=True)):
+        path, subject, site, session, age, sex, split, more = row
+        mask = masks.get(i)
+        scans.append(
+            Scan(Path(path), subject, site, session, age, sex, mask, split, more)
+        )
+    problems = tuple(Problem(Path(path), *rest) for path, *rest in content["problems"])
+    return Cohort(Path(content["root"]), content["layout"], tuple(scans), problems)

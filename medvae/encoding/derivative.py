@@ -1,0 +1,52 @@
+"""A folder of codes as a BIDS derivative: what made it, and from which data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from medvae.files import write_json, write_text
+from medvae.version import __version__
+
+IGNORED = ("*_latent.*", "*_latentstd.*", "index.tsv", "latents.npy", ".index.lock")
+"""Codes have no suffix of their own in BIDS yet, so its validator is told of them."""
+
+_DEPTH = 6  # sub-X/ses-Y/anat/file lies four below the root
+
+
+def data_set_of(path: Path) -> Path | None:
+    """The BIDS data set that a scan lies in, if it lies in one."""
+    for parent in list(path.resolve().parents)[:_DEPTH]:
+        if (parent / "dataset_description.json").is_file():
+            return parent
+    return None
+
+
+def links(paths: Sequence[Path]) -> dict[Path, str]:
+    """A short name for every BIDS data set that the scans come from."""
+    folders = {folder for path in paths if (folder := data_set_of(path))}
+    return {folder: f"raw{i}" for i, folder in enumerate(sorted(folders), start=1)}
+
+
+def source_of(path: Path, known: dict[Path, str]) -> str:
+    """The scan as the field ``Sources`` names it: a BIDS URI, else its path."""
+    root = data_set_of(path)
+    if root is None:
+        return str(path)
+    return f"bids:{known[root]}:{path.resolve().relative_to(root).as_posix()}"
+
+
+def describe(out: Path, known: dict[Path, str]) -> None:
+    """Write ``dataset_description.json`` and ``.bidsignore``."""
+    content: dict[str, Any] = {
+        "Name": "Codes of a denoising variational autoencoder",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "medvae", "Version": __version__}],
+    }
+    if known:
+        content["DatasetLinks"] = {n: folder.as_uri() for folder, n in known.items()}
+        content["SourceDatasets"] = [{"URL": folder.as_uri()} for folder in known]
+    write_json(out / "dataset_description.json", content)
+    write_text(out / ".bidsignore", "\n".join(f"**/{p}" for p in IGNORED) + "\n")

@@ -1,0 +1,105 @@
+"""Many codes, or scans, to images on disk; a bad one stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from medvae.encoding.encoder import Encoder
+from medvae.encoding.folder import encode_arrivals
+from medvae.encoding.latent_file import read_latent
+from medvae.encoding.names import ENDING
+from medvae.encoding.reading import Cover, read_ahead
+from medvae.errors import UserError
+from medvae.volume import write_nifti
+
+Progress = Callable[[int, int, str], object]
+
+
+def write_image(image: nib.Nifti1Image, path: Path) -> None:
+    """Write a decoded image, float32, whole or not at all."""
+    write_nifti(path, np.asanyarray(image.dataobj), image.affine, np.float32)
+
+
+def image_names(latents: Sequence[Path]) -> list[str]:
+    """What the images of codes are called: as the codes, less the word latent.
+
+    Example:
+        >>> image_names([Path("scan0_latent.nii.gz")])
+        ['scan0.nii.gz']
+        >>> image_names([Path("sub-1/anat/sub-1_desc-medvaeT1w_latent.nii.gz")])
+        ['sub-1_desc-medvae_T1w.nii.gz']
+    """
+    names = []
+    for path in latents:
+        name = path.name.removesuffix(ENDING)
+        entities, mark, suffix = name.rpartition("_desc-medvae")
+        named = f"{entities}_desc-medvae_{suffix}" if mark else name
+        names.append(f"{named}.nii.gz")
+    return names
+
+
+def decode_files(
+    encoder: Encoder,
+    latents: Sequence[Path],
+    targets: Sequence[Path],
+    site: str | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Decode codes to ``targets``, one by one.
+
+    Returns:
+        One message for every code that could not be read; the others are done.
+
+    Raises:
+        UserError: The decoder does not know the site.
+    """
+    encoder.check_site(site)
+    problems = []
+    for done, (path, target) in enumerate(zip(latents, targets, strict=True), start=1):
+        try:
+            latent = read_latent(path, encoder.model_digest)
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            write_image(encoder.decode(latent, site), target)
+        if progress:
+            progress(done, len(latents), path.name)
+    return problems
+
+
+def harmonize_files(
+    encoder: Encoder,
+    scans: Sequence[Path],
+    targets: Sequence[Path],
+    to: str,
+    *,
+    batch_size: int = 4,
+    jobs: int = 0,
+    cover: Cover = "head",
+    progress: Progress | None = None,
+) -> list[str]:
+    """Write scans as training site ``to`` would have made them.
+
+    Returns:
+        One message for every scan that could not be read; the others are done.
+
+    Raises:
+        UserError: The decoder does not know the site.
+    """
+    encoder.check_site(to)
+    reach = encoder.reach(cover)
+    read = read_ahead(scans, encoder.grid, jobs=jobs, ahead=batch_size, reach=reach)
+    coded = zip(scans, targets, encode_arrivals(encoder, read, batch_size), strict=True)
+    problems = []
+    for done, (path, target, (arrived, latent)) in enumerate(coded, start=1):
+        if arrived.problem:
+            problems.append(arrived.problem)
+        if latent is not None:
+            write_image(encoder.decode(latent, to), target)
+        if progress:
+            progress(done, len(scans), path.name)
+    return problems

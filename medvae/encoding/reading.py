@@ -1,0 +1,143 @@
+"""Scans read and prepared ahead of the network, in processes of their own.
+
+No torch here: the processes that read scans start without it.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from nibabel.spatialimages import SpatialImage
+
+from medvae.errors import UserError
+from medvae.files import digest
+from medvae.volume import Grid, Prepared, prepare, read_volume
+
+Cover: TypeAlias = Literal["head", "scan"]
+
+_FEWEST = 3  # scans that are worth starting a process for
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """What reading a scan gave: a prepared volume, or why there is none.
+
+    Args:
+        name: The scan's file name, or ``image``.
+        digest: SHA-256 of its file.
+        prepared: On the training grid; None where it was not needed or failed.
+        problem: What is wrong with the scan.
+    """
+
+    name: str
+    digest: str | None = None
+    prepared: Prepared | None = None
+    problem: str | None = None
+
+    @property
+    def ready(self) -> Prepared:
+        """The prepared volume.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if self.prepared is None:
+            raise ValueError(f"{self.name}: {self.problem or 'was not prepared'}")
+        return self.prepared
+
+
+def read_scan(
+    scan: Path | SpatialImage,
+    grid: Grid,
+    reach: int | None = None,
+    known: str | None = None,
+) -> Arrival:
+    """Read a scan and bring it to the grid; a bad one comes back with its problem.
+
+    Args:
+        scan: A file, a folder of one DICOM series, or an image.
+        grid: The training grid.
+        reach: See :func:`medvae.volume.prepare`.
+        known: Leave a file with this digest unprepared: its code exists.
+    """
+    path = scan if isinstance(scan, Path) else None
+    name = path.name if path else "image"
+    mark: str | None = None
+    try:
+        if path and path.is_file():
+            mark = digest(path)
+            if mark == known:
+                return Arrival(name, mark)
+        return Arrival(name, mark, prepare(read_volume(scan), grid, reach=reach))
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        return Arrival(name, mark, problem=f"{path}: {reason}. Check the path.")
+    except UserError as error:
+        return Arrival(name, mark, problem=str(error))
+
+
+def read_ahead(
+    scans: Sequence[Path],
+    grid: Grid,
+    *,
+    jobs: int = 0,
+    ahead: int = 4,
+    reach: int | None = None,
+    known: Sequence[str | None] | None = None,
+) -> Iterator[Arrival]:
+    """Scans in order, read while the caller works on those before.
+
+    At most ``jobs + ahead`` scans are in memory, however many there are.
+
+    Args:
+        scans: Files.
+        grid: The training grid.
+        jobs: Processes that read; 0 reads in this one, when asked.
+        ahead: Scans that may wait for the caller.
+        reach: See :func:`medvae.volume.prepare`.
+        known: By scan, the digest of which a code exists already.
+
+    Raises:
+        UserError: A process that reads was killed.
+    """
+    marks = known or [None] * len(scans)
+    if jobs < 1 or len(scans) < _FEWEST:
+        for path, mark in zip(scans, marks, strict=True):
+            yield read_scan(path, grid, reach, mark)
+        return
+    pool = ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=signal.signal, initargs=_LEAVE_ALONE
+    )
+    waiting: deque[tuple[Path, Future[Arrival]]] = deque()
+    try:
+        for path, mark in zip(scans, marks, strict=True):
+            task = pool.submit(read_scan, path, grid, reach, mark)
+            waiting.append((path, task))
+            if len(waiting) >= jobs + ahead:
+                yield _arrived(*waiting.popleft())
+        while waiting:
+            yield _arrived(*waiting.popleft())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+_LEAVE_ALONE = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business
+
+
+def _arrived(path: Path, task: Future[Arrival]) -> Arrival:
+    try:
+        return task.result()
+    except BrokenProcessPool:
+        raise UserError(
+            f"{path}: the process that read it was killed, most often for want of "
+            "memory. Give fewer --jobs and run the same command again: it goes on "
+            "from here."
+        ) from None

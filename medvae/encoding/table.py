@@ -1,0 +1,139 @@
+"""The table of a folder of codes: index.tsv, and latents.npy with a row each."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from medvae.encoding.latent_file import finished_digest, read_latent
+from medvae.encoding.reading import Cover
+from medvae.errors import UserError
+from medvae.files import atomic_path, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("row", "name", "path", "subject", "site", "session"),
+    *("digest", "model", "file"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A scan of the table.
+
+    Args:
+        name: Of the scan, unique in the table.
+        path: The scan.
+        labels: Subject, site and session, where they are known.
+        target: Its ``*_latent.nii.gz``.
+    """
+
+    name: str
+    path: Path
+    labels: tuple[str | None, str | None, str | None]
+    target: Path
+
+
+def write_table(
+    out: Path, rows: Sequence[Row], model: str | None, cover: Cover = "head"
+) -> None:
+    """Write index.tsv and latents.npy from the codes that are finished now.
+
+    Processes that share a list take turns, so the last one sees the work of all.
+    Codes of unequal size (``cover`` scan) have no common matrix: then latents.npy is
+    left out and the maps are to be read one by one.
+    """
+    lines = io.StringIO()
+    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
+    table.writerow(COLUMNS)
+    with _turn(out):
+        known = [(row, finished_digest(row.target, model, cover)) for row in rows]
+        done = [(row, mark) for row, mark in known if mark]
+        for i, (row, mark) in enumerate(done):
+            file = row.target.relative_to(out).as_posix()
+            labels = (label or "" for label in row.labels)
+            table.writerow((i, row.name, row.path, *labels, mark, model or "", file))
+        _write_vectors(out / "latents.npy", [row.target for row, _ in done])
+        write_text(out / "index.tsv", lines.getvalue())
+
+
+def read_table(
+    folder: str | os.PathLike[str],
+) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
+    """What ``medvae encode`` wrote: the index, and its codes as rows.
+
+    Args:
+        folder: That was given to ``medvae encode -o``.
+
+    Returns:
+        A data frame indexed by scan name, and (scans, features), float32,
+        memory-mapped, in the same order.
+
+    Raises:
+        UserError: The folder has no table, or the two do not fit each other.
+    """
+    import pandas as pd
+
+    place = Path(folder)
+    try:
+        index = pd.read_csv(
+            place / "index.tsv", sep="\t", dtype=str, keep_default_na=False
+        ).set_index("name")
+        vectors: npt.NDArray[np.float32] = np.load(place / "latents.npy", mmap_mode="r")
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename}: not found. Make it with: medvae encode RUN SCANS -o "
+            f"{place}"
+        ) from None
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{place}: the table cannot be read ({error}). Run medvae encode again."
+        ) from None
+    if len(index) != len(vectors):
+        raise UserError(
+            f"{place}: index.tsv has {len(index)} scans, latents.npy {len(vectors)}. "
+            "Run medvae encode again."
+        )
+    index["row"] = index["row"].astype(int)
+    return index, vectors
+
+
+def _write_vectors(path: Path, targets: Sequence[Path]) -> None:
+    # Row after row: a memory map of a file that the disk has no room for is a crash.
+    size = 0
+    if not targets:
+        return
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        for i, target in enumerate(targets):
+            vector = read_latent(target).vector
+            if i == 0:
+                size = vector.size
+                shape = (len(targets), size)
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            if vector.size != size:
+                break
+            file.write(vector.astype("<f4").tobytes())
+        else:
+            return
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _turn(out: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with the process that holds it."""
+    with (out / ".index.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

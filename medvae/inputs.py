@@ -1,0 +1,100 @@
+"""Opening what others wrote: only regular files, of bounded size, of bounded depth."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+from medvae.errors import UserError
+
+MAX_TEXT = 2**26
+"""Largest table or JSON that is read, bytes: half a million scans."""
+
+
+AGAIN = "Remove it, and run the same command again."
+"""Remedy for a file that a command makes when it is not there."""
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something; False also for names no system can have.
+
+    Example:
+        >>> is_there(Path("a" * 9999))
+        False
+    """
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def refuse_special(path: Path) -> None:
+    """Refuse pipes and devices, which can be read for ever.
+
+    Raises:
+        UserError: Names the path.
+
+    Example:
+        >>> refuse_special(Path("/dev/zero"))
+        Traceback (most recent call last):
+        medvae.errors.UserError: /dev/zero: not a regular file. Give a file.
+    """
+    if not is_there(path):
+        return
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise UserError(f"{path}: not a regular file. Give a file.")
+
+
+def read_text(path: Path, most: int = MAX_TEXT) -> str:
+    """Text of a UTF-8 file, with or without a byte-order mark.
+
+    Raises:
+        UserError: Not a regular file, or larger than ``most`` bytes.
+        OSError: It cannot be opened.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    refuse_special(path)
+    size = path.stat().st_size
+    if size > most:
+        raise UserError(
+            f"{path}: {size} bytes, but at most {most} are read. Is it the right file? "
+            "Give another, or split it."
+        )
+    return path.read_text(encoding="utf-8-sig")
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 (anything JSON holds)
+    """Content of a JSON file.
+
+    Raises:
+        UserError: As of :func:`read_text`.
+        OSError: It cannot be opened.
+        ValueError: It is not UTF-8, not JSON, or nested without end.
+    """
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_record(path: Path, remedy: str) -> dict[str, Any]:
+    """Content of a JSON file that medvae wrote, a mapping.
+
+    Args:
+        path: The file.
+        remedy: What to do if it is damaged, a sentence.
+
+    Raises:
+        UserError: It is not such a file; ends in ``remedy``.
+    """
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read ({reason}). {remedy}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: must hold keys and values. {remedy}")
+    return content

@@ -1,0 +1,94 @@
+"""One writer a folder: the second is told so instead of mixing its files in."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medvae.errors import UserError
+
+LOCK = ".lock"
+LEFT_BEHIND = ".partial-*"
+"""Names of files that were being written when their process was killed."""
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` (made if need be) for this process.
+
+    The lock is the kernel's, on a file ``.lock`` in the folder: it ends with the
+    process, however that ends, so a killed run never locks its folder for good. What a
+    killed writer left half-written is removed. Where the system knows no such locks
+    (Windows) nothing is held.
+
+    Raises:
+        UserError: Another process writes there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with sole_writer(folder):
+        ...     [path.name for path in folder.iterdir()]
+        ['.lock']
+        >>> list(folder.iterdir())
+        []
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(
+            f"{folder}: not a folder to write to. Choose another."
+        ) from None
+    path = folder / LOCK
+    handle = _taken(path)
+    try:
+        for left in folder.rglob(LEFT_BEHIND):
+            if left.is_file():
+                left.unlink(missing_ok=True)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _taken(path: Path) -> int:
+    """An open, locked file at ``path``; one that its holder removed is tried again."""
+    import fcntl  # not on Windows
+
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 200).decode(errors="replace").strip()
+            os.close(handle)
+            raise UserError(
+                f"{path.parent}: another medvae is writing it ({holder}). "
+                "Wait for it to end, or choose another folder with -o."
+            ) from None
+        except OSError:  # a file system without locks: better unheld than unusable
+            return handle
+        if _is_at(handle, path):
+            os.ftruncate(handle, 0)
+            os.write(
+                handle, f"process {os.getpid()} on {socket.gethostname()}".encode()
+            )
+            return handle
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,69 @@
+"""docs/performance.md is what the results files say, and misses are not hidden."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from measured.page import Row, page
+from measured.ratios import interleaved, ratio, spread
+from measured.scale import scale_page
+
+ROOT = Path(__file__).parents[2]
+
+PAGE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+RESULTS = {
+    path.stem: json.loads(path.read_text())
+    for path in (ROOT / "benchmarks" / "results").glob("*.json")
+}
+
+
+def test_the_page_is_written_from_the_results():
+    assert page(RESULTS) == PAGE
+
+
+def test_the_model_of_cost_is_written_from_the_results():
+    text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert scale_page(RESULTS["stages"]) == text
+
+
+def test_hours_follow_from_what_a_scan_costs():
+    dear = json.loads(json.dumps(RESULTS["stages"]))
+    for value in dear["seconds"].values():
+        value["median"] = 3600.0
+    # Of one scan: four stages once, and two in each of 100 epochs; 50 scans a core.
+    assert "laptop, 2 cores: check, prepare, fit-noise, encode | 8.3 days" in (
+        scale_page(dear)
+    )
+    assert "laptop, 2 cores: 100 epochs without a GPU | 1.1 years" in scale_page(dear)
+
+
+def test_a_changed_result_changes_the_page():
+    changed = json.loads(json.dumps(RESULTS))
+    changed["startup"]["ratio"]["median"] = 7.77
+    assert "7.77" in page(changed)
+    assert "**no**" in page({"startup": changed["startup"]})
+
+
+@pytest.mark.parametrize(
+    ("limit", "median", "met"), [(10, 9.9, False), (10, 10, True), (-2, 2.1, False)]
+)
+def test_a_target_is_met_or_it_is_not(limit, median, met):
+    row = Row("x", limit, {"median": median, "quartiles": [1, 2], "n": 3})
+    assert row.is_met == met
+    assert ("**no**" in row.line()) != met
+
+
+def test_work_is_timed_in_turn_and_neighbours_are_compared():
+    order, ticks = [], iter(range(1000))
+    seconds = interleaved(
+        {"a": lambda: order.append("a"), "b": lambda: order.append("b")},
+        2,
+        clock=lambda: next(ticks),
+    )
+    assert order == ["a", "b"] * 3  # the first pair is a warm-up
+    assert seconds == {"a": [1, 1], "b": [1, 1]}
+    assert ratio([2, 4, 9], [1, 2, 3])["median"] == 2
+    assert spread([3, 1, 2]) == {"median": 2, "quartiles": [1.5, 2.5], "n": 3}

@@ -1,0 +1,115 @@
+"""How medvae behaves in a shell: quiet, plain, interrupted, completed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from medvae.cli import after_interruption
+from medvae.cli.app import app
+from medvae.errors import UserError
+from medvae.model.weights import save_model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "encoding"))
+from small_encoder import head_image, small_encoder
+
+MEDVAE = [sys.executable, "-c", "from medvae.cli import main; main()"]
+
+
+def run(*words):
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_quiet_says_nothing_and_json_still_speaks():
+    assert run("--quiet", "config", "show").output == ""
+    assert json.loads(run("--quiet", "config", "show", "--json").output)["seed"] == 0
+    assert "seed: 0" in run("config", "show").output
+
+
+def test_the_schema_knows_what_the_settings_refuse(tmp_path):
+    run("config", "schema", "-o", tmp_path / "s.json")
+    schema = json.loads((tmp_path / "s.json").read_text())
+    assert schema["additionalProperties"] is False
+    optimiser = schema["$defs"]["OptimiserSettings"]["properties"]
+    assert optimiser["epochs"]["minimum"] == 1
+    shown = yaml.safe_load(run("config", "show").output)
+    assert set(shown) == set(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("optimizer.epochs=1", "optimiser"),
+        ("optimiser.epoch=1", "epochs"),
+        ("network.latent_chanels=1", "latent_channels"),
+        ("objective.corruption=1", "corruptions"),
+        ("augmentation.rotate=1", "rotate_degrees"),
+        ("grid.spacing=[1,1,1]", "spacing_mm"),
+        ("loger=csv", "logger"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_nearest_in_any_section(override, nearest):
+    with pytest.raises(UserError, match=f"Did you mean '{nearest}'"):
+        run("config", "show", "--set", override)
+
+
+def test_no_colour_in_a_pipe_nor_against_the_user_s_will():
+    words = [*MEDVAE, "train", "--data", "nowhere"]
+    for extra in ({}, {"NO_COLOR": "1", "TERM": "xterm-256color"}):
+        done = subprocess.run(
+            words, capture_output=True, env=os.environ | extra, check=False
+        )
+        assert done.returncode == 2
+        assert b"\x1b" not in done.stderr + done.stdout
+
+
+def test_completion_is_offered_for_the_shell():
+    asked = os.environ | {"_MEDVAE_COMPLETE": "complete_bash"}
+    asked |= {"COMP_WORDS": "medvae harm", "COMP_CWORD": "1"}
+    program = Path(sys.executable).with_name("medvae")
+    if not program.exists():
+        pytest.skip("medvae is not installed as a program")
+    done = subprocess.run([program], env=asked, capture_output=True, text=True)
+    assert done.stdout.split() == ["harmonize"]
+
+
+def test_every_kind_of_verb_says_how_to_go_on():
+    assert after_interruption(["train", "--resume"]).endswith("medvae train --resume")
+    told = after_interruption(["-q", "encode", "run", "a b.nii"])
+    assert told.endswith("go on with: medvae -q encode run 'a b.nii'")
+    assert "start again" in after_interruption(["harmonize", "run"])
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_finished_codes_and_says_how_to_go_on(tmp_path):
+    save_model(small_encoder().vae, tmp_path)
+    for i in range(60):
+        nib.save(head_image(seed=i), tmp_path / f"scan{i:02d}.nii.gz")
+    scans = sorted(map(str, tmp_path.glob("scan*.nii.gz")))
+    words = [*MEDVAE, "encode", str(tmp_path), *scans, "-o", str(tmp_path / "out")]
+    working = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    finished = (tmp_path / "out").glob
+    while not list(finished("*_latent.json")) and time.monotonic() < until:
+        time.sleep(0.02)
+    working.send_signal(signal.SIGINT)
+    told = working.communicate()[1]
+    assert working.returncode == 130
+    assert "go on with: medvae encode" in told
+    assert "Traceback" not in told
+    before = {path: path.stat().st_mtime_ns for path in finished("*_latent.json")}
+    assert 0 < len(before) < 60
+    subprocess.run(words, check=True, capture_output=True)
+    assert len(list(finished("*_latent.json"))) == 60
+    assert all(path.stat().st_mtime_ns == at for path, at in before.items())

@@ -1,0 +1,135 @@
+"""Every code block of the site runs, page by page, as its reader would run it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages import DOCS, blocks, follow
+
+import noise_models
+from noise_models import registry
+from noise_models.presets import PRESETS
+
+ROOT = DOCS.parent
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, own_cache):
+    """An empty folder in which the tutorial was followed to its end."""
+    folder = tmp_path_factory.mktemp("reader")
+    space = follow("tutorial.md", folder)
+    assert space["vectors"].shape[0] == 21
+    assert (folder / "scanner.html").exists()
+    assert 'type="range"' in (folder / "runs/scanner/report.html").read_text()
+    assert len(list((folder / "as_nyu").glob("*.nii.gz"))) == 21
+    return folder
+
+
+def scans_of(world, site):
+    return sorted((world / "my_scans").glob(f"sub-{site}*/**/*_T1w.nii.gz"))
+
+
+@pytest.fixture(scope="module")
+def supplied(world):
+    """Data that the how-to pages take for granted, from the tutorial's phantom."""
+    for site, name, first in (("NYU", "Guys", 100), ("KKI", "HH", 200)):
+        for i, scan in enumerate(scans_of(world, site)):
+            target = world / "IXI-T1" / f"IXI{first + i}-{name}-{800 + i:04d}-T1.nii.gz"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(scan, target)
+    lines = ["path,subject,site"]
+    for i, scan in enumerate(scans_of(world, "KKI")):
+        target = world / "new_site" / f"new{i:02d}.nii.gz"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(scan, target)
+        lines.append(f"{target},new{i},NEW")
+    (world / "new_site.csv").write_text("\n".join(lines) + "\n")
+    lines += [f"{scan},nyu{i},NYU" for i, scan in enumerate(scans_of(world, "NYU"))]
+    (world / "both.csv").write_text("\n".join(lines) + "\n")
+    harmony = world / "on-harmony"
+    sessions = {"NYU": "OXF2PRI001", "UM1": "NOT1ACH001"}
+    for scan in sorted((world / "my_scans").glob("sub-T*/**/*_T1w.nii.gz")):
+        who, visit = re.match(r"sub-(\w+?)_ses-(\w+?)_", scan.name).groups()
+        if visit in sessions:
+            name = f"sub-{who}_ses-{sessions[visit]}"
+            folder = harmony / f"sub-{who}" / f"ses-{sessions[visit]}" / "anat"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(scan, folder / f"{name}_T1w.nii.gz")
+    (harmony / "dataset_description.json").write_text(
+        '{"Name": "x", "BIDSVersion": "1.10.0"}'
+    )
+    return world
+
+
+PAGES = sorted(
+    path.relative_to(DOCS).as_posix()
+    for path in [*DOCS.glob("how-to/*.md"), *DOCS.glob("concepts/*.md")]
+)
+
+
+@pytest.mark.study  # minutes: the tutorial is followed first, as by its reader
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_s_code_runs_as_written(page, supplied, monkeypatch):
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    module = type(sys)("__page__")
+    monkeypatch.setitem(sys.modules, "__page__", module)
+    follow(page, supplied)
+
+
+@pytest.mark.study
+def test_ranks_of_the_cluster_page_encoded_every_scan_once(supplied):
+    follow("how-to/slurm.md", supplied)
+    codes = np.load(supplied / "cluster_codes" / "latents.npy")
+    assert codes.shape[0] == 21
+    whole = np.load(supplied / "codes" / "latents.npy")
+    assert np.allclose(codes, whole, atol=1e-4)
+
+
+def test_every_model_has_its_picture():
+    page = (DOCS / "models.md").read_text()
+    names = {path.stem for path in PRESETS.glob("*.yaml")}
+    assert set(noise_models.names()) - {"scanner"} <= names
+    for name in names:
+        assert f"\n## {name}\n" in page
+        preset = (PRESETS / f"{name}.yaml").read_text().strip()
+        assert f"```yaml\n{preset}\n```" in page  # else make_pictures.py is due
+        assert (DOCS / "pictures" / f"{name}.png").stat().st_size < 120_000
+
+
+def test_tests_named_by_the_table_of_requests_exist():
+    text = (DOCS / "requests.md").read_text()
+    named = re.findall(r"`((?:tests|benchmarks)/[\w/.]+)(?:::(\w+))?`", text)
+    assert len(named) > 12
+    for file, name in named:
+        path = ROOT / file
+        assert path.exists(), file
+        assert not name or f"def {name}(" in path.read_text(), name
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
+    words = ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = (Path(tmp_path) / "api" / "encoding.html").read_text()
+    assert "Encoder.load" in page or "encoder.Encoder.load" in page
+
+
+def test_every_shell_block_is_one_that_is_run():
+    for path in DOCS.rglob("*.md"):
+        for block in blocks(path.relative_to(DOCS)):
+            assert block.language in ("bash", "python", "yaml"), (path, block.language)

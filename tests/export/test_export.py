@@ -1,0 +1,126 @@
+"""Exported models do what the run does, with the tools of their world."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+import yaml
+from small_encoder import head_image
+from typer.testing import CliRunner
+
+import medvae
+from medvae.cli.app import app
+from medvae.encoding.table import read_table
+from medvae.errors import UserError
+from medvae.evaluation import Estimate, Evaluation
+from medvae.export import export_run
+from medvae.export.card import model_card, read_story
+
+
+def test_onnx_agrees_with_torch_on_any_number_of_volumes(run, tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="extra 'onnx' is missing")
+    told = export_run(run, tmp_path / "onnx", "onnx")
+    assert "agrees with torch" in told[0]
+    encoder = medvae.Encoder.load(run)
+    x = torch.rand(3, 1, 24, 24, 24, generator=torch.Generator().manual_seed(5))
+    session = runtime.InferenceSession(tmp_path / "onnx" / "encoder.onnx")
+    mean, std = session.run(None, {"volume": x.numpy()})
+    expected = encoder.encode_batch(x)
+    assert np.allclose(mean, expected[0], atol=1e-4)
+    assert np.allclose(std, expected[1], atol=1e-4)
+    session = runtime.InferenceSession(tmp_path / "onnx" / "decoder.onnx")
+    for site, label in enumerate(("A", "B", None)):
+        fed = {"code": mean, "site": np.full(3, site)}
+        (image,) = session.run(None, fed)
+        painted = encoder.decode_batch(torch.from_numpy(mean), label)
+        assert np.allclose(image, painted, atol=1e-4)
+    notes = session.get_modelmeta().custom_metadata_map
+    assert json.loads(notes["sites"]) == ["A", "B", None]
+
+
+def test_an_onnx_that_differs_is_not_kept(run, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="extra 'onnx' is missing")
+    monkeypatch.setattr("medvae.export.onnx.TOLERANCE", 0.0)
+    with pytest.raises(UserError, match=r"encoder\.onnx differs from torch"):
+        export_run(run, tmp_path / "onnx", "onnx")
+    assert not list((tmp_path / "onnx").iterdir())
+
+
+def test_the_hugging_face_layout_encodes_as_the_run(run, tmp_path):
+    export_run(run, tmp_path / "hub", "huggingface")
+    image = head_image()
+    there = medvae.Encoder.load(tmp_path / "hub").encode(image)
+    assert np.array_equal(there.mean, medvae.Encoder.load(run).encode(image).mean)
+    names = {path.name for path in (tmp_path / "hub").iterdir()}
+    assert "splits.json" not in names  # labels of people
+
+
+def test_the_card_states_sites_noise_evaluation_and_limits(run):
+    story, encoder = read_story(run), medvae.Encoder.load(run)
+    text = model_card(story, encoder)
+    head = yaml.safe_load(text.split("---")[1])
+    assert head["library_name"] == "medvae-denoise"
+    for words in (
+        "| Training sites | A, B |",
+        "2 train, 1 validation",
+        "KKI",
+        "rician",
+    ):
+        assert words in text
+    assert "Not evaluated" in text
+    assert "Not a medical device" in text
+    numbers = {"reconstruction": {"psnr_seen": Estimate(21.5, (20.0, 23.0), 9)}}
+    numbers["reconstruction"]["psnr_held_out"] = Estimate(19.25, (18.0, 20.0), 7)
+    evaluation = Evaluation("run", ("KKI",), numbers)
+    text = model_card(type(story)(story.settings, {}, story.plan, evaluation), encoder)
+    assert "| Held-out reconstruction (dB) | 19.2 | 18.0 to 20.0 |" in text
+
+
+@pytest.mark.slow
+def test_the_bundle_runs_with_monai_s_own_command(run, tmp_path):
+    bundle, scans = tmp_path / "bundle", tmp_path / "scans"
+    export_run(run, bundle, "monai-bundle")
+    scans.mkdir()
+    nib.save(head_image(), scans / "a.nii.gz")
+    configs = bundle / "configs"
+    words = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(bundle)]
+    words += ["--config_file", str(configs / "inference.json")]
+    words += ["--dataset_dir", str(scans), "--output_dir", str(tmp_path / "codes")]
+    subprocess.run(words, check=True, env=os.environ, capture_output=True)
+    index, vectors = read_table(tmp_path / "codes")
+    assert list(index.index) == ["a"]
+    expected = medvae.Encoder.load(run).encode(scans / "a.nii.gz")
+    assert np.allclose(vectors[0], expected.vector, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_monai_s_check_of_the_network_s_shapes_passes(run, tmp_path):
+    export_run(run, tmp_path / "bundle", "monai-bundle")
+    configs = tmp_path / "bundle" / "configs"
+    words = [sys.executable, "-m", "monai.bundle", "verify_net_in_out"]
+    words += ["--net_id", "network_def", "--meta_file", str(configs / "metadata.json")]
+    words += ["--config_file", str(configs / "inference.json"), "--device", "cpu"]
+    words += ["--bundle_root", str(tmp_path / "bundle")]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_full_folder_is_not_written_over(run, tmp_path):
+    (tmp_path / "kept.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        export_run(run, tmp_path, "huggingface")
+    with pytest.raises(UserError, match="not a run folder"):
+        export_run(tmp_path, tmp_path / "out", "onnx")
+
+
+def test_the_command_writes_beside_the_run(run, tmp_path):
+    result = CliRunner().invoke(
+        app, ["export", str(run), "--format", "huggingface", "-o", str(tmp_path / "x")]
+    )
+    assert result.exit_code == 0
+    assert "the card is README.md" in result.output

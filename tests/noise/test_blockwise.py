@@ -1,0 +1,102 @@
+"""Work done block by block, on several threads and in place, changes no number."""
+
+import pytest
+import torch
+
+import noise_models
+from noise_models.normals import fill_normal
+from noise_models.scanner.spectrum import coloured_noise, complex_noise
+from noise_models.separable import along, along_mirrored
+from noise_models.voxelwise import BLOCK, blocks, in_blocks
+
+LARGE = (1, 1, 50, 40, 36)  # two blocks and a rest
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["randomised", "rician", "contrast", "bias_field"])
+def test_threads_change_nothing(threads, name):
+    model, x = noise_models.get(name), torch.rand(LARGE)
+    found = []
+    for count in (1, 3):
+        threads(count)
+        found.append(model(x, rng=seeded()))
+    torch.testing.assert_close(*found, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["blur", "bias_field", "rician", "contrast", "spike"])
+@pytest.mark.parametrize("shape", [(2, 1, 20, 18), (2, 2, 9, 10, 11), LARGE])
+def test_in_place_or_not_is_the_same(name, shape):
+    model, x = noise_models.get(name), 0.2 + torch.rand(shape)
+    params = model.draw(len(x), seeded(1))
+    kept = model.apply(x, params, seeded(2))
+    assert torch.equal(model.spend(x.clone(), params, seeded(2)), kept)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (5, BLOCK - 1), (2, BLOCK + 1), (0, 4)])
+def test_blocks_cover_every_voxel_once(shape):
+    x = torch.zeros(shape)
+    in_blocks(x, lambda rows, voxels, _: x[rows, voxels].add_(1))
+    assert torch.equal(x, torch.ones(shape))
+    assert all(x[part].numel() <= BLOCK for part in blocks(x))
+
+
+def test_an_error_in_a_block_is_not_lost(threads):
+    threads(2)
+
+    def fail(rows, voxels, number):
+        if number == 1:
+            raise ValueError("block 1")
+
+    with pytest.raises(ValueError, match="block 1"):
+        in_blocks(torch.zeros(LARGE), fail)
+
+
+def test_blocks_of_normals_are_normal_and_not_alike():
+    x = fill_normal(torch.empty(1, 8 * BLOCK), seeded()).view(8, BLOCK)
+    assert x.mean(1).abs().max() < 4 / BLOCK**0.5
+    assert (x.std(1) - 1).abs().max() < 4 / (2 * BLOCK) ** 0.5
+    others = torch.corrcoef(x) - torch.eye(8)
+    assert others.abs().max() < 4.5 / BLOCK**0.5
+
+
+@pytest.mark.parametrize("size", [127, 128, 130])
+@pytest.mark.parametrize("axis", [2, 3, 4])
+def test_halves_of_a_mirrored_filter_do_what_the_whole_does(size, axis):
+    shape = [2, 1, 5, 6, 7]
+    shape[axis] = size
+    x = torch.rand(shape)
+    half = torch.rand(2, size, size)
+    matrices = half + half.flip(1, 2)
+    torch.testing.assert_close(
+        along_mirrored(x, axis, matrices),
+        along(x, axis, matrices),
+        rtol=1e-4,
+        atol=1e-3,
+    )
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_coloured_noise_has_the_spectrum_asked_for(parts):
+    like, size = torch.empty(1, 1, 48, 48, 48), 48
+    f = torch.arange(size // 2 + 1) / size
+    falling = torch.exp(-8 * f)[:, None, None].expand(-1, 25, 25)
+    make = complex_noise if parts == 2 else coloured_noise
+    fields = make(falling[None].clone(), like, seeded())
+    fields = fields.unbind(-1) if parts == 2 else (fields,)
+    for field in fields:
+        power = torch.fft.rfft(field[0, 0], dim=0, norm="ortho").abs().square()
+        expected = falling[:, 0, 0]
+        torch.testing.assert_close(power.mean((1, 2)), expected, rtol=0.1, atol=0)
+    if parts == 2:
+        both = torch.stack([field.flatten() for field in fields])
+        assert torch.corrcoef(both)[0, 1].abs() < 0.02

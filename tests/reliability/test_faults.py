@@ -1,0 +1,179 @@
+"""Full disks, second writers, kills, lost workers: nothing is lost, and it is told."""
+
+import errno
+import os
+import signal
+import subprocess
+import time
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from bad_input import command
+from scan_bytes import head, scan, written
+
+from medvae.cli.advice import advice
+from medvae.errors import UserError
+from medvae.files import write_text
+from medvae.lock import LOCK, sole_writer
+
+
+def test_a_second_writer_is_told_who_the_first_is(tmp_path):
+    with (
+        sole_writer(tmp_path / "run"),
+        pytest.raises(UserError, match=rf"another medvae .*process {os.getpid()} on"),
+        sole_writer(tmp_path / "run"),
+    ):
+        pass
+    with sole_writer(tmp_path / "run"):  # the first has ended
+        pass
+
+
+def hold_for_ever(folder, ready):
+    child = os.fork()
+    if child == 0:
+        with sole_writer(folder):
+            (folder / ".partial-1-a.txt").write_text("half")
+            ready.touch()
+            time.sleep(60)
+    return child
+
+
+def test_a_killed_writer_holds_nothing_and_leaves_nothing_half(tmp_path):
+    folder, ready = tmp_path / "run", tmp_path / "ready"
+    child = hold_for_ever(folder, ready)
+    while not ready.exists():
+        time.sleep(0.01)
+    with pytest.raises(UserError, match="another medvae"), sole_writer(folder):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert {p.name for p in folder.iterdir()} == {LOCK, ".partial-1-a.txt"}
+    with sole_writer(folder):
+        assert {p.name for p in folder.iterdir()} == {LOCK}
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+@pytest.fixture
+def scans(tmp_path):
+    for i in range(6):
+        written(scan(head() * (i + 1)), f"data/A/sub-{i}_T1w.nii")(tmp_path)
+    return tmp_path / "data"
+
+
+def encode(monkeypatch, run, scans, out, *more):
+    return command(monkeypatch, ["encode", run, scans, "-o", out, *more])
+
+
+def test_two_processes_do_not_encode_into_one_folder(
+    run_folder, scans, tmp_path, monkeypatch, capsys
+):
+    with sole_writer(tmp_path / "out"):
+        assert encode(monkeypatch, run_folder, scans, tmp_path / "out") == 2
+    assert "another medvae is writing it" in capsys.readouterr().err
+    assert encode(monkeypatch, run_folder, scans, tmp_path / "out") == 0
+
+
+def contents(folder):
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder): p.read_bytes() for p in files}
+
+
+def test_codes_are_the_same_bits_after_any_interruption(
+    run_folder, scans, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    assert encode(monkeypatch, run_folder, scans, out) == 0
+    whole = contents(out)
+    for lost in ("sub-1*_latent.json", "sub-4*_latent.nii.gz", "latents.npy"):
+        next(out.rglob(lost)).unlink()
+        assert encode(monkeypatch, run_folder, scans, out) == 0
+        assert contents(out) == whole
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB; a function that makes it larger or read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", place)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a file system is not allowed here")
+    yield place, lambda how: mount("-o", f"remount,{how}", place)
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def mount(*words):
+    subprocess.run(["mount", *map(str, words)], check=True, capture_output=True)
+
+
+def test_a_full_disk_is_told_and_the_rest_is_done_when_there_is_room(
+    run_folder, scans, tmp_path, small_disk, monkeypatch, capsys
+):
+    place, change = small_disk
+    (place / "ballast").write_bytes(bytes(50_000))
+    assert encode(monkeypatch, run_folder, scans, place / "out") == 2
+    errors = [t for t in capsys.readouterr().err.splitlines() if "error: " in t]
+    assert len(errors) == 1
+    assert "No space left on device. Free some space" in errors[0]
+    assert not list((place / "out").glob(".partial*"))
+    change("size=4m")
+    assert encode(monkeypatch, run_folder, scans, place / "out") == 0
+    assert encode(monkeypatch, run_folder, scans, tmp_path / "elsewhere") == 0
+    assert contents(place / "out") == contents(tmp_path / "elsewhere")
+
+
+def test_a_read_only_place_is_told(run_folder, scans, small_disk, monkeypatch, capsys):
+    place, change = small_disk
+    change("ro")
+    assert encode(monkeypatch, run_folder, scans, place / "out") == 2
+    told = capsys.readouterr().err
+    assert "Read-only file system. Choose" in told or "not a folder to write to" in told
+    assert "Traceback" not in told
+
+
+def test_a_full_disk_leaves_the_old_file(small_disk):
+    place, _ = small_disk
+    write_text(place / "a.txt", "old")
+    with pytest.raises(OSError, match="No space left"):
+        write_text(place / "a.txt", "x" * 100_000)
+    assert (place / "a.txt").read_text() == "old"
+    assert [p.name for p in place.iterdir()] == ["a.txt"]
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_lost_worker_is_told_with_advice():
+    with pytest.raises(Exception, match=r"worker|process") as lost:
+        joblib.Parallel(n_jobs=2)(joblib.delayed(die)() for _ in range(2))
+    assert "Use fewer --jobs" in advice(lost.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda: np.empty((2**45,)), lambda: torch.empty(2**45)],
+    ids=["numpy", "torch"],
+)
+def test_a_lack_of_memory_is_told_with_advice(ask):
+    with pytest.raises((MemoryError, RuntimeError)) as lack:
+        ask()
+    assert "smaller optimiser.batch_size" in advice(lack.value)
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    assert advice(KeyError("x")) is None
+    assert advice(OSError(errno.ENOENT, "No such file", "x")) is None
+    assert advice(RuntimeError("shape mismatch")) is None
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medvae.cohort.reader.read_cohort", interrupted)
+    assert command(monkeypatch, ["cohort", tmp_path]) == 130
+    assert "start again with: medvae cohort" in capsys.readouterr().err

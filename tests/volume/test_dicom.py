@@ -1,0 +1,93 @@
+"""A DICOM series is read as the NIfTI it was made from."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+pytest.importorskip("dcm2niix", reason="the extra 'dicom' is not installed")
+sitk = pytest.importorskip("SimpleITK", reason="the extra 'itk' is not installed")
+
+from medvae.errors import UserError  # noqa: E402
+from medvae.volume import read_volume  # noqa: E402
+from medvae.volume.dicom import holds_dicom  # noqa: E402
+
+
+def write_series(folder, data, spacing, direction, number=1):
+    """Classic single-slice MR files, written by SimpleITK."""
+    folder.mkdir(exist_ok=True)
+    image = sitk.GetImageFromArray(data.transpose(2, 1, 0).astype(np.int16))
+    image.SetSpacing(spacing)
+    image.SetDirection(direction.ravel().tolist())
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    x, y = ([f"{v:.8f}" for v in direction[:, i]] for i in (0, 1))
+    for k in range(image.GetDepth()):
+        plane = image[:, :, k]
+        place = image.TransformIndexToPhysicalPoint((0, 0, k))
+        tags = {
+            "0008|0016": "1.2.840.10008.5.1.4.1.1.4",
+            "0008|0018": f"1.2.3.{number}.{k + 1}",
+            "0008|0020": "20260101",  # else SimpleITK writes now, slice by slice
+            "0008|0030": "120000",
+            "0008|0060": "MR",
+            "0008|0070": "Nobody",
+            "0010|0010": "PHANTOM",
+            "0018|0050": str(spacing[2]),
+            "0020|000d": "1.2.3",
+            "0020|000e": f"1.2.3.{number}",
+            "0020|0011": str(number),
+            "0020|0013": str(k + 1),
+            "0020|0032": "\\".join(f"{v:.6f}" for v in place),
+            "0020|0037": "\\".join([*x, *y]),
+            "0028|0030": f"{spacing[1]}\\{spacing[0]}",
+        }
+        for key, value in tags.items():
+            plane.SetMetaData(key, value)
+        writer.SetFileName(str(folder / f"{number}-{k:03d}.dcm"))
+        writer.Execute(plane)
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(0).integers(0, 900, (14, 12, 10))
+
+
+def test_a_series_has_the_voxels_and_the_affine_it_was_written_with(tmp_path, data):
+    turn = np.deg2rad(12)
+    direction = np.array(  # oblique, in DICOM's LPS
+        [
+            [1, 0, 0],
+            [0, np.cos(turn), -np.sin(turn)],
+            [0, np.sin(turn), np.cos(turn)],
+        ]
+    )
+    spacing = (1.5, 1.25, 3.0)
+    write_series(tmp_path / "series", data, spacing, direction)
+    assert holds_dicom(tmp_path / "series")
+    volume = read_volume(tmp_path / "series")
+    affine = np.diag([-1.0, -1, 1, 1]) @ np.block(
+        [[direction * spacing, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]]
+    )
+    expected = read_volume(nib.Nifti1Image(data.astype(np.float32), affine))
+    assert np.array_equal(volume.data, expected.data)
+    assert np.allclose(volume.affine, expected.affine, atol=1e-3)
+
+
+def test_two_series_in_a_folder_are_named(tmp_path, data):
+    for number in (1, 2):
+        write_series(tmp_path / "both", data, (1, 1, 1), np.eye(3), number)
+    with pytest.raises(UserError, match="holds several series"):
+        read_volume(tmp_path / "both")
+
+
+def test_a_folder_of_something_else_is_no_series(tmp_path):
+    (tmp_path / "note.txt").write_text("no image here")
+    assert not holds_dicom(tmp_path)
+    with pytest.raises(UserError, match="a directory, not a NIfTI file"):
+        read_volume(tmp_path)
+
+
+def test_a_broken_series_is_named(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 200)
+    with pytest.raises(UserError, match="dcm2niix made no image"):
+        read_volume(tmp_path)
