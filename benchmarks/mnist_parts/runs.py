@@ -35,6 +35,8 @@ SELECTED = {  # larger sets take longer: one arm for every question that is aske
     ),
     50000: ("vae", "dvae_salt_and_pepper_0.05"),
 }
+
+
 @dataclass(frozen=True)
 class Run:
     """One arm at one training size, all seeds together."""
