@@ -129,9 +129,11 @@ def _judged(found: Mapping[str, Any]) -> str:
     text = (
         f"## Does corrupt(A) pass for B?\n\nPhantom at {found['voxel_scale']:g} times "
         f"its voxels, {found['scans_per_site']} scans a site, halves that never meet. "
-        "Of the pairs whose B is at least as noisy and as blurred as A by the sites' "
+        f"{len(found['pairs'])} pairs have been run. Of those whose B is at least as "
+        "noisy and as blurred as A by the sites' "
         f"own settings, {found['auc_after_at_most_0.65']} of {found['of']} have an AUC "
-        "of at most .65 after corruption. The others say what is out of reach. The "
+        "of at most .65 after corruption. Where the fit finds something out of reach, "
+        "it is named. The "
         "last column is the tissue contrast of corrupted scans over that of B's own."
         "\n\n"
     )

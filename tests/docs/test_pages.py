@@ -1,4 +1,4 @@
-"""Every code block of the site runs, page by page, as its reader would run it."""
+"""The site: its pictures, its links, and (by hand, marker study) every code block."""
 
 import re
 import shutil

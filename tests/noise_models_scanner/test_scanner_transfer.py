@@ -1,27 +1,19 @@
-import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from simulated_head import SCANS, STEP, WORSE, Scanner, scan
+from simulated_head import STEP, WORSE
 
 import noise_models
 from noise_models.blur import Blur
 from noise_models.rician import Rician
 from noise_models.scanner import (
-    ScannerNoise,
     estimate_scan,
-    fit,
     noise_gain,
-    save_scanner,
-    show,
 )
 from noise_models.scanner.estimate import BIAS, levels_of
-from noise_models.scanner.goodness import verdict_of
 from noise_models.scanner.resampling import to_spacing
-from noise_models.scanner.sites import robust_mean, shrunk_covariance
-from noise_models.scanner.two_sample import auc, separation_p, two_sample_auc
 
 
 def generator(seed=0):
@@ -246,163 +238,3 @@ def test_unknown_sites_are_refused_with_the_known_ones(fitted):
         noise_models.get("scanner")
     with pytest.raises(ValueError, match="dispersion must be at least 0, got -1"):
         replace(fitted, dispersion=-1)
-
-
-def test_pickled_noise_draws_the_same(fitted):
-    again = pickle.loads(pickle.dumps(fitted))
-    one, other = (m.draw(3, generator()) for m in (fitted, again))
-    assert all(torch.equal(one[key], other[key]) for key in one)
-
-
-def test_yaml_round_trip_draws_the_same(fitted, tmp_path):
-    path = save_scanner(fitted, tmp_path / "scanner.yaml")
-    again = noise_models.load(path, source="sharp", target="worse", dispersion=2.0)
-    assert isinstance(again, ScannerNoise)
-    chosen = replace(fitted, source="sharp", target="worse", dispersion=2.0)
-    one, other = (m.draw(3, generator()) for m in (chosen, again))
-    for key in one:
-        assert torch.allclose(
-            one[key].double(), other[key].double(), rtol=1e-5, atol=1e-7
-        )
-    for key in ("evidence", "seed", "versions", "inputs", "warnings"):
-        assert getattr(again.record, key) == getattr(fitted.record, key)
-    assert again.record.pairs.keys() == fitted.record.pairs.keys()
-
-
-def test_a_broken_file_is_refused_with_line_and_key(fitted, tmp_path):
-    path = save_scanner(fitted, tmp_path / "scanner.yaml")
-    text = path.read_text()
-    line = next(k for k, row in enumerate(text.splitlines(), 1) if "subjects:" in row)
-    path.write_text(text.replace(f"subjects: {SCANS}", "subjects: many", 1))
-    with pytest.raises(
-        ValueError, match=rf"scanner.yaml:{line}: sites.sharp.subjects: .*got 'many'"
-    ):
-        noise_models.load(path)
-    path.write_text(text.replace("version: 1", "version: 9", 1))
-    with pytest.raises(ValueError, match="version must be 1, got 9"):
-        noise_models.load(path)
-    path.write_text(text.replace("      log_sigma: -", "      log_sgma: -", 1))
-    with pytest.raises(ValueError, match="log_sgma"):
-        noise_models.load(path)
-
-
-def test_a_file_that_was_changed_after_the_fit_is_refused(fitted, tmp_path):
-    path = save_scanner(fitted, tmp_path / "scanner.yaml")
-    text = path.read_text()
-    assert "log_sigma: -" in text
-    path.write_text(text.replace("log_sigma: -", "log_sigma: -1", 1))
-    with pytest.raises(ValueError, match="changed after it was fitted"):
-        noise_models.load(path)
-    path.write_text(text + "# a remark\n")
-    assert noise_models.load(path).labels == fitted.labels
-
-
-def test_show_has_the_promised_keys(fitted):
-    shown = show(fitted)
-    assert set(shown) >= {"sites", "pairs", "goodness", "evidence"}
-    site = shown["sites"]["sharp"]
-    assert set(site) >= {
-        "scans",
-        "noise_sigma",
-        "psf_fwhm_mm",
-        "bias_rms",
-        "tissue_contrast",
-    }
-    low, high = site["noise_sigma"]["ci95"]
-    assert low < site["noise_sigma"]["median"] < high
-    pair = shown["pairs"]["sharp->worse"]
-    assert set(pair) == {"sigma_add", "psf_add_fwhm_mm", "clipped"}
-    assert set(pair["clipped"]) == {"noise", "psf"}
-
-
-def test_one_site_against_itself_is_no_difference():
-    images = [(scan(300 + s, Scanner()), STEP) for s in range(16)]
-    noise = fit({"a": images[:8], "b": images[8:]}, seed=0)
-    a, b = (np.array(site.mean) for site in noise.sites)
-    ends = [np.array(site.ci95) for site in noise.sites]
-    apart = (ends[0][:, 0] > ends[1][:, 1]) | (ends[1][:, 0] > ends[0][:, 1])
-    assert apart.mean() < 0.1
-    assert abs(a[0] - b[0]) < 0.03
-    assert noise.record.goodness["a->b"].verdict == "no difference"
-
-
-def test_too_few_scans_are_not_enough_evidence():
-    assert verdict_of(1.0, 0.5, 0.001, 5) == "not enough evidence"
-    assert verdict_of(1.0, 0.95, 0.001, 12) == "fail"
-    assert verdict_of(1.0, 0.74, 0.001, 12) == "warn"
-
-
-def test_auc_is_the_share_of_ordered_pairs():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=7), rng.normal(size=9) + 0.5
-    slow = np.mean([[(y > x) + 0.5 * (y == x) for x in a] for y in b])
-    assert auc(a, b) == pytest.approx(slow)
-
-
-def test_classifier_is_at_chance_on_one_population():
-    rng = np.random.default_rng(1)
-    found = [
-        two_sample_auc(rng.normal(size=(12, 10)), rng.normal(size=(12, 10)), seed=k)
-        for k in range(12)
-    ]
-    assert np.mean(found) == pytest.approx(0.5, abs=0.1)
-
-
-def test_permutation_p_is_uniform_under_the_null():
-    rng = np.random.default_rng(2)
-    found = [
-        separation_p(rng.normal(size=(8, 5)), rng.normal(size=(8, 5)), repeats=49)
-        for _ in range(60)
-    ]
-    assert 0.35 < np.mean(found) < 0.65
-
-
-def test_one_outlier_hardly_moves_the_robust_mean():
-    x = np.random.default_rng(0).normal(size=(20, 1))
-    spoiled = x.copy()
-    spoiled[0] = 100
-    one, other = (robust_mean(v, np.ones((1, 20)))[0, 0] for v in (x, spoiled))
-    assert abs(one - other) < 0.3
-
-
-def test_shrinkage_pulls_few_scans_to_the_diagonal():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(8, 20))
-    c = shrunk_covariance(x, x.mean(0))
-    d = np.sqrt(np.diag(c))
-    off = (c / np.outer(d, d))[~np.eye(20, dtype=bool)]
-    raw = np.corrcoef(x.T)[~np.eye(20, dtype=bool)]
-    assert np.abs(off).mean() < 0.5 * np.abs(raw).mean()
-
-
-def test_fit_names_what_is_wrong(images, tmp_path):
-    few = {"a": images["sharp"][:2], "b": [images["worse"][0]]}
-    with pytest.raises(ValueError, match="site b: at least 2 scans are needed, got 1"):
-        fit(few)
-    with pytest.raises(ValueError, match="at least 3 people scanned at both"):
-        fit(images, evidence="paired")
-    gone = str(tmp_path / "gone.nii.gz")
-    with pytest.raises(FileNotFoundError, match=r"gone\.nii\.gz: no such file"):
-        fit({"a": images["sharp"][:2], "b": [gone, gone]})
-    broken = tmp_path / "broken.nii.gz"
-    broken.write_bytes(b"not an image")
-    with pytest.raises(ValueError, match=r"broken\.nii\.gz: not a readable image"):
-        fit({"a": images["sharp"][:2], "b": [str(broken)] * 2})
-
-
-def test_estimates_are_kept_by_content_and_progress_is_told(images, tmp_path):
-    told = []
-    few = {site: scans[:2] for site, scans in images.items()}
-    first, again = (
-        fit(
-            few,
-            goodness=False,
-            cache=tmp_path,
-            progress=lambda done, total, label: told.append((done, total, label)),
-        )
-        for _ in range(2)
-    )
-    assert len(list(tmp_path.glob("*.json"))) == 4
-    assert first.sites == again.sites
-    assert told[3][:2] == (4, 4)
-    assert told[0][2] == "sharp/0"
