@@ -1,3 +1,5 @@
+"""From one scanner to another: noise, sharpness, shading and contrast arrive."""
+
 from dataclasses import replace
 
 import numpy as np
