@@ -2,21 +2,25 @@
 
     python benchmarks/corruption.py [--size 128] [--batch 1] [--runs 9] [--json]
 
-All of it in one process, in turn, on the same volumes, with the threads that torch has
-here (--threads). Ratios are medians of ratios of neighbours. `randomised` does exactly
-the four effects that the peers do (contrast, PSF, bias field, Rician noise); `scanner`
-is the complete fitted model, with coloured noise, a noise field and two shadings.
-The floor is two normal draws a voxel, one real Fourier transform forth and back, and
-one copy. Writes benchmarks/results/corruption-SIZE.json.
+All of it in one process, in turn, on the same volumes, with --threads threads, which
+wait for each other as under the medvae command (`medvae.cli.wait_briefly`). Ratios are
+medians of ratios of neighbours. `randomised` does exactly the four effects that the
+peers do (contrast, PSF, bias field, Rician noise); `scanner` is the complete fitted
+model, with coloured noise, a noise field and two shadings. The floor is two normal
+draws a voxel, one real Fourier transform forth and back, and one copy. Writes
+benchmarks/results/corruption-SIZE.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import Any
+
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as under the medvae command
 
 import torch
 from corruption_parts.rivals import floor, monai_chain, torchio_chain

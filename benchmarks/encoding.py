@@ -5,33 +5,33 @@ python benchmarks/encoding.py [--scans 24] [--jobs 1] [--repeats 3]
 Three throughputs on the same files: reading alone (unzip, find the head, resample),
 network alone (the same volumes from memory), and ``encode_folder``, which does both
 at once. Overlap is the third over the slower of the first two; 0.9 is the target.
-Peak memory is read after a third of the scans and at the end, for the process and the
-processes that read. Scans are heads of 176 x 240 x 256 voxels of 1 mm (``--small``: of
-2 mm), gzipped; the network is that of ``configs/train.yaml``.
+Peak memory is read after a third of the scans and at the end, of this process and of
+those that read. Scans are heads of 176 x 240 x 256 voxels of 1 mm (``--small``: of
+2 mm), gzipped; the network is that of ``configs/train.yaml``. Writes
+benchmarks/results/encoding.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import psutil
 import torch
+from measured.ratios import spread
+from measured.result import header, write
 
 from medvae.encoding import Encoder
 from medvae.encoding.folder import Item, encode_folder
 from medvae.encoding.reading import read_ahead
 from medvae.model.network import DenoisingVAE, NetworkConfig
 
-RESULT = Path(__file__).parent / "results" / "encoding.json"
+TARGET = 0.9
 SHAPE = (176, 240, 256)
 
 
@@ -51,8 +51,11 @@ def write_head(path: Path, seed: int, step: int) -> None:
 
 
 def peak_mib() -> float:
-    """Highest memory so far of this process, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Highest memory so far of this process and of those it started, together, MiB."""
+    own = psutil.Process()
+    peaks = [Path(f"/proc/{p.pid}/status") for p in (own, *own.children())]
+    lines = [line for peak in peaks for line in peak.read_text().splitlines()]
+    return sum(int(x.split()[1]) for x in lines if x.startswith("VmHWM")) / 1024
 
 
 def once(encoder: Encoder, paths: list[Path], jobs: int) -> dict[str, float]:
@@ -99,9 +102,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--small", action="store_true")
-    parser.add_argument("--keep", action="store_true", help=f"write {RESULT.name}")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    options = f"--scans {asked.scans} --jobs {asked.jobs} --repeats {asked.repeats}"
+    small = " --small" if asked.small else ""
+    before = header(f"encoding.py {options}{small}", "torch", "nibabel", "numpy")
     encoder = Encoder(DenoisingVAE(NetworkConfig()))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"head{i:03d}.nii.gz" for i in range(asked.scans)]
@@ -111,18 +116,16 @@ def main() -> None:
         rounds = [once(encoder, paths, asked.jobs) for _ in range(asked.repeats)]
     rate = {key: float(np.median([r[key] for r in rounds])) for key in rounds[0]}
     overlaps = [r["encode"] / min(r["reading"], r["network"]) for r in rounds]
-    found = {
-        "command": " ".join(["python", *sys.argv]),
-        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "load_before": round(os.getloadavg()[0], 2),
+    result = {
+        **before,
+        "jobs": asked.jobs,
+        "target": TARGET,
         "scans_per_second": {key: round(v, 3) for key, v in rate.items()},
-        "overlap": round(float(np.median(overlaps)), 3),
-        "overlap_of_rounds": [round(v, 3) for v in overlaps],
+        "overlap": spread(overlaps),
         "memory": {key: round(v, 1) for key, v in grown.items()},
     }
-    print(json.dumps(found, indent=2))
-    if asked.keep:
-        RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write("encoding", result)
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

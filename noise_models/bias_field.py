@@ -132,7 +132,7 @@ class BiasField(NoiseModel):
         y = out if out is not None else field.contiguous()
         after = y.view(len(y), -1)
 
-        def work(volumes: slice, voxels: slice, number: int) -> None:
+        def work(volumes: slice, voxels: slice) -> None:
             shading = logs[volumes, voxels].exp()
             torch.mul(before[volumes, voxels], shading, out=after[volumes, voxels])
 

@@ -89,7 +89,7 @@ class Contrast(NoiseModel):
         y = torch.empty(clean.shape, dtype=clean.dtype, device=clean.device)
         before, after = clean.flatten(1), y.view(len(y), -1)
 
-        def work(volumes: slice, voxels: slice, number: int) -> None:
+        def work(volumes: slice, voxels: slice) -> None:
             curve.at(before[volumes, voxels], volumes, out=after[volumes, voxels])
 
         in_blocks(clean, work)
@@ -149,7 +149,7 @@ class Curve:
         self, x: Tensor, volumes: slice = slice(None), out: Tensor | None = None
     ) -> Tensor:
         """Heights at ``x`` (m, voxels) of the m ``volumes``."""
-        y = torch.addcmul(self.start[volumes], x, self.slope[volumes], out=out)
+        y = torch.mul(x, self.slope[volumes], out=out).add_(self.start[volumes])
         hinge = torch.empty_like(x)
         for knot, bend in self._hinges(volumes):
             torch.sub(x, knot, out=hinge).relu_()

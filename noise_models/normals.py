@@ -1,19 +1,26 @@
 """Normal numbers for whole volumes, on as many threads as there are.
 
 Decision (2026-11): torch fills a tensor on one thread, and for magnitude noise that was
-a third of all the time. Here the caller's generator gives a key, and every block of
-`voxelwise` is drawn by a generator of its own, seeded with the key plus the number of
-the block. So one seed is one noise, whatever the number of threads. The price: other
-voxels than torch's own for the same seed, and keys of 32 bits, which is what torch's
-Mersenne twister keeps of a seed in any case. A generator on another device draws there.
+a third of all the time. Here the caller's generator gives a key, and every block is
+drawn by a generator of its own, seeded with the key plus the number of the block, on
+threads that share the blocks. So one seed is one noise, whatever the number of threads.
+The price: other voxels than torch's own for the same seed, and keys of 32 bits, which
+is what torch's Mersenne twister keeps of a seed in any case. A generator on another
+device draws there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import Generator, Tensor
 
-from noise_models.voxelwise import in_blocks
+from noise_models.voxelwise import blocks
+
+DRAWN = 2**15
+"""Values that one generator draws: the most that torch leaves to one thread."""
 
 _SEEDS = 2**32
 
@@ -42,7 +49,7 @@ def fill_normal(out: Tensor, rng: Generator) -> Tensor:
     def work(volumes: slice, voxels: slice, number: int) -> None:
         _fill_block(flat[volumes, voxels], key, number)
 
-    in_blocks(out, work)
+    on_threads(out, work)
     return out
 
 
@@ -51,39 +58,33 @@ def _fill_block(out: Tensor, key: int, number: int) -> Tensor:
     return out.normal_(generator=own)
 
 
-class Normals:
-    """A standard normal for every voxel of a batch, drawn when its block is due.
+def on_threads(x: Tensor, work: Callable[[slice, slice, int], None]) -> None:
+    """Call ``work(volumes, voxels, number)`` for blocks of ``x``, side by side.
 
-    The numbers are those that `fill_normal` would draw. Where generator and batch are
-    not both on the CPU, all are drawn at once.
+    Which block has which number depends on the shape alone. Worth it where a block is
+    long at one operation, as drawing is; see `noise_models.voxelwise`.
 
     Args:
-        like: Gives shape (n, ...), dtype and device.
-        rng: Where the randomness comes from.
-
-    Example:
-        >>> like, rng = torch.empty(2, 9), torch.Generator()
-        >>> whole = fill_normal(torch.empty(2, 9), rng.manual_seed(1))
-        >>> part = Normals(like, rng.manual_seed(1)).block(slice(0, 2), slice(0, 9), 0)
-        >>> torch.equal(part, whole)
-        True
+        x: Gives shape (n, ...) and device.
+        work: What to do; calls must not share what they write.
     """
+    tasks = blocks(x, DRAWN)
+    threads = min(torch.get_num_threads(), len(tasks))
+    is_inference = torch.is_inference_mode_enabled()  # each thread has its own
 
-    def __init__(self, like: Tensor, rng: Generator) -> None:
-        self.like = like.flatten(1)
-        self.drawn: Tensor | None = None
-        if rng.device.type == "cpu" and like.device.type == "cpu":
-            self.key = draw_key(rng)
-        else:
-            size = self.like.shape
-            self.drawn = fill_normal(torch.empty(size, device=rng.device), rng).to(like)
+    def share(first: int) -> None:
+        with torch.no_grad(), torch.inference_mode(is_inference):
+            for number in range(first, len(tasks), threads):
+                work(*tasks[number], number)
 
-    def block(self, volumes: slice, voxels: slice, number: int) -> Tensor:
-        """The numbers of one block, a tensor of the caller's own."""
-        if self.drawn is not None:
-            return self.drawn[volumes, voxels]
-        shape = self.like[volumes, voxels].shape
-        return _fill_block(torch.empty(shape), self.key, number).to(self.like.dtype)
+    if threads < 2:
+        return share(0) if threads else None
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(share, first) for first in range(1, threads)]
+        share(0)
+        for other in others:
+            other.result()
+    return None
 
 
 def magnitude(
@@ -104,14 +105,33 @@ def magnitude(
         (1.3, 2.0)
     """
     signal, level = x.flatten(1), sigma.to(x)[:, None]
+    power = level.square()
     y = out if out is not None else torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    after, parts = y.view(len(x), -1), (Normals(x, rng), Normals(x, rng))
+    after, draws = y.view(len(x), -1), (_draws(signal, rng), _draws(signal, rng))
 
     def work(volumes: slice, voxels: slice, number: int) -> None:
         here, width = after[volumes, voxels], level[volumes]
-        real, imaginary = (part.block(volumes, voxels, number) for part in parts)
-        torch.addcmul(signal[volumes, voxels], real, width, out=here)
-        here.square_().add_(imaginary.mul_(width).square_()).sqrt_()
+        real, imaginary = (draw(volumes, voxels, number) for draw in draws)
+        torch.addcmul(signal[volumes, voxels], real, width, out=here).square_()
+        here.addcmul_(imaginary.square_(), power[volumes]).sqrt_()
 
-    in_blocks(y, work)
+    on_threads(y, work)
     return y
+
+
+def _draws(like: Tensor, rng: Generator) -> Callable[[slice, slice, int], Tensor]:
+    """Normals for blocks of ``like`` (n, voxels), each drawn when it is due.
+
+    The numbers are those of `fill_normal`. Where generator and batch are not both on
+    the CPU, all are drawn at once.
+    """
+    if rng.device.type != "cpu" or like.device.type != "cpu":
+        drawn = fill_normal(torch.empty(like.shape, device=rng.device), rng).to(like)
+        return lambda volumes, voxels, _: drawn[volumes, voxels]
+    key = draw_key(rng)
+
+    def draw(volumes: slice, voxels: slice, number: int) -> Tensor:
+        buffer = torch.empty(like[volumes, voxels].shape)
+        return _fill_block(buffer, key, number).to(like.dtype)
+
+    return draw

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 _LONG = 128  # voxels; shorter lines are as fast in one piece
-_CHUNK = 2**18  # values that are folded at once
+_CHUNK = 2**19  # values that are folded at once
 
 
 def along(x: Tensor, axis: int, matrices: Tensor, out: Tensor | None = None) -> Tensor:

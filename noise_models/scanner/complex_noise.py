@@ -8,7 +8,6 @@ import torch
 from torch import Generator, Tensor
 
 from noise_models.base import Params, draw_normal
-from noise_models.normals import Normals
 from noise_models.scanner.local import Local, coil_counts, filled, steady_power
 from noise_models.scanner.spectrum import Spectra, complex_noise, lacking_spectrum
 from noise_models.voxelwise import in_blocks
@@ -27,7 +26,7 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
     noise = _complex_normals(local, both, rng)
     more = _other_coils(coils_b, y, rng).flatten(1) if (coils_b > 1).any() else None
 
-    def work(volumes: slice, voxels: slice, number: int) -> None:
+    def work(volumes: slice, voxels: slice) -> None:
         here = volumes, voxels
         part, level = local.parts(*here)
         shading_a, shading_b = (
@@ -49,7 +48,7 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         floor = lack.sub_(air * freedom).clamp_min_(0).mul_(is_air)
         power = air.sub_(tissue).mul_(is_air).add_(tissue)  # sigma^2 of what is added
         sigma = power.sqrt()
-        real, imaginary = noise(*here, number)
+        real, imaginary = noise(*here)
         part.mul_(shading_b).addcmul_(real, sigma).square_()
         part.addcmul_(imaginary.square(), power).add_(floor)
         if more is not None:
@@ -62,15 +61,15 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
 
 def _complex_normals(
     local: Local, both: Spectra, rng: Generator
-) -> Callable[[slice, slice, int], Sequence[Tensor]]:
-    """Real and imaginary part of the noise to add, scaled to SD 1, block by block."""
+) -> Callable[[slice, slice], Sequence[Tensor]]:
+    """Real and imaginary part of the noise to add, scaled to SD 1, of any block."""
     y, sigma = local.signal, local.fields.sigma
     if not both.is_coloured:
-        white = Normals(y, rng), Normals(y, rng)
-        return lambda *block: (white[0].block(*block), white[1].block(*block))
+        white = [draw_normal(y, rng).flatten(1) for _ in range(2)]
+        return lambda *block: [part[block] for part in white]
     spectrum = lacking_spectrum(both, sigma["source"], sigma["target"], y)
     pairs = complex_noise(spectrum, y, rng).view(len(y), -1, 2)
-    return lambda volumes, voxels, _: pairs[volumes, voxels].unbind(-1)
+    return lambda *block: pairs[block].unbind(-1)
 
 
 def _other_coils(coils: Tensor, like: Tensor, rng: Generator) -> Tensor:

@@ -79,7 +79,7 @@ def degrade(
     flat, signal = (torch.empty_like(x).contiguous() for _ in range(2))
     seen = x.flatten(1)
 
-    def work(volumes: slice, voxels: slice, number: int) -> None:
+    def work(volumes: slice, voxels: slice) -> None:
         part = flat.view(len(x), -1)[volumes, voxels]
         torch.div(
             seen[volumes, voxels], fields.shading("source", volumes, voxels), out=part

@@ -35,7 +35,7 @@ def add_resampled(
     spectrum = lacking_spectrum(both, fields.sigma["source"], fields.sigma["target"], y)
     fresh = coloured_noise(spectrum, y, rng).flatten(1)
 
-    def work(volumes: slice, voxels: slice, number: int) -> None:
+    def work(volumes: slice, voxels: slice) -> None:
         here = volumes, voxels
         part, level = local.parts(*here)
         gain = {name: value[volumes] for name, value in gains.items()}

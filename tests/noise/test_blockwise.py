@@ -4,12 +4,12 @@ import pytest
 import torch
 
 import noise_models
-from noise_models.normals import fill_normal
+from noise_models.normals import DRAWN, fill_normal, on_threads
 from noise_models.scanner.spectrum import coloured_noise, complex_noise
 from noise_models.separable import along, along_mirrored
 from noise_models.voxelwise import BLOCK, blocks, in_blocks
 
-LARGE = (1, 1, 50, 40, 36)  # two blocks and a rest
+LARGE = (1, 1, 80, 60, 56)  # two blocks and a rest
 
 
 def seeded(seed=0):
@@ -45,8 +45,9 @@ def test_in_place_or_not_is_the_same(name, shape):
 @pytest.mark.parametrize("shape", [(3, 7), (5, BLOCK - 1), (2, BLOCK + 1), (0, 4)])
 def test_blocks_cover_every_voxel_once(shape):
     x = torch.zeros(shape)
-    in_blocks(x, lambda rows, voxels, _: x[rows, voxels].add_(1))
-    assert torch.equal(x, torch.ones(shape))
+    in_blocks(x, lambda rows, voxels: x[rows, voxels].add_(1))
+    on_threads(x, lambda rows, voxels, _: x[rows, voxels].add_(1))
+    assert torch.equal(x, torch.full(shape, 2.0))
     assert all(x[part].numel() <= BLOCK for part in blocks(x))
 
 
@@ -58,15 +59,15 @@ def test_an_error_in_a_block_is_not_lost(threads):
             raise ValueError("block 1")
 
     with pytest.raises(ValueError, match="block 1"):
-        in_blocks(torch.zeros(LARGE), fail)
+        on_threads(torch.zeros(LARGE), fail)
 
 
 def test_blocks_of_normals_are_normal_and_not_alike():
-    x = fill_normal(torch.empty(1, 8 * BLOCK), seeded()).view(8, BLOCK)
-    assert x.mean(1).abs().max() < 4 / BLOCK**0.5
-    assert (x.std(1) - 1).abs().max() < 4 / (2 * BLOCK) ** 0.5
+    x = fill_normal(torch.empty(1, 8 * DRAWN), seeded()).view(8, DRAWN)
+    assert x.mean(1).abs().max() < 4 / DRAWN**0.5
+    assert (x.std(1) - 1).abs().max() < 4 / (2 * DRAWN) ** 0.5
     others = torch.corrcoef(x) - torch.eye(8)
-    assert others.abs().max() < 4.5 / BLOCK**0.5
+    assert others.abs().max() < 4.5 / DRAWN**0.5
 
 
 @pytest.mark.parametrize("size", [127, 128, 130])
