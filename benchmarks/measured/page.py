@@ -84,6 +84,9 @@ def sections(
     if "fit_scale" in results:
         found = results["fit_scale"]
         yield "fit-noise on more scans", _fit_scale(found), found
+    if "encoding" in results:
+        found = results["encoding"]
+        yield "Encoding", _encoding(found), found
     if "cohort_index" in results:
         found = results["cohort_index"]
         yield "Cohort index", _index(found), found
@@ -146,6 +149,25 @@ def _fit_scale(found: Mapping[str, Any]) -> list[Row]:
         Row(f"time a scan, {many} over {few} scans", -1.1, found["time_ratio"]),
         Row(f"peak memory, {many} over {few} scans", -1.1, found["memory_ratio"]),
         Row("time a scan", 0, found["seconds_per_scan"], " s"),
+    ]
+
+
+def _encoding(found: Mapping[str, Any]) -> list[Row]:
+    few, all_scans = (
+        found["memory"][k] for k in ("after_a_third_mib", "at_the_end_mib")
+    )
+    grown = round(all_scans / few, 3)
+    return [
+        Row(
+            "throughput over the slower of reading alone and the network alone",
+            found["target"],
+            found["overlap"],
+        ),
+        Row(
+            "peak memory, all scans over the first third",
+            -1.1,
+            {"median": grown, "quartiles": [grown, grown], "n": 1},
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ from noise_models.scanner.spectrum import Spectra, coloured_noise, lacking_spect
 from noise_models.voxelwise import in_blocks
 
 _AIR, _TISSUE = 1.2, 1.5  # mean magnitude over that of noise alone
+_FAINT = -80.0  # exponentials below are no numbers that a processor likes
 _BENT = 0.15  # largest bend, in SD: a skewness of .9
 
 
@@ -105,6 +106,6 @@ def _signal(magnitude: Tensor, sigma: Tensor, coils: Tensor, alone: Tensor) -> T
     """Signal under a mean magnitude: in tissue E[M]^2 less (2 L - 1) sigma^2."""
     noise, tissue = sigma.square(), 2 * coils - 1
     power = magnitude.square().div_(noise)
-    air = torch.sub(alone, power).clamp_max_(0).exp_()
+    air = torch.sub(alone, power).clamp_(_FAINT, 0).exp_()
     power.sub_(tissue).addcmul_(air, tissue - alone)
     return power.clamp_min_(0).mul_(noise).sqrt_()

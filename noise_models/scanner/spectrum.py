@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -102,9 +103,8 @@ def spectra(
     edge = torch.zeros(len(variance_mm2)) if apodisation is None else apodisation
     parts: tuple[list[Tensor], ...] = ([], [], [])
     for axis, (size, step) in enumerate(zip(shape, grid_mm, strict=True)):
-        f = np.arange(size) / (2 * size * step)
         rows = [
-            _axis(row, step, f)
+            _axis(row, step, size)
             for row in zip(
                 variance_mm2[:, axis].tolist(),
                 spacing_a_mm[:, axis].tolist(),
@@ -138,18 +138,33 @@ def _third(power: Tensor) -> Tensor:
 
 
 def _axis(
-    row: tuple[float, ...], grid_mm: float, f: np.ndarray
+    row: tuple[float, ...], grid_mm: float, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Transfer, and both noises before it, of one volume along one axis."""
     variance, a_mm, b_mm, filled_a, filled_b, edge = row
+    f = np.arange(size) / (2 * size * grid_mm)
     fall = 2 * np.pi**2 * variance * f**2 + edge * np.minimum(2 * b_mm * f, 1) ** 4
     blur = np.exp(np.minimum(-fall, 50.0))
-    have, want = signal_response(a_mm, grid_mm, f), signal_response(b_mm, grid_mm, f)
+    (have, noise_a), (want, noise_b) = (
+        _resampled(native_mm, grid_mm, size) for native_mm in (a_mm, b_mm)
+    )
     transfer = np.minimum(1.0, blur * want / np.maximum(have, _FAINT))
     transfer = transfer * (f * 2 * b_mm <= filled_b) if filled_b < 1 else transfer
-    noise_a = noise_response(a_mm, grid_mm, f) * _band(f, a_mm, filled_a)
-    noise_b = noise_response(b_mm, grid_mm, f) * _band(f, b_mm, filled_b)
-    return transfer, noise_a, noise_b
+    bands = _band(f, a_mm, filled_a), _band(f, b_mm, filled_b)
+    return transfer, noise_a * bands[0], noise_b * bands[1]
+
+
+@lru_cache(maxsize=4096)
+def _resampled(
+    native_mm: float, grid_mm: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What resampling leaves of a signal, and of white noise; not to be written to."""
+    f = np.arange(size) / (2 * size * grid_mm)
+    signal = signal_response(native_mm, grid_mm, f)
+    noise = noise_response(native_mm, grid_mm, f)
+    for values in (signal, noise):
+        values.setflags(write=False)
+    return signal, noise
 
 
 def _band(f: np.ndarray, native_mm: float, filled: float) -> np.ndarray:
