@@ -112,17 +112,33 @@ def harmonize(
     scans: Scans,
     out: Out,
     to: Annotated[str, typer.Option(help="The training site to imitate.")],
+    made_at: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="The training site that made the scans; else the average scanner.",
+        ),
+    ] = None,
+    detail: Annotated[
+        bool,
+        typer.Option(
+            help="Keep each scan's detail, or paint it from its code alone, blurred."
+        ),
+    ] = True,
     batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
     jobs: Jobs = 2,
     cover: CoverOption = "head",
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
-    """Encode scans and decode them as one training site would have scanned them.
+    """Change scans to what one training site would have scanned.
+
+    To each is added what the decoder makes of its code for that site, less what it
+    makes of it for the site that made it. Noise and sharpness stay as they are.
 
     A bad scan is named at the end and stops no other (exit code 2).
 
-    Example: medvae harmonize runs/scanner siteB/*.nii.gz --to NYU -o as_nyu
+    Example: medvae harmonize runs/scanner KKI/*.nii.gz --from KKI --to NYU -o as_nyu
     """
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files
@@ -142,6 +158,8 @@ def harmonize(
             paths,
             targets,
             to,
+            made_at=made_at,
+            detail=detail,
             batch_size=batch_size,
             jobs=jobs,
             cover=cover,

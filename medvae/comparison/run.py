@@ -32,7 +32,8 @@ Say = Callable[[str], None]
 
 TOLD = (
     ("reconstruction.z_scored_error_held_out", "held-out error"),
-    ("transfer.error", "transfer error"),
+    ("transfer.with_detail", "harmonised error"),
+    ("transfer.error", "decoded error"),
     ("leakage.auc_rbf_sample", "leakage AUC"),
     ("age.share_of_chance_across", "age error / chance"),
     ("travelers.reidentification_held_out", "recognised"),
@@ -218,7 +219,7 @@ def table_of(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         >>> one = {"arms": {"none": {"transfer.error": {"mean": 1, "ci95": [0, 2]}}},
         ...        "gaps": {}}
         >>> table_of(one)
-        (['arm', 'transfer error', 'gap closed'], [['none', '1.00 (0.00 to 2.00)', '']])
+        (['arm', 'decoded error', 'gap closed'], [['none', '1.00 (0.00 to 2.00)', '']])
     """
     arms = content["arms"]
     shown = [(k, w) for k, w in TOLD if any(k in numbers for numbers in arms.values())]

@@ -28,6 +28,7 @@ from medvae.inputs import AGAIN, read_record
 MEASURES = {
     "held_out_reconstruction": "lower",
     "traveler_harmonisation": "lower",
+    "traveler_decoding": "lower",
     "leakage": "lower",
     "age_error": "lower",
     "reidentification": "higher",
@@ -147,12 +148,20 @@ def score(setting: Setting, transfers: Sequence[TravelerTransfer], seed: int) ->
         transfers: What `medvae.evaluation` scored of travelers.
         seed: Of folds and posterior samples, the same for every arm.
     """
-    moved = [Row(r.subject, r.error, site=r.source, target=r.target) for r in transfers]
+    decoded = [
+        Row(r.subject, r.error, site=r.source, target=r.target) for r in transfers
+    ]
+    changed = [
+        Row(r.subject, r.with_detail, site=r.source, target=r.target)
+        for r in transfers
+        if r.with_detail is not None
+    ]
     return Scores(
         rows={
             "held_out_reconstruction": reconstructed(setting, setting.held_out_scans()),
             "seen_reconstruction": reconstructed(setting, setting.test_scans()),
-            "traveler_harmonisation": moved,
+            "traveler_harmonisation": changed,
+            "traveler_decoding": decoded,
             "age_error": age_rows(setting, setting.held_out_scans()),
             "reidentification": _recognition(setting),
         },

@@ -21,7 +21,7 @@ from medvae.errors import UserError
 from medvae.files import digest
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import check_device, load_model
-from medvae.volume import Grid
+from medvae.volume import Grid, read_volume
 from medvae.volume.nifti import nifti_image
 
 Scannable: TypeAlias = str | os.PathLike[str] | SpatialImage | npt.NDArray[Any]
@@ -292,21 +292,64 @@ class Encoder:
                 f"of {spacing} mm, which this model cannot paint. Encode it again."
             )
 
+    def repaint(
+        self,
+        scan: Path | SpatialImage,
+        latent: Latent,
+        to: str,
+        made_at: str | None = None,
+    ) -> nib.Nifti1Image:
+        """A scan plus what the model takes to be the difference between two sites.
+
+        ``max(0, x + decode(z, to) - decode(z, made_at))``: what no code holds, such as
+        fine detail, is kept as the scan has it. So are its noise and its sharpness.
+
+        Args:
+            scan: What ``latent`` is the code of.
+            latent: What :meth:`encode` returned for it.
+            to: The training site to imitate.
+            made_at: The training site that made the scan; ``None``, the average
+                scanner, for a scan of any other.
+
+        Raises:
+            UserError: The scan cannot be read, or the decoder does not know a site.
+        """
+        source = read_volume(scan)
+        before = source.source.restore(source.data)
+        change = np.asanyarray(self.decode(latent, to).dataobj)
+        change = change - np.asanyarray(self.decode(latent, made_at).dataobj)
+        after = np.maximum(before + change, 0, dtype=np.float32)
+        return nifti_image(after, latent.source.affine, np.float32)
+
     def harmonize(
         self,
         scan: Scannable,
         to: str,
         *,
+        made_at: str | None = None,
+        detail: bool = True,
         affine: npt.ArrayLike | None = None,
         cover: Cover = "head",
     ) -> nib.Nifti1Image:
         """The scan as training site ``to`` would have made it, on its own grid.
 
+        Args:
+            scan: As for :meth:`encode`.
+            to: The training site to imitate.
+            made_at: The training site that made it; see :meth:`repaint`.
+            detail: Keep the scan's own detail (:meth:`repaint`); else the image is
+                painted from the code alone, which is blurred (:meth:`decode`).
+            affine: As for :meth:`encode`.
+            cover: As for :meth:`encode`.
+
         Raises:
-            UserError: The scan cannot be read, or the decoder does not know the site.
+            UserError: The scan cannot be read, or the decoder does not know a site.
         """
         image = _with_affine(scan, affine)
-        return self.decode(next(self.encode_each([image], 1, cover)), to)
+        latent = next(self.encode_each([image], 1, cover))
+        if not detail:
+            return self.decode(latent, to)
+        return self.repaint(image, latent, to, made_at)
 
 
 def _with_affine(scan: Scannable, affine: npt.ArrayLike | None) -> Path | SpatialImage:

@@ -77,6 +77,8 @@ def harmonize_files(
     targets: Sequence[Path],
     to: str,
     *,
+    made_at: str | None = None,
+    detail: bool = True,
     batch_size: int = 4,
     jobs: int = 0,
     cover: Cover = "head",
@@ -84,13 +86,16 @@ def harmonize_files(
 ) -> list[str]:
     """Write scans as training site ``to`` would have made them.
 
+    See `Encoder.harmonize` for ``made_at`` and ``detail``.
+
     Returns:
         One message for every scan that could not be read; the others are done.
 
     Raises:
-        UserError: The decoder does not know the site.
+        UserError: The decoder does not know a site.
     """
-    encoder.check_site(to)
+    for site in (to, made_at):
+        encoder.check_site(site)
     reach = encoder.reach(cover)
     read = read_ahead(scans, encoder.grid, jobs=jobs, ahead=batch_size, reach=reach)
     coded = zip(scans, targets, encode_arrivals(encoder, read, batch_size), strict=True)
@@ -99,7 +104,12 @@ def harmonize_files(
         if arrived.problem:
             problems.append(arrived.problem)
         if latent is not None:
-            write_image(encoder.decode(latent, to), target)
+            image = (
+                encoder.repaint(path, latent, to, made_at)
+                if detail
+                else encoder.decode(latent, to)
+            )
+            write_image(image, target)
         if progress:
             progress(done, len(scans), path.name)
     return problems

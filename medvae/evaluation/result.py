@@ -27,9 +27,12 @@ class TravelerTransfer:
         source: The held-out site.
         target: The training site whose real scan is the truth.
         error: Of decode(encode(x_source), target) against the real scan.
+        with_detail: Of x_source plus what decoding for the target changes, against
+            decoding for the average scanner: what ``medvae harmonize`` writes. None
+            if the decoder knows no average scanner.
         do_nothing: Of the untouched held-out scan against the real scan.
         own: Of decode(encode(x_target), target): what the network could reach at best.
-        shift_mm: Estimated misplacement, applied to ``error`` and ``do_nothing``.
+        shift_mm: Estimated misplacement, applied to all errors but ``own``.
         turn_degrees: Its rotation.
         psnr: Of the decoded against the real scan, dB.
         ssim: The same as structural similarity.
@@ -46,6 +49,7 @@ class TravelerTransfer:
     turn_degrees: tuple[float, float, float]
     psnr: float | None = None
     ssim: float | None = None
+    with_detail: float | None = None
 
 
 @dataclass(frozen=True)

@@ -152,14 +152,20 @@ def test_encode_decode_and_harmonize_keep_the_grid(phantom, trained, tmp_path):
     run(
         "decode", trained, tmp_path / "codes", "-o", tmp_path / "back", "--site", "UM_1"
     )
-    run("harmonize", trained, scan, "--to", "UM_1", "-o", tmp_path / "um")
+    to_um = ("harmonize", trained, scan, "--to", "UM_1")
+    run(*to_um, "--no-detail", "-o", tmp_path / "um")
+    run(*to_um, "--from", "NYU", "-o", tmp_path / "kept")
     original = nib.load(scan)
-    (back,), (moved,) = ((tmp_path / d).glob("*.nii.gz") for d in ("back", "um"))
-    for path in (back, moved):
+    (back,), (moved,), (kept,) = (
+        (tmp_path / d).glob("*.nii.gz") for d in ("back", "um", "kept")
+    )
+    for path in (back, moved, kept):
         image = nib.load(path)
         assert image.shape == original.shape
         assert np.allclose(image.affine, original.affine)
-    assert np.allclose(nib.load(back).get_fdata(), nib.load(moved).get_fdata())
+    seen, painted, changed = (nib.load(p).get_fdata() for p in (scan, moved, kept))
+    assert np.allclose(nib.load(back).get_fdata(), painted)
+    assert np.abs(changed - seen).mean() < np.abs(painted - seen).mean()
 
 
 def test_a_folder_of_scans_encodes_with_its_labels(phantom, trained, tmp_path):

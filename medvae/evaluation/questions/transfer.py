@@ -13,11 +13,17 @@ from medvae.evaluation.bootstrap import (
     paired_difference,
 )
 from medvae.evaluation.latents import Progress, decode_scans
+from medvae.evaluation.questions.image import has_mean_code
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
 
-MEASURES = ("error", "do_nothing", "own", "psnr", "ssim")
+MEASURES = ("error", "with_detail", "do_nothing", "own", "psnr", "ssim")
+
+SHARES = {
+    "error": "share_of_do_nothing",
+    "with_detail": "with_detail_share_of_do_nothing",
+}
 
 
 def transfer(
@@ -49,13 +55,19 @@ def transfer(
     rng = generator(seed, "transfer")
     for name in MEASURES:
         values = by_traveler(answers.travelers, name)
-        number = mean_estimate(list(values.values()), list(values), rng)
-        answers.add("transfer", name, number)
-    error, rest = (by_traveler(answers.travelers, k) for k in ("error", "do_nothing"))
-    if all(rest.values()):
+        if values:
+            number = mean_estimate(list(values.values()), list(values), rng)
+            answers.add("transfer", name, number)
+    rest = by_traveler(answers.travelers, "do_nothing")
+    if not all(rest.values()):
+        return
+    for measure, name in SHARES.items():
+        error = by_traveler(answers.travelers, measure)
+        if not error:
+            continue
         share = [error[who] / rest[who] for who in error]
         number = mean_estimate(share, list(error), rng, chance=1.0)
-        answers.add("transfer", "share_of_do_nothing", number)
+        answers.add("transfer", name, number)
 
 
 def _person(
@@ -71,8 +83,13 @@ def _person(
             motion = Motion()
             if align:
                 motion = estimate_motion(moving, fixed, mask, spacing)
-            image = motion.apply(_decoded(setting, at[source], target), spacing)
+            painted = _decoded(setting, at[source], target)
+            image = motion.apply(painted, spacing)
             still = motion.apply(moving, spacing)
+            changed = None
+            if has_mean_code(setting):
+                change = painted - _decoded(setting, at[source], None)
+                changed = motion.apply(np.maximum(moving + change, 0), spacing)
             rows.append(
                 TravelerTransfer(
                     subject=who,
@@ -80,6 +97,9 @@ def _person(
                     source=source,
                     target=target,
                     error=z_scored_error(image, fixed, mask),
+                    with_detail=None
+                    if changed is None
+                    else z_scored_error(changed, fixed, mask),
                     do_nothing=z_scored_error(still, fixed, mask),
                     own=z_scored_error(own, fixed, mask),
                     shift_mm=motion.shift_mm,
@@ -92,9 +112,10 @@ def _person(
 
 
 def _decoded(
-    setting: Setting, scan: int, site: str
+    setting: Setting, scan: int, site: str | None
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    code = setting.code(site)
+    """Painted as a training site would scan it; None is the average scanner."""
+    code = None if site is None else setting.code(site)
     ((_, image),) = decode_scans(setting.encoder, setting.latents, [scan], code)
     return image
 
@@ -102,10 +123,12 @@ def _decoded(
 def by_traveler(
     rows: Sequence[TravelerTransfer], measure: str = "error"
 ) -> dict[str, float]:
-    """Mean over a traveler's site pairs, by subject."""
+    """Mean over a traveler's site pairs, by subject; nobody where it was not had."""
     values: dict[str, list[float]] = {}
     for row in rows:
-        values.setdefault(row.subject, []).append(float(getattr(row, measure)))
+        value = getattr(row, measure)
+        if value is not None:
+            values.setdefault(row.subject, []).append(float(value))
     return {who: float(np.mean(v)) for who, v in sorted(values.items())}
 
 

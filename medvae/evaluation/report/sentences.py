@@ -91,10 +91,16 @@ def _transfer(run: Evaluation) -> str | None:
     error, still = (run.get("transfer", name) for name in ("error", "do_nothing"))
     if error is None or still is None:
         return None
-    return (
+    text = (
         f"Decoding a traveler's scan from {names_of(run.held_out)} to a training site "
         f"misses the real scan there by {number(error)} of its variance; leaving the "
         f"scan alone misses by {still.value:.2f} ({error.n} travelers)."
+    )
+    changed = run.get("transfer", "with_detail")
+    if changed is None:
+        return text
+    return (
+        f"{text} Harmonised with its own detail kept, it misses by {number(changed)}."
     )
 
 

@@ -1,0 +1,86 @@
+"""Harmonised scans keep their own detail; only what the sites differ in is changed."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from medvae.encoding import Encoder
+from medvae.encoding.images import harmonize_files
+from medvae.errors import UserError
+from medvae.model.network import DenoisingVAE, NetworkConfig
+
+AFFINE = np.array([[-3.0, 0, 0, 60], [0, 0, 3, -50], [0, 3, 0, -55], [0, 0, 0, 1]])
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        grid_shape=(16, 16, 16),
+        spacing_mm=(8.0, 8.0, 8.0),
+        channels=(4, 8),
+        latent_channels=2,
+        sites=("A", "B"),
+    )
+    vae = DenoisingVAE(config).eval()
+    with torch.no_grad():
+        for value in vae.parameters():  # an untrained decoder does not tell sites
+            value.add_(0.1 * torch.randn_like(value))
+    return Encoder(vae)
+
+
+@pytest.fixture(scope="module")
+def scan():
+    rng = np.random.default_rng(0)
+    ball = np.linalg.norm(np.indices((40, 36, 40)) - 19.0, axis=0) < 15
+    voxels = ball * (600 + 100 * rng.standard_normal(ball.shape))
+    return nib.Nifti1Image(np.maximum(voxels, 0).astype(np.float32), AFFINE)
+
+
+def test_to_the_site_that_made_it_a_scan_stays_what_it_is(encoder, scan):
+    same = encoder.harmonize(scan, "A", made_at="A")
+    np.testing.assert_array_equal(same.get_fdata(), scan.get_fdata())
+    np.testing.assert_array_equal(same.affine, scan.affine)
+    assert same.get_data_dtype() == np.float32
+
+
+def test_what_is_changed_is_the_difference_of_two_decodings(encoder, scan):
+    latent = encoder.encode(scan)
+    as_b, as_a = (encoder.decode(latent, s).get_fdata() for s in ("B", "A"))
+    want = np.maximum(scan.get_fdata() + as_b - as_a, 0)
+    found = encoder.harmonize(scan, "B", made_at="A").get_fdata()
+    assert np.abs(as_b - as_a).max() > 1
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=0.01)
+
+
+def test_a_scan_of_an_unknown_site_is_taken_for_the_average_scanner(encoder, scan):
+    latent = encoder.encode(scan)
+    want = scan.get_fdata() + encoder.decode(latent, "B").get_fdata()
+    want = np.maximum(want - encoder.decode(latent, None).get_fdata(), 0)
+    found = encoder.harmonize(scan, "B").get_fdata()
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=0.01)
+
+
+def test_without_detail_the_image_is_painted_from_the_code_alone(encoder, scan):
+    want = encoder.decode(encoder.encode(scan), "B").get_fdata()
+    found = encoder.harmonize(scan, "B", detail=False).get_fdata()
+    np.testing.assert_array_equal(found, want)
+
+
+@pytest.mark.parametrize("detail", [True, False])
+def test_files_are_changed_as_images_are(encoder, scan, tmp_path, detail):
+    path, out = tmp_path / "scan.nii.gz", tmp_path / "out.nii.gz"
+    nib.save(scan, path)
+    assert not harmonize_files(
+        encoder, [path], [out], "B", made_at="A", detail=detail, jobs=0
+    )
+    want = encoder.harmonize(path, "B", made_at="A", detail=detail)
+    np.testing.assert_array_equal(nib.load(out).get_fdata(), want.get_fdata())
+
+
+def test_an_unknown_site_is_refused_before_any_work(encoder, tmp_path):
+    with pytest.raises(UserError, match="C"):
+        harmonize_files(
+            encoder, [tmp_path / "x.nii"], [tmp_path / "y"], "A", made_at="C"
+        )
