@@ -116,7 +116,7 @@ def harmonize(
         str | None,
         typer.Option(
             "--from",
-            help="The training site that made the scans; else the average scanner.",
+            help="The training site that made the scans; else the likeliest, for each.",
         ),
     ] = None,
     detail: Annotated[

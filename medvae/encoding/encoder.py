@@ -16,12 +16,13 @@ from torch import Tensor
 
 from medvae.encoding.latent import Latent
 from medvae.encoding.reading import Arrival, Cover, read_scan
+from medvae.encoding.repainting import repaint
 from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import check_device, load_model
-from medvae.volume import Grid, read_volume
+from medvae.volume import Grid
 from medvae.volume.nifti import nifti_image
 
 Scannable: TypeAlias = str | os.PathLike[str] | SpatialImage | npt.NDArray[Any]
@@ -262,6 +263,16 @@ class Encoder:
         Raises:
             UserError: The code lies on a grid that the model cannot paint.
         """
+        native = latent.placement.to_native(self.paint(latent, site))
+        data = latent.source.restore(native * np.float32(latent.reference))
+        return nifti_image(data, latent.source.affine, np.float32)
+
+    def paint(self, latent: Latent, site: str | None = None) -> npt.NDArray[np.float32]:
+        """The image of a code on the latent's grid (X, Y, Z), in reference units.
+
+        Raises:
+            UserError: The code lies on a grid that the model cannot paint.
+        """
         self._refuse_other_grid(latent)
         z = torch.from_numpy(latent.mean)
         places = self.vae.config.latent_shape[1:]
@@ -274,9 +285,7 @@ class Encoder:
                 places,
                 self.vae.config.stride,
             )
-        native = latent.placement.to_native(painted.numpy())
-        data = latent.source.restore(native * np.float32(latent.reference))
-        return nifti_image(data, latent.source.affine, np.float32)
+        return np.asarray(painted.numpy())
 
     def _refuse_other_grid(self, latent: Latent) -> None:
         places = latent.mean.shape[1:]
@@ -291,35 +300,6 @@ class Encoder:
                 f"{latent.name}: was encoded on the grid {latent.placement.grid.shape} "
                 f"of {spacing} mm, which this model cannot paint. Encode it again."
             )
-
-    def repaint(
-        self,
-        scan: Path | SpatialImage,
-        latent: Latent,
-        to: str,
-        made_at: str | None = None,
-    ) -> nib.Nifti1Image:
-        """A scan plus what the model takes to be the difference between two sites.
-
-        ``max(0, x + decode(z, to) - decode(z, made_at))``: what no code holds, such as
-        fine detail, is kept as the scan has it. So are its noise and its sharpness.
-
-        Args:
-            scan: What ``latent`` is the code of.
-            latent: What :meth:`encode` returned for it.
-            to: The training site to imitate.
-            made_at: The training site that made the scan; ``None``, the average
-                scanner, for a scan of any other.
-
-        Raises:
-            UserError: The scan cannot be read, or the decoder does not know a site.
-        """
-        source = read_volume(scan)
-        before = source.source.restore(source.data)
-        change = np.asanyarray(self.decode(latent, to).dataobj)
-        change = change - np.asanyarray(self.decode(latent, made_at).dataobj)
-        after = np.maximum(before + change, 0, dtype=np.float32)
-        return nifti_image(after, latent.source.affine, np.float32)
 
     def harmonize(
         self,
@@ -336,9 +316,9 @@ class Encoder:
         Args:
             scan: As for :meth:`encode`.
             to: The training site to imitate.
-            made_at: The training site that made it; see :meth:`repaint`.
-            detail: Keep the scan's own detail (:meth:`repaint`); else the image is
-                painted from the code alone, which is blurred (:meth:`decode`).
+            made_at: The training site that made it; by default the likeliest one.
+            detail: Keep the scan's own detail (`medvae.encoding.repainting`); else the
+                image is painted from the code alone, blurred (:meth:`decode`).
             affine: As for :meth:`encode`.
             cover: As for :meth:`encode`.
 
@@ -349,7 +329,7 @@ class Encoder:
         latent = next(self.encode_each([image], 1, cover))
         if not detail:
             return self.decode(latent, to)
-        return self.repaint(image, latent, to, made_at)
+        return repaint(self, image, latent, to, made_at)
 
 
 def _with_affine(scan: Scannable, affine: npt.ArrayLike | None) -> Path | SpatialImage:

@@ -13,6 +13,7 @@ from medvae.encoding.folder import encode_arrivals
 from medvae.encoding.latent_file import read_latent
 from medvae.encoding.names import ENDING
 from medvae.encoding.reading import Cover, read_ahead
+from medvae.encoding.repainting import repaint
 from medvae.errors import UserError
 from medvae.volume import write_nifti
 
@@ -105,7 +106,7 @@ def harmonize_files(
             problems.append(arrived.problem)
         if latent is not None:
             image = (
-                encoder.repaint(path, latent, to, made_at)
+                repaint(encoder, path, latent, to, made_at)
                 if detail
                 else encoder.decode(latent, to)
             )

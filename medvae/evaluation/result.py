@@ -28,8 +28,8 @@ class TravelerTransfer:
         target: The training site whose real scan is the truth.
         error: Of decode(encode(x_source), target) against the real scan.
         with_detail: Of x_source plus what decoding for the target changes, against
-            decoding for the average scanner: what ``medvae harmonize`` writes. None
-            if the decoder knows no average scanner.
+            decoding for the likeliest training site: what ``medvae harmonize`` writes.
+            None in results of versions that did not score it.
         do_nothing: Of the untouched held-out scan against the real scan.
         own: Of decode(encode(x_target), target): what the network could reach at best.
         shift_mm: Estimated misplacement, applied to all errors but ``own``.

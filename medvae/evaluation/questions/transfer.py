@@ -12,8 +12,8 @@ from medvae.evaluation.bootstrap import (
     mean_estimate,
     paired_difference,
 )
+from medvae.evaluation.estimate import FloatArray
 from medvae.evaluation.latents import Progress, decode_scans
-from medvae.evaluation.questions.image import has_mean_code
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
@@ -86,10 +86,9 @@ def _person(
             painted = _decoded(setting, at[source], target)
             image = motion.apply(painted, spacing)
             still = motion.apply(moving, spacing)
-            changed = None
-            if has_mean_code(setting):
-                change = painted - _decoded(setting, at[source], None)
-                changed = motion.apply(np.maximum(moving + change, 0), spacing)
+            origin = _likeliest(setting, at[source])
+            change = 0.0 if origin is None else painted - origin
+            changed = motion.apply(np.maximum(moving + change, 0), spacing)
             rows.append(
                 TravelerTransfer(
                     subject=who,
@@ -97,9 +96,7 @@ def _person(
                     source=source,
                     target=target,
                     error=z_scored_error(image, fixed, mask),
-                    with_detail=None
-                    if changed is None
-                    else z_scored_error(changed, fixed, mask),
+                    with_detail=z_scored_error(changed, fixed, mask),
                     do_nothing=z_scored_error(still, fixed, mask),
                     own=z_scored_error(own, fixed, mask),
                     shift_mm=motion.shift_mm,
@@ -111,11 +108,19 @@ def _person(
     return rows
 
 
-def _decoded(
-    setting: Setting, scan: int, site: str | None
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Painted as a training site would scan it; None is the average scanner."""
-    code = None if site is None else setting.code(site)
+def _likeliest(setting: Setting, scan: int) -> FloatArray | None:
+    """A scan's code, painted as by the training site that comes nearest to the scan.
+
+    As `medvae.encoding.repainting` does it; None if the decoder knows no site.
+    """
+    image, mask = setting.scans[scan].image, setting.scans[scan].mask
+    known = [site for site in setting.seen if setting.code(site) is not None]
+    painted = [_decoded(setting, scan, site) for site in known]
+    return min(painted, key=lambda p: z_scored_error(p, image, mask), default=None)
+
+
+def _decoded(setting: Setting, scan: int, site: str) -> FloatArray:
+    code = setting.code(site)
     ((_, image),) = decode_scans(setting.encoder, setting.latents, [scan], code)
     return image
 
