@@ -3,8 +3,8 @@
 Decision (2026-11): a code is small, and what is painted from it is blurred. So a scan
 is changed by the difference of two paintings of its code, ``x + dec(z, to) - dec(z,
 from)``. What the code does not hold stays as it was, at full resolution; so do noise
-and sharpness. On travelers of a phantom decoding alone missed the other scanner's real scan
-by more than leaving the scan alone did; the difference missed it by less
+and sharpness. On travelers of a phantom a short training decoded to something farther
+from the other scanner's real scan than the scan itself; the difference came nearer
 (docs/generalisation.md).
 """
 
