@@ -1,0 +1,35 @@
+"""Takes a comparison on record and writes docs/generalisation.md from it.
+
+    python benchmarks/generalisation.py [COMPARE_JSON]
+
+COMPARE_JSON is what `medvae compare` wrote; without it the page is written again from
+benchmarks/results/compare.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from measured.generalisation import generalisation_page
+from measured.result import RESULTS, write
+
+PAGE = Path(__file__).parent.parent / "docs" / "generalisation.md"
+
+
+def main() -> None:
+    """Write the result, where one is given, and the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("result", type=Path, nargs="?")
+    given = parser.parse_args().result
+    if given is not None:
+        write("compare", json.loads(given.read_text()))
+    found = json.loads((RESULTS / "compare.json").read_text())
+    PAGE.write_text(generalisation_page(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""docs/generalisation.md: the question, the protocol, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Result = Mapping[str, Any]
+
+_HEAD = """# Can data of different hospitals be used together?
+
+Written by `python benchmarks/generalisation.py` from
+[benchmarks/results/compare.json](../benchmarks/results/compare.json); nothing is typed
+in but the words. Intervals are over people (bootstrap, 95 %), with the same draws of
+people for all arms.
+
+## What was asked
+
+If the difference between scanners is fitted and used as the corruption of a denoising
+VAE, does the encoder serve a hospital it has never seen better than one trained without
+corruption, or with a corruption that was not fitted? And how far does it get on the way
+to an *oracle*, which is trained with the true scanners' images of the same heads?
+"""
+
+_METHOD = """## How it was measured
+
+{sites} A phantom's head is made of tissue maps and physics that share no code with the
+fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
+{travelers} travelers were scanned at every site and are in no training. {held_out}
+took no part in any training, choice or normalisation; in arms named *fitted* their
+unlabelled scans went into `fit-noise` only. Every arm has the same network, number of
+steps, augmentation and seeds ({seeds}). Corruption strengths were set to equal energy
+where a model has a level. `{command}`
+
+- *own error*: a held-out site's scan, encoded and decoded with the average site code,
+  against itself; mean square in units of its variance, inside the head.
+- *decoded error*: a traveler's scan of a held-out site, decoded for a training site,
+  against the traveler's real scan there. *Harmonised error*: the same of what
+  `medvae harmonize` writes, which keeps the scan's detail.
+- *leakage*: AUC of the training site read from posterior samples by an RBF classifier
+  on test people; .5 is chance.
+- *age*: error at the held-out sites of a probe of the training sites' codes, over that
+  of guessing the mean.
+- *recognised*: travelers whose nearest code at a training site is their own.
+
+Leaving the travelers' scans as they are misses by {nothing}.
+"""
+
+_LIMITS = """## What this does not show
+
+- It is a phantom, not patients: no disease, no motion, no distortion by gradients, and
+  scanners that differ in contrast, sharpness, shading and noise alone, which are the
+  things that the fitted model knows.
+- {seeds_words}
+- The target set for this study, {target} of the way to the oracle on average, is the
+  yardstick of the tables above; where a share is empty the oracle itself was no better
+  than the best generic corruption, and there is no way to speak of.
+- Codes still tell the site: whoever pools codes of several hospitals in one model
+  should hold a whole hospital out and look, as `medvae evaluate` does.
+"""
+
+COLUMNS = (
+    ("reconstruction.z_scored_error_held_out", "own error"),
+    ("transfer.error", "decoded error"),
+    ("transfer.with_detail", "harmonised error"),
+    ("leakage.auc_rbf_sample", "leakage"),
+    ("age.share_of_chance_across", "age"),
+    ("travelers.reidentification_held_out", "recognised"),
+)
+MEASURES = {
+    "held_out_reconstruction": "own error",
+    "traveler_decoding": "decoded error",
+    "traveler_harmonisation": "harmonised error",
+    "leakage": "leakage",
+    "age_error": "age",
+    "reidentification": "recognised",
+}
+GAPS = {
+    "held_out_reconstruction": "own error",
+    "traveler_harmonisation": "harmonised error",
+    "leakage_at_equal_biology": "leakage at equal age error",
+}
+TARGET = "80 %"
+
+
+def generalisation_page(found: Result) -> str:
+    """The whole page, Markdown."""
+    arms, plan = found["arms"], found["plan"]
+    phantom, seeds = plan["phantom"], len(found["seeds"])
+    seen = [site for site in phantom["sites"] if site not in found["held_out"]]
+    nothing = next(iter(arms.values()))["transfer.do_nothing"]
+    one_seed = "One seed: how much chance in training decides was not measured."
+    texts = (
+        _HEAD,
+        _METHOD.format(
+            sites=f"Training sites: {', '.join(seen)}.",
+            subjects=phantom["subjects"],
+            travelers=phantom["travelers"],
+            held_out=" and ".join(found["held_out"]),
+            seeds=seeds,
+            command=found["command"],
+            nothing=shown(nothing),
+        ),
+        "## What came out\n",
+        _table(
+            ["arm", *(word for _, word in COLUMNS)],
+            [
+                [name, *(shown(numbers.get(key)) for key, _ in COLUMNS)]
+                for name, numbers in arms.items()
+            ],
+        ),
+        f"### {plan['challenger']} against the other arms\n",
+        _table(["against", *MEASURES.values()], _against(found["differences"])),
+        "Challenger less the other arm, with interval; **better** or *worse* where the "
+        "interval leaves out zero.\n",
+        "### Share of the way from the best generic arm to the oracle\n",
+        _table(
+            ["arm", "average", *GAPS.values()],
+            [
+                [name, shown(gap), *(shown(gap["each"][key]) for key in GAPS)]
+                for name, gap in found["gaps"].items()
+            ],
+        ),
+        _LIMITS.format(
+            seeds_words=one_seed if seeds == 1 else f"{seeds} seeds are few.",
+            target=TARGET,
+        ),
+    )
+    return "\n".join(texts)
+
+
+def _against(differences: Result) -> list[list[str]]:
+    rows = []
+    for name, by_measure in differences.items():
+        cells = [verdict(by_measure.get(measure)) for measure in MEASURES]
+        rows.append([name, *cells])
+    return rows
+
+
+def verdict(change: Result | None) -> str:
+    """A difference, marked where its interval leaves out zero.
+
+    Example:
+        >>> verdict({"mean": -0.1, "ci95": [-0.2, -0.05], "better": "lower"})
+        '**-0.100** (-0.200 to -0.050)'
+    """
+    if change is None:
+        return "–"
+    text, ci95 = f"{change['mean']:.3f}", change["ci95"]
+    if ci95 is None:
+        return text
+    low, high = ci95
+    if low > 0 or high < 0:
+        is_better = (high < 0) == (change["better"] == "lower")
+        text = f"**{text}**" if is_better else f"*{text}*"
+    return f"{text} ({low:.3f} to {high:.3f})"
+
+
+def shown(number: Result | None) -> str:
+    """A mean with its interval.
+
+    Example:
+        >>> shown({"mean": 0.5, "ci95": [0.4, 0.6]}), shown(None)
+        ('0.500 (0.400 to 0.600)', '–')
+    """
+    if number is None or number["mean"] is None:
+        return "–"
+    if number["ci95"] is None:
+        return f"{number['mean']:.3f}"
+    low, high = number["ci95"]
+    return f"{number['mean']:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
