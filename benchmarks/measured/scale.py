@@ -56,23 +56,22 @@ _TAIL = """
 
 ## Misses
 
-[performance.md](performance.md) marks every target that was not met. Where the machine
-was busy with other work, seconds on the wall say little, and threads wait for each
-other: the processor clock with one thread is fairer then, but it hides that the
-corruption uses all threads, where TorchIO and the normals of the floor use one.
+[performance.md](performance.md) marks every target that was not met.
 
-- *Corruption.* In a profile (one thread, 128 voxels a side) two fifths of the time are
-  the matrix products of the PSF along three axes, a quarter is the Mersenne twister,
-  the rest is arithmetic and memory touched for the first time. Tried and given up: a
+- *Corruption.* Where both cores are free, two fifths of the time at 128 voxels a side
+  are the matrix products of the PSF along three axes and two fifths the normals, drawn
+  by a Mersenne twister a block. The rest, arithmetic, took three times as long while
+  threads of Python shared it (they wait for the interpreter's lock, and for OpenMP's
+  threads, which go on spinning); it is now shared by torch itself, in blocks of
+  2^17 voxels, and OpenMP is told to wait awake for a moment only. Tried and given up: a
   faster generator with Box and Muller's transform from torch's parts (logarithm and
-  cosine cost what the generator saves), and shading computed block by block (slower).
-  Kept: lines of 128 voxels or more are filtered as even and odd parts.
+  cosine cost what the generator saves), MKL's (not on every machine), and a PSF cut to
+  a band (narrow ones ring too far to be cut). Kept: lines of 128 voxels or more are
+  filtered as even and odd parts, which is why 192 voxels a side come nearer the floor.
 - *The complete fitted model* does more than the floor counts: two shadings, two noise
   maps, a local mean, and coloured noise, which is a Fourier transform of its own; on
   another grid also moments of the Rice distribution from a table. That is also what a
   training step has over a bare one; augmentation, by MONAI, is the rest.
-- *Cohort index.* Wall time was taken beside other work, four times the processor time.
-  Half of that is walking the folders and reading tables, half opening the files.
 """
 
 
