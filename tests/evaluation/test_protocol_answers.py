@@ -327,3 +327,17 @@ def test_an_evaluation_without_numbers_still_makes_a_file(tmp_path):
     empty = Evaluation("r", (), {})
     empty.write(tmp_path / "e.json")
     assert read_evaluation(tmp_path / "e.json") == empty
+
+
+
+def test_harmonising_takes_away_the_difference_of_the_nearest_known_scanner(blind):
+    """N has gain 1.5 and is taken for B, 1.25: to A, of gain 1, a quarter goes away."""
+    for row in blind.travelers:
+        left = (0.25 / (GAIN["N"] - GAIN[row.target])) ** 2
+        assert row.with_detail == pytest.approx(left * row.do_nothing, rel=0.1)
+    assert {row.target for row in blind.travelers} == {"A", "B"}
+
+
+def test_harmonising_by_a_decoder_that_tells_no_sites_apart_does_nothing(seeing):
+    for row in seeing.travelers:
+        assert row.with_detail == pytest.approx(row.do_nothing, rel=1e-3)  # >= 0

@@ -74,11 +74,13 @@ def _person(
     setting: Setting, who: str, at: Mapping[str, int], *, align: bool
 ) -> list[TravelerTransfer]:
     scans, spacing = setting.scans, setting.encoder.grid.spacing_mm
+    away = [site for site in setting.held_out if site in at]
+    origins = {site: _likeliest(setting, at[site]) for site in away}
     rows = []
     for target in (site for site in setting.seen if site in at):
         fixed, mask = scans[at[target]].image, scans[at[target]].mask
         own = _decoded(setting, at[target], target)
-        for source in (site for site in setting.held_out if site in at):
+        for source in away:
             moving = scans[at[source]].image
             motion = Motion()
             if align:
@@ -86,7 +88,7 @@ def _person(
             painted = _decoded(setting, at[source], target)
             image = motion.apply(painted, spacing)
             still = motion.apply(moving, spacing)
-            origin = _likeliest(setting, at[source])
+            origin = origins[source]
             change = 0.0 if origin is None else painted - origin
             changed = motion.apply(np.maximum(moving + change, 0), spacing)
             rows.append(
