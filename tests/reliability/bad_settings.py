@@ -225,6 +225,7 @@ PLANS = [
     plan("arm-climbs-out", "arms: [{name: ..}]", "name"),
     plan("arm-is-a-path", "arms: [{name: a/b}]", "name"),
     plan("arm-of-escapes", 'arms: [{name: "a\\e[31m"}]', "name"),
+    plan("arm-is-a-script", "arms: [{name: <script>}]", "name"),
     plan("arm-twice", "arms: [{name: a}, {name: a}]", "twice"),
     plan("seeds-zero", "seeds: 0\narms: [{name: none}]", "seeds"),
 ]
