@@ -64,6 +64,13 @@ def preset(name, text, says=""):
 
 PRESETS = [
     preset("empty", "", "model"),
+    Bad(
+        "preset-endless",
+        lambda folder: (folder / "p.yaml").symlink_to("/dev/zero"),
+        _words("p.yaml", "show"),
+        "p.yaml",
+        "not found",
+    ),
     preset("no-model", "sigma: 0.1", "model"),
     preset("unknown-model", "model: rican", "'rician'"),
     preset("model-is-a-module", "model: registry", "no noise model"),
