@@ -41,6 +41,19 @@ def watching(monkeypatch):
 SMALL = "grid.shape=[16,16,16] grid.spacing_mm=[12,12,12] network.channels=[2,4]"
 TINY = f"{SMALL} network.latent_channels=1 optimiser.epochs=1 optimiser.batch_size=2"
 
+FEW = ("--subjects", "3", "--travelers", "1", "--voxel-scale", "5")
+PLAN = """
+held_out: [KKI]
+seeds: 1
+permutations: 5
+train:
+  device: cpu
+  grid: {shape: [16, 16, 16], spacing_mm: [12.0, 12.0, 12.0]}
+  network: {channels: [2, 4], latent_channels: 1}
+  optimiser: {epochs: 1}
+arms: [{name: none, noise: none}]
+"""
+
 
 def settings_of(text):
     return [word for one in text.split() for word in ("--set", one)]
@@ -60,6 +73,7 @@ def test_no_verb_reaches_for_the_network_or_unpickles(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "plan.yaml").write_text(PLAN)
     train = ["train", "--noise", "rician", "--data", cohort, "-o", "run"]
     train += settings_of(TINY)
     machine = ["--device", "cpu", "--jobs", "1"]
@@ -74,6 +88,9 @@ def test_no_verb_reaches_for_the_network_or_unpickles(
         ["evaluate", "run", "--data", cohort, "--jobs", "1"],
         ["export", "run", "--format", "huggingface", "-o", "exported"],
         ["verify", "run"],
+        ["phantom", "bids", "--sites", "NYU,UM_1,KKI", *FEW, "--jobs", "1"],
+        ["fit-noise", "NYU", "UM_1", "--data", "bids", "--jobs", "1"],
+        ["compare", "--data", "bids", "--config", "plan.yaml"],
     ):
         assert command(monkeypatch, words) == 0, capsys.readouterr().err
     assert watching == []
