@@ -1,10 +1,11 @@
 """Feed every reader damaged files for as long as it is let, and keep what it trips on.
 
-    python benchmarks/fuzz.py --minutes 60                  # changed valid files
-    python benchmarks/fuzz.py --atheris scan --minutes 10   # led by coverage
+    python benchmarks/fuzz.py --minutes 60              # changed valid files
+    python benchmarks/fuzz.py --atheris --minutes 16    # led by coverage; needs atheris
 
-The readers and the changes are those of tests/reliability. A finding is an exception
-that is not the user's error, or more than ten seconds; it is written to
+The readers and the changes are those of tests/reliability; minutes are of processor
+time. A run that was stopped goes on where it was. A finding is an exception that is not
+the user's error, a lack of memory, or more than ten seconds; it is written to
 results/fuzz.json with the bytes that led to it, and belongs into
 tests/reliability/findings.py once it is mended.
 """
@@ -12,102 +13,108 @@ tests/reliability/findings.py once it is mended.
 from __future__ import annotations
 
 import argparse
-import base64
 import json
-import random
+import re
+import subprocess
 import sys
-import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reliability"))
+sys.path.insert(0, str(Path(__file__).parent))
+from fuzz_parts.by_chance import fuzz_by_chance
+from fuzz_parts.tally import Tally
+
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "fuzz.json"
-sys.path[:0] = [str(HERE.parent / "tests" / "reliability"), str(HERE.parent)]
+CORPUS = HERE.parent / "build" / "fuzz"
+PARSERS = (
+    "settings", "preset", "fitted", "table", "datalist", "scan", "config", "weights"
+)  # fmt: skip
+"""What atheris is let loose on: parsers in Python, whose lines it can watch."""
 
-SLOW_S = 10.0
-KEPT = 3  # findings of one kind
 
-
-def fuzz(minutes: float, names: Sequence[str], seed: int) -> dict[str, Any]:
-    """Changed valid files, the readers in turn, each for an equal share of the time."""
-    from mangling import mangled
+def by_chance(given: argparse.Namespace) -> None:
+    """Every reader; go on with the tallies of the same seed."""
+    import torch
     from readers import READERS
 
-    found: dict[str, Any] = {}
-    for name in names or list(READERS):
-        reader, rng = READERS[name], random.Random(f"{seed} {name}")
-        seeds = reader.seeds()
-        counts = {"inputs": 0, "taken": 0, "refused": 0}
-        findings: dict[str, list[str]] = {}
-        end = time.monotonic() + 60 * minutes / len(names or READERS)
-        while time.monotonic() < end:
-            content = mangled(rng.choice(seeds), rng)
-            kind = _fed(reader, content, counts)
-            if kind is not None:
-                kept = findings.setdefault(kind, [])
-                if len(kept) < KEPT:
-                    kept.append(base64.b64encode(content[:4000]).decode())
-        found[name] = counts | {"findings": findings}
-        print(f"{name}: {counts}, {len(findings)} kinds of findings", flush=True)
-    return found
+    torch.set_num_threads(1)
+    before = _known(given.out).get("by_chance", {})
+    known = before.get("readers", {}) if before.get("seed") == given.seed else {}
+    names = [n for n in given.readers.split(",") if n] or list(READERS)
+    tallies = {name: Tally(**known.get(name, {})) for name in names}
+
+    def keep() -> None:
+        found = known | {name: tally.as_dict() for name, tally in tallies.items()}
+        _write(given.out, "by_chance", given, found)
+
+    fuzz_by_chance(tallies, given.minutes, given.seed, keep)
+    keep()
 
 
-def _fed(reader: Any, content: bytes, counts: dict[str, int]) -> str | None:  # noqa: ANN401 (a Reader)
-    """Feed one input; the kind of finding, or None."""
-    counts["inputs"] += 1
-    started = time.process_time()
-    try:
-        counts["taken" if reader.feed(content) else "refused"] += 1
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-    spent = time.process_time() - started
-    return f"slow, {spent:.0f} s" if spent > SLOW_S else None
+def by_coverage(given: argparse.Namespace) -> None:
+    """The pure parsers, a process each; those of an earlier run are kept."""
+    found = _known(given.out).get("by_coverage", {}).get("readers", {})
+    names = [n for n in given.readers.split(",") if n] or list(PARSERS)
+    for name in names:
+        found[name] = _led(name, 60 * given.minutes / len(names))
+        _write(given.out, "by_coverage", given, found)
 
 
-def fuzz_with_atheris(name: str, minutes: float) -> None:
-    """One reader, led by coverage; ends at the first finding (libFuzzer's way)."""
-    import atheris
+def _led(name: str, seconds: float) -> dict[str, Any]:
+    outcome = CORPUS / f"{name}.json"
+    program = HERE / "fuzz_parts" / "by_coverage.py"
+    words = [name, f"{seconds:g}", str(CORPUS / name), str(outcome)]
+    outcome.unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, str(program), *words], capture_output=True, text=True
+    )
+    if not outcome.exists():
+        raise RuntimeError(f"{name}: exit {done.returncode}\n{done.stderr[-3000:]}")
+    reached = [int(n) for n in re.findall(r"\bcov: (\d+)", done.stderr)]
+    counts: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8"))
+    return counts | {"branches_first": reached[0], "branches_last": reached[-1]}
 
-    with atheris.instrument_imports(
-        include=["medvae", "noise_models", "nibabel", "yaml"]
-    ):
-        from readers import READERS
-    reader = READERS[name]
-    corpus = HERE.parent / "build" / "fuzz" / name
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, content in enumerate(reader.seeds()):
-        (corpus / f"seed-{number}").write_bytes(content)
-    words = [sys.argv[0], f"-max_total_time={int(60 * minutes)}", "-max_len=65536"]
-    atheris.Setup([*words, str(corpus)], lambda data: reader.feed(data) and None)
-    atheris.Fuzz()
+
+def _known(path: Path) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    return known
+
+
+def _write(path: Path, way: str, given: argparse.Namespace, found: Any) -> None:  # noqa: ANN401 (counts by reader)
+    content = _known(path) | {
+        way: {
+            "command": f"python benchmarks/fuzz.py {' '.join(given.words)}",
+            "seed": given.seed,
+            "minutes": round(sum(one["seconds"] for one in found.values()) / 60, 1),
+            "inputs": sum(one["inputs"] for one in found.values()),
+            "readers": found,
+        }
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    kinds = sum(len(one["findings"]) for one in found.values())
+    told = content[way]
+    print(
+        f"{way}: {told['minutes']} min, {told['inputs']} inputs, {kinds} findings",
+        flush=True,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument(
-        "--readers", default="", help="Comma-separated; all by default."
-    )
+    parser.add_argument("--minutes", type=float, default=60, help="Of processor time.")
+    parser.add_argument("--readers", default="", help="Comma-separated; else all.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--atheris", metavar="READER")
+    parser.add_argument("--atheris", action="store_true", help="Led by coverage.")
     parser.add_argument("-o", "--out", type=Path, default=RESULT)
     given = parser.parse_args(arguments)
-    if given.atheris:
-        fuzz_with_atheris(given.atheris, given.minutes)
-        return
-    names = [name for name in given.readers.split(",") if name]
-    found = fuzz(given.minutes, names, given.seed)
-    content = {
-        "command": f"python benchmarks/fuzz.py --minutes {given.minutes:g}",
-        "seed": given.seed,
-        "minutes": given.minutes,
-        "inputs": sum(one["inputs"] for one in found.values()),
-        "readers": found,
-    }
-    given.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    given.words = sys.argv[1:] if arguments is None else list(arguments)
+    (by_coverage if given.atheris else by_chance)(given)
 
 
 if __name__ == "__main__":

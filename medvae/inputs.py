@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from medvae.errors import UserError
+
+Kind = TypeVar("Kind")
 
 MAX_TEXT = 2**26
 """Largest table or JSON that is read, bytes: half a million scans."""
@@ -98,3 +100,34 @@ def read_record(path: Path, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: must hold keys and values. {remedy}")
     return content
+
+
+def checked(kind: type[Kind], content: object, path: Path, remedy: str) -> Kind:
+    """Content of a file as a dataclass, every field of its type.
+
+    Args:
+        kind: The dataclass.
+        content: What the file holds.
+        path: The file.
+        remedy: What to do if it is damaged, a sentence.
+
+    Raises:
+        UserError: A field is missing or of another type; ends in ``remedy``.
+
+    Example:
+        >>> from medvae.errors import UserError
+        >>> checked(dict[str, int], {"a": 1}, Path("a.json"), "Write it again.")
+        {'a': 1}
+        >>> checked(dict[str, int], {"a": "b"}, Path("a.json"), "Write it again.")
+        Traceback (most recent call last):
+        ...
+        medvae.errors.UserError: a.json: a: Input should be a valid integer, ...
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{path}: {key}: {first['msg']}. {remedy}") from None

@@ -7,6 +7,7 @@ silently keeps the last; neither has a use in a file of settings or of fitted nu
 from __future__ import annotations
 
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -38,6 +39,26 @@ class _PlainLoader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def plain_text(path: Path) -> str:
+    """Text of a UTF-8 file that is not too long to be parsed.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is a pipe or a device, too long, or not UTF-8.
+
+    Example:
+        >>> plain_text(Path("/dev/zero"))
+        Traceback (most recent call last):
+        ValueError: /dev/zero: not a regular file. Give a file.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(f"{path}: not a regular file. Give a file.")
+    size = path.stat().st_size
+    if size > 4 * MAX_TEXT:
+        raise ValueError(f"{path}: {size} bytes are too many for YAML. Give another.")
+    return path.read_text(encoding="utf-8")
 
 
 def read_plain(text: str) -> Any:  # noqa: ANN401 (anything YAML holds)

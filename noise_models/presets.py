@@ -123,10 +123,10 @@ def _known() -> list[str]:
 def _read(path: Path) -> dict[str, object]:
     import yaml
 
-    from noise_models.plain_yaml import read_plain
+    from noise_models.plain_yaml import plain_text, read_plain
 
     try:
-        content = read_plain(path.read_text(encoding="utf-8"))
+        content = read_plain(plain_text(path))
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
         raise ValueError(f"{path}: not valid YAML ({line}). Mend it.") from error

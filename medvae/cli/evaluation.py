@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +62,7 @@ def evaluate(
             seed=seed,
             copies=copies,
             progress=progress,
+            command=shlex.join(["medvae", *sys.argv[1:]]),
         )
     folder = out or run
     found.write(folder / "evaluation.json")

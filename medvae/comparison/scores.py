@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medvae.errors import UserError
 from medvae.evaluation.biology import predict_age
 from medvae.evaluation.classification import one_vs_rest_auc
 from medvae.evaluation.estimate import FloatArray, IntArray
@@ -23,7 +24,7 @@ from medvae.evaluation.reconstruction import z_scored_error
 from medvae.evaluation.result import TravelerTransfer
 from medvae.evaluation.travelers import recognised
 from medvae.files import write_json
-from medvae.inputs import AGAIN, read_record
+from medvae.inputs import AGAIN, checked, read_record
 
 MEASURES = {
     "held_out_reconstruction": "lower",
@@ -128,16 +129,38 @@ class Scores:
         write_json(path, {"rows": rows, "probe": probe})
 
 
+@dataclass(frozen=True)
+class _KeptProbe:
+    """A probe as JSON holds it."""
+
+    subjects: list[str]
+    labels: list[int]
+    scores: list[list[float]]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Scores as JSON holds them."""
+
+    rows: dict[str, list[Row]]
+    probe: _KeptProbe | None
+
+
 def read_scores(path: Path) -> Scores:
-    """The inverse of `Scores.write`."""
-    content = read_record(path, AGAIN)
-    probe = None
-    if content["probe"] is not None:
-        found = content["probe"]
-        labels, scores = np.array(found["labels"]), np.array(found["scores"])
-        probe = Probe(found["subjects"], labels, scores)
-    rows = {k: [Row(**row) for row in v] for k, v in content["rows"].items()}
-    return Scores(rows, probe)
+    """The inverse of `Scores.write`.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    kept = checked(_Kept, read_record(path, AGAIN), path, AGAIN)
+    found = kept.probe
+    if found is None:
+        return Scores(kept.rows, None)
+    lengths = {len(found.subjects), len(found.labels), *map(len, found.scores)}
+    if len(lengths) > 1:
+        raise UserError(f"{path}: probe: lengths differ ({lengths}). {AGAIN}")
+    labels, scores = np.array(found.labels), np.array(found.scores)
+    return Scores(kept.rows, Probe(found.subjects, labels, scores))
 
 
 def score(setting: Setting, transfers: Sequence[TravelerTransfer], seed: int) -> Scores:

@@ -18,7 +18,7 @@ from medvae.errors import UserError
 from medvae.evaluation.baselines.nyul import Matching, fit_matching
 from medvae.evaluation.latents import StoredScan, stored_scans
 from medvae.files import digest, write_json
-from medvae.inputs import AGAIN, read_record
+from medvae.inputs import AGAIN, checked, read_record
 from medvae.noise.energy import Sample, energy, is_generic, match_energy
 from medvae.noise.fitted import estimate_scans, fit_sites, needs_estimates
 from medvae.noise.named import freeze, open_noise
@@ -158,8 +158,7 @@ class Stage:
         path = self.folder / f"{arm.name}.json"
         if not path.exists():
             return None
-        factor: float = read_record(path, AGAIN)["factor"]
-        return factor
+        return _number(path, "factor")
 
     def _energy_wanted(self) -> bool:
         return any(arm.noise == "scanner" for arm in self.plan.arms)
@@ -170,8 +169,7 @@ class Stage:
         if not path.exists():
             noise = open_noise(str(self.fitted_file("unseen")))[0]
             write_json(path, {"energy": self.energy_of(noise)})
-        value: float = read_record(path, AGAIN)["energy"]
-        return value
+        return _number(path, "energy")
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -242,6 +240,11 @@ class Stage:
                     progress,
                 )
         return Material(self.cohort.scans, self.store, self.splits, sources, views)
+
+
+def _number(path: Path, key: str) -> float:
+    """One number of a file that this comparison has written."""
+    return checked(dict[str, float], read_record(path, AGAIN), path, AGAIN)[key]
 
 
 def open_store(

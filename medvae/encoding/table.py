@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,21 @@ from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_text
+from medvae.inputs import refuse_special
 
 if TYPE_CHECKING:
     import pandas as pd
 
+UNREADABLE = (  # whatever pandas and numpy raise on damaged files
+    EOFError,
+    KeyError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
 COLUMNS = (
     *("row", "name", "path", "subject", "site", "session"),
     *("digest", "model", "file"),
@@ -87,26 +99,29 @@ def read_table(
     import pandas as pd
 
     place = Path(folder)
+    for file in ("index.tsv", "latents.npy"):
+        refuse_special(place / file)
     try:
         index = pd.read_csv(
             place / "index.tsv", sep="\t", dtype=str, keep_default_na=False
         ).set_index("name")
         vectors: npt.NDArray[np.float32] = np.load(place / "latents.npy", mmap_mode="r")
+        index["row"] = index["row"].astype(int)
+        same = vectors.ndim == 2 and len(index) == len(vectors)
     except FileNotFoundError as error:
         raise UserError(
             f"{error.filename}: not found. Make it with: medvae encode RUN SCANS -o "
             f"{place}"
         ) from None
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise UserError(
             f"{place}: the table cannot be read ({error}). Run medvae encode again."
         ) from None
-    if len(index) != len(vectors):
+    if not same:
         raise UserError(
-            f"{place}: index.tsv has {len(index)} scans, latents.npy {len(vectors)}. "
-            "Run medvae encode again."
+            f"{place}: index.tsv has {len(index)} scans, latents.npy the shape "
+            f"{vectors.shape}. Run medvae encode again."
         )
-    index["row"] = index["row"].astype(int)
     return index, vectors
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,15 +61,3 @@ class Estimate:
             "chance": None if self.chance is None else float(self.chance),
             "p": None if self.p is None else float(self.p),
         }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Estimate:
-        """The inverse of `as_dict`."""
-        ci95 = content["ci95"]
-        return cls(
-            value=content["value"],
-            ci95=None if ci95 is None else (ci95[0], ci95[1]),
-            n=content["n"],
-            chance=content.get("chance"),
-            p=content.get("p"),
-        )

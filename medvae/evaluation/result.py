@@ -10,7 +10,7 @@ from typing import Any
 from medvae.errors import UserError
 from medvae.evaluation.estimate import Estimate
 from medvae.files import write_json
-from medvae.inputs import read_record
+from medvae.inputs import checked, read_record
 
 FORMAT = "medvae-evaluation-1"
 
@@ -84,6 +84,7 @@ class Evaluation:
         unanswered: What the data could not answer.
         notes: What a reader must know to trust the numbers.
         points: The latent map.
+        provenance: Command, seed, software, and digests of the model and the scans.
     """
 
     run: str
@@ -93,6 +94,7 @@ class Evaluation:
     unanswered: tuple[Unanswered, ...] = ()
     notes: tuple[str, ...] = ()
     points: tuple[LatentPoint, ...] = field(default=(), repr=False)
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def get(self, group: str, name: str) -> Estimate | None:
         """A number, or None if its question was not answered.
@@ -117,28 +119,8 @@ class Evaluation:
             "unanswered": [asdict(row) for row in self.unanswered],
             "notes": list(self.notes),
             "latent_map": [asdict(point) for point in self.points],
+            "provenance": dict(self.provenance),
         }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Evaluation:
-        """The inverse of `as_dict`."""
-
-        def transfer(row: Mapping[str, Any]) -> TravelerTransfer:
-            moved = {k: tuple(row[k]) for k in ("shift_mm", "turn_degrees")}
-            return TravelerTransfer(**{**row, **moved})
-
-        return cls(
-            run=content["run"],
-            held_out=tuple(content["held_out"]),
-            metrics={
-                group: {name: Estimate.from_dict(v) for name, v in numbers.items()}
-                for group, numbers in content["metrics"].items()
-            },
-            travelers=tuple(transfer(row) for row in content["travelers"]),
-            unanswered=tuple(Unanswered(**row) for row in content["unanswered"]),
-            notes=tuple(content.get("notes", ())),
-            points=tuple(LatentPoint(**row) for row in content.get("latent_map", ())),
-        )
 
     def write(self, path: Path) -> dict[str, Any]:
         """Write evaluation.json, whole or not at all, and return its content."""
@@ -162,7 +144,8 @@ def read_evaluation(path: Path) -> Evaluation:
             f"{path}: format must be {FORMAT!r}, got {repr(found)[:60]}. "
             "Run medvae evaluate again."
         )
-    return Evaluation.from_dict(content)
+    content["points"] = content.get("latent_map", [])
+    return checked(Evaluation, content, path, "Run medvae evaluate again.")
 
 
 class Answers:

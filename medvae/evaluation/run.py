@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from medvae.cohort import Cohort
@@ -14,11 +17,12 @@ from medvae.evaluation.pictures import choose_scans, pictures
 from medvae.evaluation.protocol import evaluate
 from medvae.evaluation.report import write_report
 from medvae.evaluation.result import Evaluation
-from medvae.files import user_cache
+from medvae.files import digest, user_cache
 from medvae.noise.named import open_noise
 from medvae.training.config import load_config
 from medvae.training.progress import Progress
 from medvae.training.run_folder import read_plan
+from medvae.training.seal import software
 from medvae.volume import prepare_scans
 
 LEARNED = ("train", "validation")
@@ -34,6 +38,7 @@ def evaluate_run(
     seed: int = 0,
     copies: int = 0,
     progress: Progress | None = None,
+    command: str = "",
 ) -> Evaluation:
     """Ask a run every question that a cohort can answer.
 
@@ -49,6 +54,7 @@ def evaluate_run(
         seed: Of folds, permutations and bootstrap.
         copies: Also reconstruct from codes averaged over so many corrupted copies.
         progress: Called with (done, total, words).
+        command: What was typed, for the record.
 
     Raises:
         UserError: Not a run folder, or a site that the cohort does not have.
@@ -65,7 +71,7 @@ def evaluate_run(
     if copies:
         noise, _ = open_noise(str(run / "noise.yaml"), config.dispersion)
         averaged = AveragedEncoder(encoder.vae, noise, copies)
-    return evaluate(
+    found = evaluate(
         encoder,
         scans,
         held_out=apart,
@@ -74,6 +80,23 @@ def evaluate_run(
         run=run.name,
         averaged=averaged,
     )
+    provenance = {
+        "command": command,
+        "seed": seed,
+        "software": software(),
+        "model_digest": encoder.model_digest,
+        "scans": len(cohort.scans),
+        "scans_digest": _scans_digest(cohort),
+    }
+    return replace(found, provenance=provenance)
+
+
+def _scans_digest(cohort: Cohort) -> str:
+    """Changes with who was scanned where, and with any voxel; not with paths."""
+    rows = sorted(
+        [scan.subject, scan.site or "", digest(scan.path)] for scan in cohort.scans
+    )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _refuse_unfit(held_out: Sequence[str], run: Path, cohort: Cohort) -> None:

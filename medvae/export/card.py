@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from medvae.encoding import Encoder
-from medvae.errors import UserError
 from medvae.evaluation import Evaluation, read_evaluation
 from medvae.evaluation.report.rows import headline_rows
 from medvae.evaluation.report.sentences import describe
+from medvae.noise.named import open_noise
+from medvae.training.config import TrainConfig, load_config
 from medvae.training.run_folder import Plan, read_plan
 from medvae.version import __version__
+from noise_models.base import NoiseModel
 
 HEAD = {
     "library_name": "medvae-denoise",
@@ -39,18 +40,24 @@ LIMITS = """
 class Story:
     """What a run folder tells of itself, where it tells."""
 
-    settings: dict[str, Any]
-    noise: dict[str, Any]
+    settings: TrainConfig | None
+    noise: NoiseModel | None
     plan: Plan | None
     evaluation: Evaluation | None
 
 
 def read_story(run: Path) -> Story:
-    """Gather what lies beside the weights; a lone Hugging Face folder has little."""
-    evaluated = run / "evaluation.json"
+    """Gather what lies beside the weights; a lone Hugging Face folder has little.
+
+    Raises:
+        UserError: What is there is damaged.
+    """
+    evaluated, config, noise = (
+        run / name for name in ("evaluation.json", "config.yaml", "noise.yaml")
+    )
     return Story(
-        _yaml(run / "config.yaml"),
-        _yaml(run / "noise.yaml"),
+        load_config(config) if config.exists() else None,
+        open_noise(str(noise))[0] if noise.exists() else None,
         read_plan(run) if (run / "splits.json").exists() else None,
         read_evaluation(evaluated) if evaluated.exists() else None,
     )
@@ -60,15 +67,15 @@ def model_card(story: Story, encoder: Encoder) -> str:
     """README.md of a model, in the form that Hugging Face reads."""
     network = encoder.vae.config
     sites = story.plan.sites if story.plan else network.sites
-    settings = story.settings
+    settings, held_out = story.settings, _held_out(story)
     shape = " × ".join(map(str, network.grid_shape))
     spacing = " × ".join(f"{step:g}" for step in network.spacing_mm)
     rows = {
         "Training sites": ", ".join(sites) or "not labelled",
         "Subjects": _subjects(story.plan),
-        "Held-out sites": ", ".join(settings.get("held_out", ())) or "none",
+        "Held-out sites": ", ".join(held_out) or "none",
         "Corruption": _noise(story.noise),
-        "Objective": settings.get("objective", {}).get("name", "not recorded"),
+        "Objective": settings.objective.name if settings else "not recorded",
         "Grid": f"{shape} voxels of {spacing} mm, laid over the head",
         "Latent": f"{network.latent}, shape {network.latent_shape}",
         "Weights": f"SHA-256 {encoder.model_digest}",
@@ -100,14 +107,17 @@ def _subjects(plan: Plan | None) -> str:
     return ", ".join(counts)
 
 
-def _noise(noise: dict[str, Any]) -> str:
-    """One line on the corruption: a preset's settings, or a fit's sites."""
-    name = noise.get("model", "scanner" if "sites" in noise else "not recorded")
-    if "sites" not in noise:
-        return f"{name} (noise.yaml)"
-    sites = noise["sites"]
-    labels = [s.get("label", "?") if isinstance(s, dict) else str(s) for s in sites]
-    return f"{name}, fitted from the scans of {', '.join(labels)} (noise.yaml)"
+def _held_out(story: Story) -> list[str]:
+    return list(story.settings.held_out) if story.settings else []
+
+
+def _noise(noise: NoiseModel | None) -> str:
+    """One line on the corruption: its name, and a fit's sites."""
+    if noise is None:
+        return "not recorded"
+    labels = ", ".join(getattr(noise, "labels", ()))
+    fitted = f", fitted from the scans of {labels}" if labels else ""
+    return f"{noise.name}{fitted} (noise.yaml)"
 
 
 def _evaluation(found: Evaluation | None) -> str:
@@ -130,24 +140,13 @@ def _evaluation(found: Evaluation | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be read ({reason}). Mend it.") from None
-    return content if isinstance(content, dict) else {}
-
-
 def described(story: Story) -> str:
     """The story as JSON text, for tools that read no Markdown."""
     plan = story.plan
     content = {
         "sites": list(plan.sites) if plan else [],
-        "held_out": list(story.settings.get("held_out", ())),
-        "noise": story.noise.get("model", "scanner" if story.noise else None),
+        "held_out": _held_out(story),
+        "noise": story.noise.name if story.noise else None,
         "metrics": story.evaluation.as_dict()["metrics"] if story.evaluation else {},
     }
     return json.dumps(content, indent=2) + "\n"

@@ -13,6 +13,7 @@ from medvae.errors import UserError
 from medvae.files import write_text
 from noise_models.base import NoiseModel
 from noise_models.chain import Chain
+from noise_models.plain_yaml import plain_text
 
 FITTED = Path("scanner.yaml")
 
@@ -56,8 +57,8 @@ def open_noise(name: str, dispersion: float = 1.0) -> tuple[NoiseModel, str]:
 
 
 def _is_fitted(path: Path) -> bool:
-    with path.open(encoding="utf-8") as handle:
-        return any("medvae-scanner-noise" in handle.readline() for _ in range(10))
+    first = plain_text(path).splitlines()[:10]
+    return any("medvae-scanner-noise" in line for line in first)
 
 
 def _takes_dispersion(noise: NoiseModel) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from medvae.errors import UserError
-from medvae.inputs import read_record
+from medvae.inputs import checked, read_record
 from medvae.phantom.acquire import Acquisition, Day, acquire
 from medvae.phantom.anatomy import Anatomy, anatomy, subject_rng
 from medvae.phantom.dataset import TRUTH, Recipe, scan_rng
@@ -34,7 +34,7 @@ def read_recipe(root: Path) -> Recipe:
     """How the phantom at ``root`` was made.
 
     Raises:
-        UserError: ``root`` is no phantom.
+        UserError: ``root`` is no phantom, or its recipe is damaged.
     """
     path = root / TRUTH / "phantom.json"
     if not path.is_file():
@@ -42,8 +42,8 @@ def read_recipe(root: Path) -> Recipe:
             f"{path} not found: only a phantom knows its true scanners. Make one with: "
             "medvae phantom, or leave the oracle out."
         )
-    content = read_record(path, "Make the phantom again.")
-    return Recipe(**{**content, "sites": tuple(content["sites"])})
+    remedy = "Make the phantom again."
+    return checked(Recipe, read_record(path, remedy), path, remedy)
 
 
 def head_of(recipe: Recipe, subject: str) -> Anatomy:

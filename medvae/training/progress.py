@@ -10,7 +10,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from medvae.errors import UserError
 from medvae.files import write_text
+from medvae.inputs import read_text
 from medvae.training.module import DenoisingTraining
 
 Progress = Callable[[int, int, str], None]
@@ -32,8 +34,7 @@ class Chronicle(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
         if self.path.exists():
-            text = self.path.read_text(encoding="utf-8").splitlines()
-            lines = [json.loads(line) for line in text]
+            lines = read_metrics(self.path)
             self.lines = [e for e in lines if e["epoch"] < trainer.current_epoch]
         self._report(trainer)
 
@@ -64,3 +65,37 @@ class Chronicle(pl.Callback):
         if bound is not None:
             label += f"  bound {bound:.0f} nats"
         self.progress(trainer.global_step, total, label)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl, one an epoch.
+
+    Raises:
+        UserError: It is not there, or a line is no epoch's; names the line.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} not found. It is written by: medvae train")
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}). Remove it.") from None
+    return [
+        _epoch(line, f"{path}:{number}")
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+
+
+def _epoch(line: str, where: str) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = getattr(error, "msg", error)
+        raise UserError(f"{where}: not JSON ({reason}). Remove the line.") from None
+    if (
+        not isinstance(found, dict)
+        or not isinstance(found.get("epoch"), int)
+        or not all(isinstance(value, int | float) for value in found.values())
+    ):
+        raise UserError(f"{where}: must hold an epoch's numbers. Remove the line.")
+    return found

@@ -75,7 +75,7 @@ def write_seal(run: Path, command: str = "") -> None:
         "format": FORMAT,
         "version": VERSION,
         "command": command,
-        "software": _software(),
+        "software": software(),
         "files": {name: digest(run / name) for name in SEALED},
         "sample": {
             "codes_sha256": hashlib.sha256(codes.tobytes()).hexdigest(),
@@ -102,15 +102,15 @@ def check_seal(run: Path) -> Verdict:
         files, sample, was = content["files"], content["sample"], content["software"]
         shown = np.array(sample["first_codes"], np.float32)
         changed = tuple(name for name in SEALED if _now(run / name) != files[name])
-        software = _software_differences(was)
+        others = _software_differences(was)
         if changed:
-            return Verdict(changed, float("nan"), False, software)
+            return Verdict(changed, float("nan"), False, others)
         codes = _sample_codes(load_model(run))
         largest = float(np.abs(codes[:SHOWN] - shown).max())
         same = hashlib.sha256(codes.tobytes()).hexdigest() == sample["codes_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a seal ({error}). Copy the run again.") from None
-    return Verdict((), largest, same, software)
+    return Verdict((), largest, same, others)
 
 
 def _now(path: Path) -> str:
@@ -127,13 +127,19 @@ def _sample_codes(vae: DenoisingVAE) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(mean.numpy(), np.float32).reshape(-1)
 
 
-def _software() -> dict[str, str]:
+def software() -> dict[str, str]:
+    """Versions of what a result depends on.
+
+    Example:
+        >>> sorted(software())
+        ['medvae', 'monai', 'numpy', 'python', 'torch']
+    """
     found = {name: version(name) for name in ("torch", "numpy", "monai")}
     return {"medvae": __version__, "python": platform.python_version(), **found}
 
 
 def _software_differences(was: Mapping[str, Any]) -> tuple[str, ...]:
-    now = _software()
+    now = software()
     return tuple(
         f"{name} {was.get(name)} -> {now[name]}"
         for name in now

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.freesurfer.mghformat import MGHError
+from nibabel.imageglobals import logger as nibabel_logger
 from nibabel.spatialimages import HeaderDataError
 
 from medvae.errors import UserError
@@ -37,6 +40,9 @@ UNREADABLE = (
     OSError,
     ValueError,
     OverflowError,
+    MGHError,
+    LookupError,
+    TypeError,
 )
 
 
@@ -51,8 +57,9 @@ def open_header(path: Path) -> nib.spatialimages.SpatialImage:
     refuse_special(path)
     if path.is_dir():
         raise UserError(f"{path}: a directory, not a NIfTI file. Give the file in it.")
+    _refuse_forbidden(path)
     try:
-        with LoggingOutputSuppressor():  # nibabel tells what it mends; so do we
+        with silent_nibabel():  # it tells what it mends; so do we
             image = nib.load(path)
             written = _as_written(image)
     except UNREADABLE as error:
@@ -64,6 +71,26 @@ def open_header(path: Path) -> nib.spatialimages.SpatialImage:
     if written is not None:
         _refuse_mended(path, written)
     return image
+
+
+def _refuse_forbidden(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        raise UserError(
+            f"{path}: permission denied. Make it readable: chmod u+r {path.name}"
+        ) from None
+
+
+@contextmanager
+def silent_nibabel() -> Iterator[None]:
+    """Without nibabel's log, which without handlers still reaches the terminal."""
+    was = nibabel_logger.disabled
+    nibabel_logger.disabled = True
+    try:
+        yield
+    finally:
+        nibabel_logger.disabled = was
 
 
 def missing_reason(path: Path) -> str:
@@ -174,8 +201,9 @@ def _refuse_empty_promise(path: Path, image: nib.spatialimages.SpatialImage) -> 
     promised = float(np.prod(np.array(image.shape, dtype=float)))
     promised *= image.get_data_dtype().itemsize
     size = path.stat().st_size
-    holds = size * _GZIP_MAX_RATIO if path.suffix in {".gz", ".bz2"} else size
-    if path.suffix in {".nii", ".gz"} and promised > holds:
+    kind = path.suffix.lower()
+    holds = size * _GZIP_MAX_RATIO if kind in {".gz", ".mgz"} else size
+    if kind in {".nii", ".gz", ".mgh", ".mgz"} and promised > holds:
         raise UserError(
             f"{path}: the header promises {promised:.0f} bytes of voxels, the file "
             f"has {size}. It is cut short or damaged; copy it again."

@@ -10,7 +10,6 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from nibabel.imageglobals import LoggingOutputSuppressor
 
 from medvae.errors import UserError
 from medvae.files import atomic_path
@@ -24,6 +23,7 @@ from medvae.volume.header import (
     checked_shape,
     one_line,
     open_header,
+    silent_nibabel,
 )
 
 
@@ -145,7 +145,7 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     affine = checked_affine(image, name)
     try:
         if path is not None and path.suffix == ".gz":
-            with LoggingOutputSuppressor():
+            with silent_nibabel():
                 image = _unpacked(path, image)
         with np.errstate(over="ignore"):  # infinite in float32; told as such
             data = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from noise_models.plain_yaml import read_plain
+from noise_models.plain_yaml import plain_text, read_plain
 from noise_models.registry import suggest
 from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.evidence_file import (
@@ -137,7 +137,7 @@ def load_scanner(
         raise FileNotFoundError(
             f"{name} not found. Make it with: medvae fit-noise SITE_A SITE_B"
         )
-    text = Path(path).read_text(encoding="utf-8")
+    text = plain_text(Path(path))
     file = _validated(text, name)
     sites = tuple(_read_site(label, site) for label, site in file.sites.items())
     record = Record(

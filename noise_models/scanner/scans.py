@@ -116,12 +116,16 @@ def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, then rename: readers never see half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(name).chmod(0o666 & ~umask)  # what open() would have given
-    Path(name).replace(path)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o666 & ~umask)  # what open() would have given
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _remembered(path: Path | None) -> dict[str, Any] | None:

@@ -77,7 +77,9 @@ def test_the_card_states_sites_noise_evaluation_and_limits(run):
     numbers = {"reconstruction": {"psnr_seen": Estimate(21.5, (20.0, 23.0), 9)}}
     numbers["reconstruction"]["psnr_held_out"] = Estimate(19.25, (18.0, 20.0), 7)
     evaluation = Evaluation("run", ("KKI",), numbers)
-    text = model_card(type(story)(story.settings, {}, story.plan, evaluation), encoder)
+    text = model_card(
+        type(story)(story.settings, None, story.plan, evaluation), encoder
+    )
     assert "| Held-out reconstruction (dB) | 19.2 | 18.0 to 20.0 |" in text
 
 

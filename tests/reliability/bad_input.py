@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import resource
 import sys
@@ -104,6 +105,9 @@ def assert_refused(row, folder, monkeypatch, capsys, **places):
     row.make(folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    # As on a terminal: other handlers would swallow what libraries log.
+    for name in (None, "nibabel.global"):
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
     before = snapshot(folder)
     started = time.process_time()
     with little_memory():

@@ -151,6 +151,11 @@ def _special(folder):
     os.mkfifo(folder / NII)
 
 
+def _forbidden(folder):
+    written(scan(), NII)(folder)
+    (folder / NII).chmod(0)
+
+
 PLACES = [
     row("a-directory", lambda folder: (folder / GZ).mkdir(parents=True), GZ, "directory"),
     row("a-pipe", _special, NII, "regular"),
@@ -159,8 +164,53 @@ PLACES = [
     row("annex-link", partial(_linked, target=".git/annex/objects/x/y"), GZ, "datalad get"),
     row("broken-link", partial(_linked, target="gone.nii.gz"), GZ, "broken link"),
     row("link-to-itself", partial(_linked, target="bad_T1w.nii.gz"), GZ, "link"),
+    row("not-to-be-read", _forbidden, NII, "permission denied"),
     row("link-to-a-folder", partial(_linked, target=".."), GZ, "directory"),
 ]  # fmt: skip
 
 
-SCANS = [*HEADERS, *VOXELS, *CUT, *KINDS, *PLACES]
+MGH = "A/bad_T1w.mgh"
+TABLE = ("cohort", "{here}/scans.csv")
+
+
+def named(name, content, file=MGH, says=""):
+    """A file that only a table leads to: folders are searched for NIfTI alone."""
+
+    def make(folder):
+        written(content, file)(folder)
+        written(f"path,subject,site\n{file},1,A\n".encode(), "scans.csv")(folder)
+
+    return Bad(f"mgh-{name}", make, TABLE, file.split("/")[-1], says)
+
+
+def whole_mgh():
+    return bytes(nib.MGHImage(head(), AFFINE).to_bytes())
+
+
+def mgh(name, says="", **fields):
+    """A FreeSurfer file with header fields replaced."""
+    content = bytearray(whole_mgh())
+    header = np.ndarray((), nib.freesurfer.mghformat.header_dtype, buffer=content)
+    for key, value in fields.items():
+        header[key] = value
+    return named(name, bytes(content), says=says)
+
+
+FREESURFER = [
+    mgh("of-another-version", version=9),
+    mgh("no-such-type", type=99),
+    mgh("flat", dims=(20, 0, 24, 1)),
+    mgh("negative", dims=(20, -22, 24, 1)),
+    mgh("endless", dims=(32000, 32000, 32000, 1)),
+    mgh("vast", "promises", dims=(1200, 1200, 1200, 1)),
+    mgh("nan-spacing", delta=(np.nan, 8, 8)),
+    mgh("flat-spacing", delta=(0, 8, 8)),
+    mgh("nan-axes", Mdc=np.full((3, 3), np.nan)),
+    named("cut", whole_mgh()[:100]),
+    named("cut-to-3", whole_mgh()[:3]),
+    named("empty", b""),
+    named("not-gzip", whole_mgh(), "A/bad_T1w.mgz"),
+]
+
+
+SCANS = [*HEADERS, *VOXELS, *CUT, *KINDS, *PLACES, *FREESURFER]

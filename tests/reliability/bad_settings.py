@@ -64,6 +64,13 @@ def preset(name, text, says=""):
 
 PRESETS = [
     preset("empty", "", "model"),
+    Bad(
+        "preset-endless",
+        lambda folder: (folder / "p.yaml").symlink_to("/dev/zero"),
+        _words("p.yaml", "show"),
+        "p.yaml",
+        "not found",
+    ),
     preset("no-model", "sigma: 0.1", "model"),
     preset("unknown-model", "model: rican", "'rician'"),
     preset("model-is-a-module", "model: registry", "no noise model"),
@@ -225,6 +232,7 @@ PLANS = [
     plan("arm-climbs-out", "arms: [{name: ..}]", "name"),
     plan("arm-is-a-path", "arms: [{name: a/b}]", "name"),
     plan("arm-of-escapes", 'arms: [{name: "a\\e[31m"}]', "name"),
+    plan("arm-is-a-script", "arms: [{name: <script>}]", "name"),
     plan("arm-twice", "arms: [{name: a}, {name: a}]", "twice"),
     plan("seeds-zero", "seeds: 0\narms: [{name: none}]", "seeds"),
 ]

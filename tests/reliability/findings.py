@@ -41,4 +41,20 @@ FINDINGS = [
     ("latent", _latent(_far)),  # HeaderDataError
     ("latent", _latent(lambda c: c["placement"].update(native_affine=[[0] * 4] * 4))),
     ("latent", _latent(lambda c: c["source"].update(axcodes=["X", "Y", "Z"]))),
+    ("scan-mgz", lambda content: content[:20] + b"\0\0\0c" + content[24:]),  # KeyError
+    ("scan-mgz", lambda content: content[:4] + bytes(4) + content[8:]),  # MGHError
+    ("scan-mgz", lambda content: content[:20]),  # TypeError
+    ("vectors", b""),  # EOFError
+    ("vectors", lambda content: content.replace(b"<f4", b"<4), ")),  # SyntaxError
+    ("vectors", lambda content: content.replace(b"}", b" ")),  # TokenError
+    ("index", lambda content: content.replace(b"\n0\t", b"\nx\t")),  # ValueError
+    ("metrics", b"{"),  # JSONDecodeError
+    ("metrics", b"3"),  # TypeError
+    ("metrics", b'{"epoch": "one"}'),  # TypeError
+    ("evaluation", b'{"format": "medvae-evaluation-1"}'),  # KeyError
+    ("scores", b"{}"),  # KeyError
+    ("scores", b'{"rows": {"a": [{"subject": 1, "value": "b"}]}, "probe": null}'),
+    ("recipe", b"{}"),  # KeyError
+    ("story", b"objective: [1]"),  # AttributeError
+    ("story", b"[" * 2000),  # RecursionError
 ]

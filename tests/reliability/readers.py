@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import own_readers
 import torch
 import yaml
 from conftest import fitted_noise
@@ -35,6 +36,7 @@ from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import save_model
 from medvae.training.checkpoints import read_checkpoint
 from medvae.training.config import load_config
+from medvae.training.progress import read_metrics
 from medvae.training.run_folder import read_plan
 from medvae.volume import read_volume
 from medvae.volume.checks import check_scan
@@ -193,4 +195,20 @@ READERS = {
     ),
     "latent": Reader(_beside_map, "a_latent.json", _file("out", "a_latent.json")),
     "checkpoint": Reader(read_checkpoint, "last.ckpt", _checkpoint),
+    "scan-mgz": Reader(_scan, "a.mgh", own_readers.mgz),
+    "noise": Reader(
+        own_readers.noise, "p.yaml", _texts("model: rician\nsigma: [0.1, 0.2]")
+    ),
+    "metrics": Reader(read_metrics, "metrics.jsonl", own_readers.seeds_of_metrics),
+    "seal": Reader(own_readers.seal, "seal.json", own_readers.seeds_of_seal),
+    "story": Reader(own_readers.story, "config.yaml", _texts("seed: 1\nnoise: none")),
+    "evaluation": Reader(
+        own_readers.told, "evaluation.json", own_readers.seeds_of_evaluation
+    ),
+    "scores": Reader(own_readers.scored, "scores.json", own_readers.seeds_of_scores),
+    "recipe": Reader(own_readers.recipe, "phantom.json", own_readers.seeds_of_recipe),
+    "index": Reader(own_readers.index, "index.tsv", _texts(own_readers.INDEX)),
+    "vectors": Reader(
+        own_readers.vectors, "latents.npy", own_readers.seeds_of_vectors
+    ),
 }  # fmt: skip

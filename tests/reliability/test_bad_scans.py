@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from bad_input import as_parameters, assert_refused
 from bad_scans import SCANS
+from permissions import as_anybody
 
 # A thin scan is no cohort's, but may be corrupted or encoded on demand.
 FOUND = [row for row in SCANS if "thinner" not in row.says]
@@ -23,6 +24,12 @@ def asked_of(row, words):
 
 
 IN_TURN = [asked_of(row, VERBS[i % len(VERBS)]) for i, row in enumerate(FOUND)]
+
+
+@pytest.fixture(autouse=True)
+def permissions_hold():
+    with as_anybody():
+        yield
 
 
 @as_parameters(SCANS)

@@ -92,6 +92,22 @@ def test_codes_are_the_same_bits_after_any_interruption(
         assert contents(out) == whole
 
 
+@pytest.mark.parametrize("now", [0.0, 4e9])
+def test_codes_and_images_do_not_depend_on_the_clock(
+    now, run_folder, scans, tmp_path, monkeypatch
+):
+    def made(out):
+        corrupt = ["noise", "apply", "rician", next(scans.rglob("*.nii"))]
+        assert encode(monkeypatch, run_folder, scans, out / "codes") == 0
+        assert command(monkeypatch, [*corrupt, "-o", out / "noisy"]) == 0
+        return contents(out)
+
+    today = made(tmp_path / "today")
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(time, "time_ns", lambda: int(now * 1e9))
+    assert made(tmp_path / "another") == today
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 64 KiB; a function that makes it larger or read-only."""

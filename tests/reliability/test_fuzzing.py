@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mangling import mangled
 from readers import READERS
 
-SLOW = {"fitted", "fitted-redigested", "latent", "weights", "config"}
+SLOW = {"fitted", "fitted-redigested", "latent", "weights", "config", "evaluation"}
 BUDGET = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 

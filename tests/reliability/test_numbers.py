@@ -1,5 +1,6 @@
 """Half precision, extreme scales, strange heads: a right answer or a refusal."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from scan_bytes import AFFINE, head
 import noise_models
 from medvae.encoding.encoder import Encoder
 from medvae.errors import UserError
+from medvae.files import digest
 from medvae.noise.scan import corrupt_scan
 from medvae.volume import Grid, foreground_mask, prepare, read_volume
 
@@ -48,7 +50,7 @@ def test_another_precision_gives_the_same_corruption(name, dtype):
     assert close.double().mean() > 0.99  # a rounded voxel may fall on the other side
 
 
-@pytest.mark.parametrize("value", [0.0, 1e-38, 1e-12, 1e-4, 1e4])
+@pytest.mark.parametrize("value", [0.0, 1e-42, 1e-38, 1e-12, 1e-4, 1e4])
 @pytest.mark.parametrize("name", [*MODELS, "scanner"])
 def test_a_flat_volume_of_any_level_stays_finite(name, value):
     noise = fitted_noise() if name == "scanner" else model(name)
@@ -124,13 +126,42 @@ def test_a_corrupted_scan_of_any_scale_is_finite(tmp_path):
         assert data.max() == pytest.approx(108 * scale, rel=0.3)
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed"])
-def test_training_in_half_precision_stays_finite(precision, tmp_path):
-    config = settings(f"precision={precision}", "optimiser.epochs=1")
+HALF = ("precision=bf16-mixed", "optimiser.epochs=4")
+
+
+def half(folder, **options):
     noise = noise_models.get("rician", sigma=0.1)
-    run = train(config, cohort(), material(), noise, tmp_path / "run")
-    latent = Encoder.load(run).vae.state_dict()
-    assert all(torch.isfinite(value).all() for value in latent.values())
+    return train(settings(*HALF), cohort(), material(), noise, folder, **options)
+
+
+def test_half_precision_learns_and_stays_finite(tmp_path):
+    run = half(tmp_path / "run")
+    told = (run / "metrics.jsonl").read_text().splitlines()
+    first, *_, last = [json.loads(line)["train_bound"] for line in told]
+    assert last > first
+    state = Encoder.load(run).vae.state_dict()
+    assert all(value.dtype == torch.float32 for value in state.values())
+    assert all(torch.isfinite(value).all() for value in state.values())
+    exact = train(
+        settings(*HALF[1:]),
+        cohort(),
+        material(),
+        noise_models.get("rician", sigma=0.1),
+        tmp_path / "exact",
+    )
+    assert digest(exact / "model.safetensors") != digest(run / "model.safetensors")
+
+
+def test_half_precision_ends_alike_after_an_interruption(tmp_path):
+    def interrupt(done, total, label):
+        if done > total // 2 + 1:
+            raise KeyboardInterrupt
+
+    whole = half(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        half(tmp_path / "broken", progress=interrupt)
+    resumed = half(tmp_path / "broken", resume=True)
+    assert digest(resumed / "model.safetensors") == digest(whole / "model.safetensors")
 
 
 class Broken(Waves):

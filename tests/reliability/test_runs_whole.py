@@ -1,11 +1,14 @@
 """Runs that go on after anything, and a seal that tells what changed."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from bad_input import command
 
 import noise_models
@@ -13,6 +16,7 @@ from medvae.errors import UserError
 from medvae.files import digest
 from medvae.lock import sole_writer
 from medvae.training.seal import SEALED, check_seal
+from medvae.version import __version__
 from medvae.volume import Grid, prepare_scans
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
@@ -22,6 +26,14 @@ from training_material import cohort, material, settings
 from medvae.cohort import Scan
 from medvae.training.run import train
 
+SMALL = (
+    "grid.shape=[16,16,16]",
+    "grid.spacing_mm=[12,12,12]",
+    "network.channels=[2,4]",
+    "network.latent_channels=1",
+    "optimiser.epochs=1",
+    "device=cpu",
+)
 NOISE = noise_models.get("rician", sigma=(0.05, 0.1))
 
 
@@ -135,3 +147,61 @@ def test_prepared_scans_are_the_same_bits_for_any_number_of_processes(tmp_path):
         assert {p.name: digest(p) for p in one.iterdir()} == {
             p.name: digest(p) for p in two.iterdir()
         }
+
+
+def test_codes_are_the_same_bits_for_any_number_of_processes(
+    run_folder, tmp_path, monkeypatch
+):
+    for i in range(5):
+        written(scan(head() * (i + 1)), f"data/{i}.nii")(tmp_path)
+    words = ["encode", run_folder, tmp_path / "data", "-o"]
+    for jobs in ("0", "1", "2"):
+        assert command(monkeypatch, [*words, tmp_path / jobs, "--jobs", jobs]) == 0
+    codes = {digest(tmp_path / jobs / "latents.npy") for jobs in ("0", "1", "2")}
+    assert len(codes) == 1
+
+
+def test_another_process_trains_the_same_bits(tmp_path):
+    here = train(settings(), cohort(11), material(11), NOISE, tmp_path / "here")
+    program = Path(__file__).parents[1] / "training" / "train_alone.py"
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    subprocess.run(
+        [sys.executable, program, tmp_path / "there"],
+        env=os.environ | threads | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        check=True,
+    )
+    weights = {digest(f / "model.safetensors") for f in (here, tmp_path / "there")}
+    assert len(weights) == 1
+
+
+TABLE = "path,subject,site,split\n" + "".join(
+    f"{i}.nii,{i},{'AB'[i % 2]},{'train' if i < 6 else 'test'}\n" for i in range(8)
+)
+
+
+def test_an_evaluation_says_of_what_and_by_what(tmp_path, monkeypatch):
+    for i in range(8):
+        written(scan(head() * (i + 1)), f"{i}.nii")(tmp_path)
+    table = written(TABLE.encode(), "scans.csv")
+    table(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    small = [word for one in SMALL for word in ("--set", one)]
+    data = ["--data", tmp_path / "scans.csv", "--jobs", "1"]
+    run = tmp_path / "run"
+    assert (
+        command(monkeypatch, ["train", "--noise", "none", *data, *small, "-o", run])
+        == 0
+    )
+
+    def told():
+        assert command(monkeypatch, ["evaluate", run, *data, "--copies", "0"]) == 0
+        return json.loads((run / "evaluation.json").read_text())["provenance"]
+
+    first = told()
+    assert first["command"].startswith(f"medvae evaluate {run}")
+    assert first["software"]["medvae"] == __version__
+    assert first["scans"] == 8
+    assert told() == first
+    written(scan(head() * 9), "7.nii")(tmp_path)
+    changed = {name for name, value in told().items() if value != first[name]}
+    assert changed == {"scans_digest"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from medvae.errors import UserError
 from medvae.evaluation.questions.transfer import compare_transfer
 from medvae.evaluation.report import figures
 from medvae.evaluation.report.rows import (
@@ -25,6 +23,7 @@ from medvae.evaluation.result import Evaluation
 from medvae.report import write_page
 from medvae.report.embed import slice_png, svg
 from medvae.report.viewer import viewer
+from medvae.training.progress import read_metrics
 
 CURVES = (
     ("bound", "evidence bound, nats a scan"),
@@ -132,23 +131,10 @@ def summary(
     return sentences
 
 
-def _rows(curve: Curve) -> list[Mapping[str, Any]]:
+def _rows(curve: Curve) -> Sequence[Mapping[str, Any]]:
     if not isinstance(curve, Path):
         return list(curve)
-    if not curve.is_file():
-        raise UserError(f"{curve} not found. It is written by: medvae train")
-    lines = curve.read_text(encoding="utf-8").splitlines()
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"{curve}:{number}: not JSON ({error.msg}). Remove the line."
-            ) from error
-    return rows
+    return read_metrics(curve)
 
 
 def picture_table(pictures: Sequence[Picture]) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""Names from outside lead nowhere, run nowhere and reach no terminal as they are."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from bad_input import command
+from hypothesis import given
+from hypothesis import strategies as st
+from scan_bytes import head, scan, written
+
+from medvae.cli.plain import one_line, plain
+from medvae.comparison.plan import load_plan
+from medvae.comparison.report import write_comparison_report
+from medvae.comparison.run import no_bar, open_data, run_comparison
+from medvae.comparison.stage import Stage, open_store
+from medvae.comparison.unit import Unit
+from medvae.encoding.names import check_outputs, stems
+from medvae.errors import UserError
+from medvae.evaluation import evaluate
+from medvae.evaluation.report import Picture, write_report
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
+from fake_cohort import FakeEncoder, fake_cohort
+
+NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=12)
+
+
+@given(st.lists(st.lists(NAMES, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_names_of_outputs_lead_nowhere_else(parts):
+    paths = [Path("/", *words, "x.nii") for words in parts]
+    try:
+        names = stems(paths)
+    except UserError:
+        return  # two paths are one
+    assert all("/" not in name and name not in {"", ".", ".."} for name in names)
+    assert len(set(names)) == len(paths)
+
+
+def test_an_output_never_replaces_a_scan_behind_a_link(tmp_path):
+    written(scan(), "real/a.nii")(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(UserError, match="would be overwritten"):
+        check_outputs(tmp_path / "link", ["a.nii"], [tmp_path / "real" / "a.nii"])
+
+
+@given(st.text())
+def test_what_is_printed_holds_no_control_character(text):
+    line = one_line(text)
+    assert line.isprintable()
+    assert "\n" not in line
+    assert all(c.isprintable() or c == "\n" for c in plain(text))
+
+
+SCRIPT = "<script>alert(1)</script>"
+IMAGE = '"><img src=x onerror=alert(1)>'
+
+
+def assert_harmless(page):
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text.casefold()
+    assert "<img src=x" not in text.casefold()
+    assert "&lt;script&gt;" in text
+
+
+def test_a_report_shows_a_script_as_text(tmp_path):
+    scans = fake_cohort()
+    for scan_ in scans:
+        scan_.subject = f"{SCRIPT}{scan_.subject}"
+        scan_.site = f"{IMAGE}{scan_.site}" if scan_.site == "N" else scan_.site
+    found = evaluate(
+        FakeEncoder(),
+        scans,
+        held_out=[f"{IMAGE}N"],
+        permutations=5,
+        align=False,
+        run=SCRIPT,
+    )
+    picture = Picture(f"{SCRIPT} at {IMAGE}", {"input": head()[10]})
+    page = write_report(
+        tmp_path / "r.html",
+        title=SCRIPT,
+        evaluations={SCRIPT: found},
+        noise={SCRIPT: IMAGE},
+        pictures=[picture],
+    )
+    assert_harmless(page)
+
+
+PLAN = f"""
+held_out: ['{IMAGE}']
+challenger: none
+seeds: 1
+energy_scans: 2
+permutations: 5
+train:
+  device: cpu
+  grid: {{shape: [16, 16, 16], spacing_mm: [12.0, 12.0, 12.0]}}
+  network: {{channels: [2, 4], latent_channels: 1}}
+  optimiser: {{epochs: 1}}
+arms: [{{name: none, noise: none}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    """Of sites and people with hostile names: its folder, and its one arm."""
+    root = tmp_path_factory.mktemp("compared")
+    rows = ["path,subject,site,age"]
+    for i in range(12):
+        site = ("A", SCRIPT, IMAGE)[i % 3]
+        who = f"{SCRIPT}{max(i, 2)}"  # the first was scanned at every site
+        written(scan(head() * (1 + i)), f"{i}.nii")(root)
+        rows.append(f'{i}.nii,"{who}","{site.replace(chr(34), 2 * chr(34))}",{30 + i}')
+    (root / "scans.csv").write_text("\n".join(rows))
+    (root / "plan.yaml").write_text(PLAN)
+    plan = load_plan(root / "plan.yaml")
+    cohort = open_data(plan, root / "scans.csv", root, 1, no_bar)
+    run_comparison(
+        plan, cohort, root, cache=root, jobs=1, command=SCRIPT, say=print, bar=no_bar
+    )
+    store = open_store(plan, cohort, root, 1, no_bar)
+    return root, Unit(
+        plan.arm("none"), Stage(plan, cohort, store, 0, root, root, 1, no_bar)
+    )
+
+
+def test_a_comparison_shows_scripts_in_subjects_and_sites_as_text(comparison):
+    root, _ = comparison
+    assert_harmless(root / "report.html")
+
+
+def test_a_comparison_shows_a_script_in_an_arm_s_name_as_text(comparison, tmp_path):
+    root, unit = comparison  # a plan refuses such a name; the page does not rely on it
+    text = (root / "compare.json").read_text(encoding="utf-8")
+    content = json.loads(text.replace('"none"', json.dumps(SCRIPT)))
+    assert_harmless(
+        write_comparison_report(tmp_path / "r.html", content, {SCRIPT: [unit]})
+    )
+
+
+def test_json_of_a_cohort_survives_strange_names(tmp_path, monkeypatch, capsys):
+    written(scan(), f"{SCRIPT.replace('/', '_')}/a_T1w.nii")(tmp_path)
+    assert command(monkeypatch, ["cohort", tmp_path, "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["sites"][0]["site"].startswith("<script>")
+
+
+def test_a_name_that_is_not_utf_8_is_told_not_crashed_on(tmp_path, monkeypatch, capsys):
+    (tmp_path / "A").mkdir()
+    bad = bytes(tmp_path / "A") + b"/\xff_T1w.nii"
+    Path(bad.decode(errors="surrogateescape")).write_bytes(scan())
+    assert command(monkeypatch, ["cohort", tmp_path]) == 2
+    assert r"\udcff_T1w.nii: its name" in capsys.readouterr().err
