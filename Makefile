@@ -43,9 +43,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/corruption.py --size 192 --runs 5
 	$(BIN)/python benchmarks/performance.py
 
-# The site, in build/site; a broken link or reference is an error. Its code blocks are
-# run, page by page, by: pytest -m study tests/docs; those of docstrings, README and
-# CONTRIBUTING by make test.
+# The site, in build/site; a broken link or reference is an error. Its code blocks, those
+# of docstrings, README and CONTRIBUTING are run by make test.
 docs: $(READY)
 	$(BIN)/mkdocs build --strict
 

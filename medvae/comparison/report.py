@@ -14,9 +14,9 @@ from medvae.comparison import figures
 from medvae.comparison.result import pooled
 from medvae.comparison.unit import Unit, encoder_of
 from medvae.evaluation.estimate import Estimate
-from medvae.evaluation.pictures import choose_scans
+from medvae.evaluation.pictures import choose_scans, keep_one, picture_of
 from medvae.evaluation.report import Picture
-from medvae.evaluation.report.page import picture_table
+from medvae.evaluation.report.page import picture_table, viewed
 from medvae.evaluation.report.rows import headline_rows, number_rows
 from medvae.evaluation.report.sentences import number
 from medvae.evaluation.result import Evaluation, names_of
@@ -40,6 +40,7 @@ def write_comparison_report(
         name: pooled(name, [unit.evaluation() for unit in own])
         for name, own in units.items()
     }
+    rows = pictures(units)
     page = {
         "title": f"What was learned for {names_of(content['held_out'])}, never seen",
         "intro": (
@@ -54,7 +55,8 @@ def write_comparison_report(
         "differences": difference_rows(content["differences"]),
         "challenger": content["plan"]["challenger"],
         "plots_of": _plots(content),
-        "pictures": picture_table(pictures(units)),
+        "pictures": picture_table(rows),
+        "viewed": viewed(rows),
         "facts": fact_rows(content["settings"]),
         "notes": _unique(arms, "notes"),
         "unanswered": _unique(arms, "unanswered"),
@@ -230,20 +232,17 @@ def pictures(units: Mapping[str, Sequence[Unit]]) -> list[Picture]:
         name: encoder_of(drawable[name], drawable[name].finished()["choice"])
         for name in shown
     }
-    target = stage.sites[0]
+    target, spacing = stage.sites[0], stage.store.grid.spacing_mm
+    scans = choose_scans(stage.prepared())
     rows = []
-    for scan in choose_scans(stage.prepared()):
+    for scan in scans:
         x = torch.from_numpy(np.array(scan.image, dtype=np.float32))[None, None]
-        panels = {"as scanned": _slice(x)}
+        panels = {"as scanned": x}
         for name, encoder in encoders.items():
             code = target if target in encoder.sites else None
             moved = encoder.decode_batch(encoder.encode_batch(x)[0], code)
-            panels[f"as {target} ({name})"] = _slice(moved)
-        unseen = " (unseen)" if scan.site in stage.plan.held_out else ""
-        rows.append(Picture(f"{scan.subject} at {scan.site}{unseen}", panels))
-    return rows
-
-
-def _slice(image: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-    volume = image[0, 0].cpu().numpy()
-    return np.asarray(volume[:, :, volume.shape[2] // 2 + 2], dtype=np.float32)
+            panels[f"as {target} ({name})"] = moved
+        mark = " (unseen)" if scan.site in stage.plan.held_out else ""
+        label = f"{scan.subject} at {scan.site}{mark}"
+        rows.append(picture_of(label, panels, spacing))
+    return keep_one(rows, [scan.site in stage.plan.held_out for scan in scans])

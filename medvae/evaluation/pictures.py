@@ -48,8 +48,34 @@ def pictures(
         _row(encoders, scan, noise, target, number) for number, scan in enumerate(scans)
     ]
     known = next(iter(encoders.values())).sites
-    unseen = [i for i, scan in enumerate(scans) if scan.site not in known]
-    shown = unseen[0] if unseen else 0  # volumes of one scan are enough for a page
+    return keep_one(rows, [scan.site not in known for scan in scans])
+
+
+def picture_of(
+    label: str, panels: Mapping[str, Tensor], spacing_mm: Sequence[float]
+) -> Picture:
+    """One row, with the slice of every volume and the volumes themselves.
+
+    Args:
+        label: Whose scan, from where.
+        panels: By caption, (1, 1, X, Y, Z) in reference units.
+        spacing_mm: Voxel size.
+    """
+    volumes = {name: image[0, 0].cpu().numpy() for name, image in panels.items()}
+    slices = {name: _slice(volume) for name, volume in volumes.items()}
+    return Picture(label, slices, volumes, tuple(spacing_mm))
+
+
+def keep_one(rows: Sequence[Picture], unseen: Sequence[bool]) -> list[Picture]:
+    """The rows; the first of an unseen site alone keeps volumes, enough for a page.
+
+    Example:
+        >>> volumes = {"as scanned": np.zeros((2, 2, 2))}
+        >>> rows = [Picture(label, {}, volumes) for label in "abc"]
+        >>> [len(row.volumes) for row in keep_one(rows, [False, True, True])]
+        [0, 1, 0]
+    """
+    shown = list(unseen).index(True) if any(unseen) else 0
     return [
         row if i == shown else replace(row, volumes={}) for i, row in enumerate(rows)
     ]
@@ -77,9 +103,7 @@ def _row(
         moved = encoder.decode_batch(encoder.encode_batch(x)[0], target)
         panels[f"as {target or 'the average site'} ({name})"] = moved
     label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
-    volumes = {name: image[0, 0].cpu().numpy() for name, image in panels.items()}
-    slices = {name: _slice(volume) for name, volume in volumes.items()}
-    return Picture(label, slices, volumes, tuple(spacing))
+    return picture_of(label, panels, spacing)
 
 
 def _slice(volume: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ try:
     from torchio import Subject
     from torchio.transforms import IntensityTransform
     from torchio.transforms.augmentation import RandomTransform
-except ImportError as error:  # pragma: no cover (the extra is there in every test)
+except ImportError as error:
     raise ImportError(
         "TorchIO transforms need the extra 'torchio': "
         "pip install 'medvae-denoise[torchio]'."

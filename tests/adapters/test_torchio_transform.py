@@ -1,9 +1,12 @@
 """Corruption models in TorchIO's own pipelines, on TorchIO's own dummy data."""
 
+import sys
+
 import pytest
 import torch
 
 import noise_models
+from noise_models import adapters
 
 tio = pytest.importorskip("torchio", reason="the extra 'torchio' is not installed")
 
@@ -94,3 +97,12 @@ def test_p_is_the_share_of_subjects_corrupted():
     corrupt = RandomCorruption(RICIAN, p=0.3)
     changed = [bool((corrupt(subject()).t1.data != 1).any()) for _ in range(200)]
     assert sum(changed) / 200 == pytest.approx(0.3, abs=0.1)
+
+
+def test_without_torchio_the_extra_is_named(monkeypatch):
+    monkeypatch.delattr(adapters, "torchio")
+    monkeypatch.delitem(sys.modules, "noise_models.adapters.torchio")
+    monkeypatch.setitem(sys.modules, "torchio", None)
+    remedy = r"need the extra 'torchio': pip install 'medvae-denoise\[torchio\]'\.$"
+    with pytest.raises(ImportError, match=remedy):
+        from noise_models.adapters.torchio import RandomCorruption  # noqa: F401

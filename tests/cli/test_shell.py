@@ -91,12 +91,12 @@ def test_every_kind_of_verb_says_how_to_go_on():
     assert "start again" in after_interruption(["harmonize", "run"])
 
 
-@pytest.mark.slow
 def heed_interrupts():
     """Where the tests run in the background, interrupts may be ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_finished_codes_and_says_how_to_go_on(tmp_path):
     save_model(small_encoder().vae, tmp_path)
     for i in range(60):

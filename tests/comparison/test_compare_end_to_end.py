@@ -49,10 +49,14 @@ def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypat
     weights = out / "arms" / "none" / "seed-0" / "0" / "run" / "model.safetensors"
     written = weights.stat().st_mtime_ns
     told.clear()
-    first = compare(plan, out, cohort=cohort, cache=cache, say=told.append).content
+    result = compare(plan, out, cohort=cohort, cache=cache, say=told.append)
+    first = result.content
     assert told[0] == "1 of 3 runs are finished already."
     assert [line[:5] for line in told[1:]] == ["[2/3]", "[3/3]"]
     assert weights.stat().st_mtime_ns == written
+    page = result.report.read_text()
+    assert page.count('type="range"') == 3
+    assert "<option>as NYU (oracle)</option>" in page
     monkeypatch.setattr(comparison_unit, "train", None)  # any training would fail
     again = compare(plan, out, cohort=cohort, cache=cache).content
     assert again == first

@@ -1,12 +1,16 @@
-"""Pages of docs/ as things to do: files to save, commands and Python to run."""
+"""Pages of docs/ as things to do: files to save, commands and Python to run.
+
+Every block is run as it stands, but for what `QUICK` and `quickly` put in its place.
+"""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,10 +18,31 @@ from typer.testing import CliRunner
 
 from medvae.cli.app import app
 from medvae.errors import UserError
+from medvae.evaluation import run as evaluation
+from noise_models import scanner
 
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.S | re.M)
 RANKS = {"srun": 2, "torchrun": 2}
+
+QUICK = {
+    **dict.fromkeys(("phantom", "fit-noise", "score", "train", "evaluate"), "1"),
+    **dict.fromkeys(("encode", "harmonize"), "0"),
+}
+"""``--jobs`` by verb: no other processes, which take longer to start than to work."""
+
+
+@contextmanager
+def quickly():
+    """Less of what is tested elsewhere in full, and what a page says the same without.
+
+    Fits are neither calibrated nor tried on held-out scans (tests/noise_models_scanner
+    and tests/cli do both), and evaluations permute ten times instead of 200.
+    """
+    fit = partial(scanner.fit, goodness=False, calibration=False)
+    asked = partial(evaluation.evaluate, permutations=10)
+    with patch.object(scanner, "fit", fit), patch.object(evaluation, "evaluate", asked):
+        yield
 
 
 @dataclass
@@ -34,7 +59,7 @@ def blocks(page):
 def follow(page, folder):
     """Do everything that a page says, in order, in a folder; the Python's names."""
     space = {"__name__": "__page__"}
-    with chdir(folder):
+    with chdir(folder), quickly():
         for block in blocks(page):
             if block.title:
                 Path(block.title).write_text(block.text)
@@ -74,7 +99,9 @@ def medvae(words, expected=0):
         for word in words
         for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
     ]
-    result = CliRunner().invoke(app, words)
+    verb = words[1] if words[0] == "noise" else words[0]
+    alone = ["--jobs", QUICK[verb]] if verb in QUICK else []
+    result = CliRunner().invoke(app, [*words, *alone])
     if isinstance(result.exception, UserError):
         assert expected == 2, result.exception
         return

@@ -51,6 +51,13 @@ def test_an_onnx_that_differs_is_not_kept(run, tmp_path, monkeypatch):
     assert not list((tmp_path / "onnx").iterdir())
 
 
+def test_without_onnxruntime_the_extra_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    remedy = r"needs the extra 'onnx': pip install 'medvae-denoise\[onnx\]'\.$"
+    with pytest.raises(UserError, match=remedy):
+        export_run(run, tmp_path / "onnx", "onnx")
+
+
 def test_the_hugging_face_layout_encodes_as_the_run(run, tmp_path):
     export_run(run, tmp_path / "hub", "huggingface")
     image = head_image()

@@ -1,5 +1,7 @@
 """A DICOM series is read as the NIfTI it was made from."""
 
+import sys
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -90,4 +92,12 @@ def test_a_folder_of_something_else_is_no_series(tmp_path):
 def test_a_broken_series_is_named(tmp_path):
     (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 200)
     with pytest.raises(UserError, match="dcm2niix made no image"):
+        read_volume(tmp_path)
+
+
+def test_without_the_converter_the_extra_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 200)
+    monkeypatch.setitem(sys.modules, "dcm2niix", None)
+    remedy = r"need the extra 'dicom': pip install 'medvae-denoise\[dicom\]'\.$"
+    with pytest.raises(UserError, match=remedy):
         read_volume(tmp_path)
