@@ -53,7 +53,8 @@ def load(path_or_name: str | os.PathLike[str], **options: object) -> NoiseModel:
         path = preset
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} not found. Name a preset file, or one of: {', '.join(_known())}."
+            f"{path} not found. Make it with: medvae fit-noise SITE_A SITE_B "
+            f"-o {path}. Or name a preset, or one of: {', '.join(_known())}."
         )
     content = _read(path)
     if content.get("format") == SCANNER_FORMAT:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,25 +21,26 @@ from numpy.typing import NDArray
 from noise_models.cosine import cosine_terms
 from noise_models.scanner.common_grid import GRID_MM, Specimen, features_of
 from noise_models.scanner.estimate import NAMES
-from noise_models.scanner.features import FEATURES, SHADING_ORDER
+from noise_models.scanner.features import SHADING_ORDER
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
 from noise_models.scanner.tissue import BIAS_ORDER
 from noise_models.scanner.transfer import Pair
 
-ROUNDS = 3
+ROUNDS = 5
 DAMPING = 3.0  # by which a step that made things worse is held back
+ENOUGH = 0.3  # of the cost: a step that gains less is the last
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
 # How far an estimator may err, one SD (docs/fit.md): noise and contrast of tissues by a
-# few per cent; sharpness much more where a raw-data filter is no Gaussian; fat by what
-# lies in the scalp. And the step by which slopes are measured.
-_TRUST = (0.05, 1.5, 1.5, 1.5, 0.03, 0.03, 0.5)
-_STEPS = (0.1, 0.4, 0.4, 0.4, 0.15, 0.1, 0.2)
-_TRUST_SHADING = 0.015
-_TRUST_APODISATION, _STEP_APODISATION = 4.0, 0.3
+# few per cent; sharpness by some tenths of mm^2, since a raw-data filter is the
+# apodisation's; fat by what lies in the scalp. And the steps that slopes are taken by.
+_TRUST = (0.05, 0.3, 0.3, 0.3, 0.03, 0.03, 0.5)
+_STEPS = (0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.2)
+_TRUST_SHADING, _STEP_SHADING = 0.015, 0.02
+_TRUST_APODISATION, _STEP_APODISATION = 4.0, 0.5
 _LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
 _SHADING_TERMS = cosine_terms(3, SHADING_ORDER)
@@ -51,8 +53,12 @@ _KNOBS = np.array(
         ),
     ]
 )
-_LIMITS = np.array(
-    [*_TRUST, *[_TRUST_SHADING] * len(_SHADING_TERMS), _TRUST_APODISATION]
+_LIMITS, _MOVES = (
+    np.array([*physical, *[shading] * len(_SHADING_TERMS), apodisation])
+    for physical, shading, apodisation in (
+        (_TRUST, _TRUST_SHADING, _TRUST_APODISATION),
+        (_STEPS, _STEP_SHADING, _STEP_APODISATION),
+    )
 )
 
 Array = NDArray[np.float64]
@@ -84,6 +90,15 @@ class Calibration:
         """What the search turns, (knobs,)."""
         return np.append(self.offset[_KNOBS], self.apodisation)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """As `transfer.Pair` keeps it."""
+        return {
+            "offset": tuple(self.offset.tolist()),
+            "inherited": self.inherited,
+            "apodisation": self.apodisation,
+        }
+
     def turned(self, by: Array) -> Calibration:
         """With every knob moved."""
         offset = self.offset.copy()
@@ -111,7 +126,7 @@ def calibrate(
     corrupt(A) vary as those of B do. Then the mean, by a damped Gauss-Newton search
     in units of the spread within sites; each parameter is held back by the error that
     its estimator may have, so with few scans, or a difference that no degradation can
-    make, it stays near 0.
+    make, it stays near 0. That also keeps the search where slopes hold.
 
     Args:
         specimens: Scans of A on the common grid.
@@ -125,34 +140,38 @@ def calibrate(
     Returns:
         The share, and the best offset found; zeros where none was better.
     """
-    now = Calibration(
+    start = Calibration(
         np.zeros(len(NAMES)), _inherited(specimens, wanted, sites, target, seed)
     )
     limits = _LIMITS * np.where(np.arange(len(_LIMITS)) == 0, 1.0, trust)
     weight = 1 / (1 / len(specimens) + 1 / len(wanted))
+    found = corrupted_features(specimens, sites, target, start, seed=seed)
+    whitening = _whitening(found, wanted)  # spreads differ little between rounds
+
+    def missed_by(found: Array) -> Array:
+        return np.asarray(whitening @ (wanted.mean(0) - found.mean(0)))
+
+    def cost(missed: Array, knobs: Array) -> float:
+        return float(weight * missed @ missed + np.sum((knobs / limits) ** 2))
+
     probes = specimens[:PROBES]
-    best, least, damping = now, np.inf, 1.0
-    slopes = gap = np.empty(0)
-    for _ in range(ROUNDS + 1):
+    slopes = whitening @ _slopes(probes, found[:PROBES], sites, target, start, seed)
+    best, gap = start, missed_by(found)
+    least, damping = cost(gap, best.knobs), 0.0
+    for _ in range(ROUNDS):
+        lhs = weight * slopes.T @ slopes + np.diag((1 + damping) / limits**2)
+        step = np.linalg.solve(lhs, weight * slopes.T @ gap - best.knobs / limits**2)
+        now = best.turned(step)
         found = corrupted_features(specimens, sites, target, now, seed=seed)
-        if not slopes.size:  # spreads differ little between rounds: one yardstick
-            whitening = _whitening(found, wanted)
-            slopes = whitening @ _slopes(
-                probes, found[:PROBES], sites, target, now, seed
-            )
-        missed = whitening @ (wanted.mean(0) - found.mean(0))
-        slopes = _learned(
-            slopes, (now.knobs - best.knobs) / limits, gap, missed, limits
-        )
-        strain = now.knobs / limits
-        cost = float(weight * missed @ missed + strain @ strain)
-        if cost < least:
-            best, least, gap = now, cost, missed
+        missed = missed_by(found)
+        slopes = _learned(slopes, step / limits, gap, missed, limits)
+        gain = least - cost(missed, now.knobs)
+        if gain > 0:
+            best, gap, least, damping = now, missed, least - gain, damping / DAMPING
         else:  # too far: the same way again, in smaller steps
-            damping *= DAMPING
-        lhs = weight * slopes.T @ slopes + np.diag(damping / limits**2)
-        rhs = weight * slopes.T @ gap - best.knobs / limits**2
-        now = best.turned(np.linalg.solve(lhs, rhs))
+            damping = DAMPING * max(damping, 1.0)
+        if 0 < gain < ENOUGH:
+            break
     return best
 
 
@@ -215,14 +234,7 @@ def corrupted_volumes(
     seed: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
     """The scans themselves, one after the other, as `corrupted_features` sees them."""
-    pairs = {
-        f"{site.label}->{target}": Pair(
-            offset=tuple(calibration.offset.tolist()),
-            inherited=calibration.inherited,
-            apodisation=calibration.apodisation,
-        )
-        for site in sites
-    }
+    pairs = {f"{site.label}->{target}": Pair(**calibration.settings) for site in sites}
     noise = ScannerNoise(sites, target=target, record=Record(pairs=pairs))
     for i, one in enumerate(specimens):
         y = noise(
@@ -242,19 +254,13 @@ def _slopes(
     now: Calibration,
     seed: int,
 ) -> Array:
-    """What each knob does to the mean features, (F, knobs).
-
-    Physics by finite differences; a shading moves its own feature and no other.
-    """
-    count = len(_LIMITS)
-    slopes = np.zeros((len(FEATURES), count))
-    slopes[-len(_SHADING_TERMS) :, len(_PHYSICAL) : -1] = np.eye(len(_SHADING_TERMS))
-    steps = {**dict(enumerate(_STEPS)), count - 1: _STEP_APODISATION}
-    for knob, step in steps.items():
-        moved = now.turned(np.eye(count)[knob] * step)
+    """What each knob does to the mean features, (F, knobs), by finite differences."""
+    columns = []
+    for knob, move in enumerate(_MOVES):
+        moved = now.turned(np.eye(len(_MOVES))[knob] * move)
         found = corrupted_features(probes, sites, target, moved, seed=seed)
-        slopes[:, knob] = (found - start).mean(0) / step
-    return slopes
+        columns.append((found - start).mean(0) / move)
+    return np.stack(columns, 1)
 
 
 def _whitening(found: Array, wanted: Array) -> Array:

@@ -11,6 +11,7 @@ from pathlib import Path
 from joblib import delayed
 
 from noise_models.scanner.adjustment import Adjustment, plan_adjustment
+from noise_models.scanner.calibration import NO_CALIBRATION
 from noise_models.scanner.covariates import Values, are_matched
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.material import FEWEST_MOVED, Material
@@ -121,14 +122,17 @@ def fit(
     calibrated = material.calibrate(specimens, sites, moved, is_paired=bool(visits))
     pairs = {
         f"{a.label}->{b.label}": summarise_pair(
-            a, b, seed=seed, **calibrated.get((a.label, b.label), {})
+            a,
+            b,
+            seed=seed,
+            **calibrated.get((a.label, b.label), NO_CALIBRATION).settings,
         )
         for a, b in permutations(sites, 2)
     }
     place = travelers.place if visits else None
     unsure = {pair: plan.unsure(pair, slopes, feature_slopes) for pair in tried}
-    judged = material.judge(specimens, pairs, unsure, place)
-    left = material.residuals(travelers, specimens, alone, pairs, tried)
+    judged, without = material.judge(specimens, pairs, unsure, place)
+    left = material.residuals(travelers, specimens, alone, pairs, without)
     record = Record(
         evidence=_evidence(evidence, plan),
         pairs=pairs,

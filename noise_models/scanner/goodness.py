@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from noise_models.scanner.calibration import calibrate, corrupted_volumes
+from noise_models.scanner.calibration import (
+    Calibration,
+    calibrate,
+    corrupted_volumes,
+)
 from noise_models.scanner.common_grid import (
     GRID_MM,
     Looks,
@@ -67,6 +71,7 @@ class Half:
         real: What the scans of B in this half look like.
         real_subjects: Who they are.
         seed: Of the draws.
+        trust: Of the calibration (`calibrate`).
 
     Example:
         >>> Half.__name__
@@ -80,6 +85,24 @@ class Half:
     real: Looks
     real_subjects: tuple[str, ...]
     seed: int
+    trust: float = 1.0
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one half.
+
+    Attributes:
+        looks: What corrupt(A) looks like, for the scans to be judged.
+        calibration: By which they were corrupted, learned from the other half.
+
+    Example:
+        >>> Tried.__name__
+        'Tried'
+    """
+
+    looks: Looks
+    calibration: Calibration
 
 
 def halve(
@@ -114,12 +137,13 @@ def halves(
     pair: tuple[str, str],
     seed: int,
     place: Place | None = None,
+    trust: float = 1.0,
 ) -> tuple[Half, Half]:
     """Both ways to learn from one half of A and B and to judge by the other.
 
     All estimates count for the fit; specimens, of which a large site keeps a part,
     for calibration and judgement. ``place`` moves the fitted sites as the travelers
-    say who are not to be judged.
+    say who are not to be judged; ``trust`` is that of the calibration.
     """
     found = []
     shared = frozenset(people[pair[0]]) & frozenset(people[pair[1]])
@@ -153,6 +177,7 @@ def halves(
                 looks(test_b),
                 tuple(s.subject for s in test_b),
                 seed,
+                trust,
             )
         )
     return found[0], found[1]
@@ -163,15 +188,16 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
     return np.stack([one.features for one in specimens])
 
 
-def try_half(half: Half) -> Looks:
-    """What corrupt(A) looks like, for the scans to be judged."""
+def try_half(half: Half) -> Tried:
+    """Calibrate by one half, and corrupt the scans of the other."""
     target = half.sites[1].label
+    wanted = feature_table(half.learn_b)
     found = calibrate(
-        half.learn, feature_table(half.learn_b), half.sites, target, seed=half.seed
+        half.learn, wanted, half.sites, target, seed=half.seed, trust=half.trust
     )
     seed = half.seed + len(half.learn)
     volumes = corrupted_volumes(half.test, half.sites, target, found, seed=seed)
-    return look_at(volumes, half.test)
+    return Tried(look_at(volumes, half.test), found)
 
 
 def look_at(

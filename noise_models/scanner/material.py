@@ -10,7 +10,7 @@ import numpy as np
 from joblib import delayed
 from numpy.typing import NDArray
 
-from noise_models.scanner.calibration import calibrate
+from noise_models.scanner.calibration import Calibration, calibrate
 from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.goodness import (
@@ -25,7 +25,7 @@ from noise_models.scanner.paired.comparison import compare
 from noise_models.scanner.paired.fitting import Arms, Travelers
 from noise_models.scanner.paired.residual import residual
 from noise_models.scanner.paired.travelers import Visit
-from noise_models.scanner.record import Goodness, Record
+from noise_models.scanner.record import Goodness
 from noise_models.scanner.scans import Scan
 from noise_models.scanner.sites import Site, fill_gaps, per_subject
 from noise_models.scanner.task_pool import TaskPool
@@ -93,14 +93,24 @@ class Material:
         specimens: Specimens,
         sites: tuple[Site, ...],
         pairs: Mapping[str, Pair],
-        tried: Sequence[tuple[str, str]],
+        without: Mapping[tuple[str, str], Mapping[str, Calibration]],
     ) -> dict[tuple[str, str], list[Arms]]:
-        """corrupt(A) against B's scan of the same person, who is left out."""
-        record = Record(pairs=pairs)
+        """corrupt(A) against B's scan of the same person, who is left out.
+
+        Args:
+            travelers: Who was seen at several sites.
+            specimens: Of every site.
+            sites: As they are without travelers.
+            pairs: What each pair adds.
+            without: For the tried pairs and each person the calibration of people
+                without them.
+        """
         trials = [
             (pair, one)
-            for pair in tried
-            for one in travelers.trials(pair, specimens, self.estimates, sites, record)
+            for pair, calibrations in without.items()
+            for one in travelers.trials(
+                pair, specimens, self.estimates, sites, pairs, calibrations
+            )
         ]
         self.pool.total += len(trials)
         tasks = [
@@ -139,7 +149,7 @@ class Material:
         pairs: Sequence[tuple[str, str]],
         *,
         is_paired: bool = False,
-    ) -> dict[tuple[str, str], dict[str, Any]]:
+    ) -> dict[tuple[str, str], Calibration]:
         """Calibration of every pair; of travelers only, where there are enough."""
         chosen = {
             (a, b): _same_people(specimens[a], specimens[b])
@@ -161,15 +171,7 @@ class Material:
             )
             for a, b in pairs
         ]
-        found = self.pool.run(tasks)
-        return {
-            pair: {
-                "offset": one.offset.tolist(),
-                "inherited": one.inherited,
-                "apodisation": one.apodisation,
-            }
-            for pair, one in zip(pairs, found, strict=True)
-        }
+        return dict(zip(pairs, self.pool.run(tasks), strict=True))
 
     def judge(
         self,
@@ -177,10 +179,17 @@ class Material:
         pairs: Mapping[str, Pair],
         tried: Mapping[tuple[str, str], tuple[Vector, Vector] | None],
         place: Place | None = None,
-    ) -> dict[tuple[str, str], Goodness]:
-        """Goodness of the tried pairs, each half by the fit of the other."""
+    ) -> tuple[
+        dict[tuple[str, str], Goodness],
+        dict[tuple[str, str], dict[str, Calibration]],
+    ]:
+        """Goodness of the tried pairs, each half by the fit of the other.
+
+        Beside it, for every pair and person, the calibration that did without them.
+        """
+        trust = 1.0 if place is None else PAIRED_TRUST
         both = [
-            halves(specimens, self.adjusted, self.people, pair, self.seed, place)
+            halves(specimens, self.adjusted, self.people, pair, self.seed, place, trust)
             for pair in tried
         ]
         tasks = [
@@ -189,9 +198,13 @@ class Material:
             for half in pair
         ]
         found = self.pool.run(tasks)
-        judged = {}
+        judged, without = {}, {}
         for k, (pair, (first, second)) in enumerate(zip(tried, both, strict=True)):
-            trials = [(found[2 * k], first), (found[2 * k + 1], second)]
+            made = list(zip(found[2 * k : 2 * k + 2], (first, second), strict=True))
+            trials = [(one.looks, half) for one, half in made]
+            without[pair] = {
+                s.subject: one.calibration for one, half in made for s in half.test
+            }
             added = pairs["->".join(pair)]
             judged[pair] = judge(
                 trials,
@@ -200,7 +213,7 @@ class Material:
                 self.seed,
                 tried[pair],
             )
-        return judged
+        return judged, without
 
     def _vectors(self, site: str) -> NDArray[np.float64]:
         """Parameters of the people of a site, (N, K)."""

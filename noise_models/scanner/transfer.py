@@ -31,9 +31,9 @@ from noise_models.scanner.resampling import (
 from noise_models.scanner.sites import Site
 
 _THROUGH_ANATOMY = slice(1, BIAS.stop)  # sharpness, contrast, shading
-STEEPEST_ABOVE_WHITE = (
-    2.5  # fat is a poor landmark: its slope is kept within 1/2.5..2.5
-)
+# Fat is a poor landmark: it may fade to the level of white matter (fat that is
+# saturated at B is as dark), but stand out no more than so.
+FLATTEST_ABOVE_WHITE, STEEPEST_ABOVE_WHITE = 0.02, 2.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """
     below, above = (_levels(v) for v in (source, target))
     ratio = (above[:, 4] - 1) / (below[:, 4] - 1)
-    ratio = ratio.clamp(1 / STEEPEST_ABOVE_WHITE, STEEPEST_ABOVE_WHITE)
+    ratio = ratio.clamp(FLATTEST_ABOVE_WHITE, STEEPEST_ABOVE_WHITE)
     above[:, 4] = 1 + (below[:, 4] - 1) * ratio
     return below, above
 

@@ -74,7 +74,9 @@ def test_bad_range_names_the_file(tmp_path):
 
 
 def test_missing_file_says_what_there_is(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"gone\.yaml not found.*rician"):
+    with pytest.raises(
+        FileNotFoundError, match=r"gone\.yaml not found.*fit-noise.*rician"
+    ):
         noise_models.load(tmp_path / "gone.yaml")
 
 

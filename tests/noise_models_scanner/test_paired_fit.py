@@ -12,6 +12,7 @@ from noise_models.scanner import (
     save_scanner,
     show,
 )
+from noise_models.scanner.calibration import NO_CALIBRATION
 from noise_models.scanner.common_grid import specimen
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES, estimate_scan
 from noise_models.scanner.paired.comparison import compare
@@ -143,8 +144,9 @@ def test_corrupted_scan_is_nearer_to_the_same_person_than_matched_histograms(
         ]
         for site, part in scans.items()
     }
+    pair, alone = ("sharp", "worse"), dict.fromkeys(PEOPLE, NO_CALIBRATION)
     (couple, noise, others), _ = compared.trials(
-        ("sharp", "worse"), shown, estimates, paired.sites, paired.record
+        pair, shown, estimates, paired.sites, paired.record.pairs, alone
     )
     assert [one.subject for one in others] == ["T2"]
     psnr, spectrum = residual(couple, noise, others)

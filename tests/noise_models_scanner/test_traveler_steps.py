@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from noise_models.scanner.calibration import Calibration
 from noise_models.scanner.common_grid import Specimen
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.features import FEATURES
@@ -13,6 +14,7 @@ from noise_models.scanner.paired.fitting import Travelers
 from noise_models.scanner.paired.registration import Rigid
 from noise_models.scanner.paired.travelers import check_travelers, shared_visits
 from noise_models.scanner.sites import summarise_site
+from noise_models.scanner.transfer import Pair
 
 STILL = Rigid(((1, 0, 0), (0, 1, 0), (0, 0, 1)), (0, 0, 0), 0.98)
 GM = NAMES.index("logit_gm_over_wm")
@@ -153,3 +155,25 @@ def test_a_person_left_out_leaves_no_trace_in_the_sites():
     sites = (site("A", 0.0), site("B", 0.0))
     kept = Travelers({("A", "B"): seen["A", "B"][:5]}).place(sites, frozenset({"x"}))
     assert Travelers(seen).place(sites, frozenset({"odd"})) == kept
+
+
+def test_the_residual_of_a_person_uses_what_was_calibrated_without_them():
+    sites = (site("A", 0.0), site("B", 1.0))
+    seen = Travelers({("A", "B"): noisy(1.0, 4, 0)})
+    plain = ScanEstimate((0.0,) * len(NAMES), (1.0,) * 3, 1.0, "air", label="x")
+    row, volume = np.zeros(len(FEATURES)), np.zeros((1, 1, 1), np.float32)
+    shown = {
+        label: [Specimen(volume, plain, row, f"T{k}") for k in range(4)]
+        for label in "AB"
+    }
+    without = {f"T{k}": Calibration(np.full(len(NAMES), k), k / 10) for k in range(3)}
+    everyone = {"A->B": Pair(0.1, inherited=0.9), "B->A": Pair(inherited=0.8)}
+    trials = seen.trials(
+        ("A", "B"), shown, {"A": [plain], "B": [plain]}, sites, everyone, without
+    )
+    assert [couple.a.subject for couple, _, _ in trials] == ["T0", "T1", "T2"]
+    for k, (_, noise, _) in enumerate(trials):
+        pair = noise.record.pairs["A->B"]
+        assert (pair.inherited, set(pair.offset)) == (k / 10, {k})
+        assert pair.sigma_add == 0.1
+        assert noise.record.pairs["B->A"] == everyone["B->A"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 
+from noise_models.scanner.calibration import Calibration
 from noise_models.scanner.common_grid import Specimen
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.model import ScannerNoise
@@ -16,6 +17,7 @@ from noise_models.scanner.paired.residual import Couple
 from noise_models.scanner.paired.travelers import FEWEST
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
+from noise_models.scanner.transfer import Pair
 
 MOST_COUPLES = 6  # people of a pair whose residual is looked at
 HISTOGRAMS = 5  # other people whose histogram is matched
@@ -58,7 +60,8 @@ class Travelers:
         specimens: Mapping[str, Sequence[Specimen]],
         estimates: Mapping[str, Sequence[ScanEstimate]],
         sites: tuple[Site, ...],
-        record: Record,
+        pairs: Mapping[str, Pair],
+        calibrations: Mapping[str, Calibration],
     ) -> list[Trial]:
         """What `residual` needs for each person of a pair, who is left out of the fit.
 
@@ -67,21 +70,26 @@ class Travelers:
             specimens: Scans of all sites on the common grid.
             estimates: Of all scans.
             sites: As they are without travelers.
-            record: With the calibration of the pair.
+            pairs: What each pair adds.
+            calibrations: Of the pair, for each person without them.
         """
         a, b = pair
+        key = f"{a}->{b}"
         is_forward = pair in self.compared
         visits = self.compared.get(pair if is_forward else (b, a), ())
         first = {c.subject: c for c in reversed(visits) if not c.problem}
         shown = {site: {s.subject: s for s in specimens[site]} for site in pair}
         native = {e.label: e.shape for site in pair for e in estimates[site]}
         found: list[Trial] = []
-        for who in sorted(set(first) & set(shown[a]) & set(shown[b]))[:MOST_COUPLES]:
+        known = set(first) & set(shown[a]) & set(shown[b]) & set(calibrations)
+        for who in sorted(known)[:MOST_COUPLES]:
             one, other = shown[a][who], shown[b][who]
             motion = first[who].motion if is_forward else first[who].motion.inverse()
             shapes = native[one.origin.label], native[other.origin.label]
             placed = self.place(sites, frozenset({who}))
             others = [s for s in specimens[b] if s.subject != who][:HISTOGRAMS]
+            added = replace(pairs[key], **calibrations[who].settings)
+            record = Record(pairs={**pairs, key: added})
             noise = ScannerNoise(placed, target=b, record=record)
             found.append((Couple(one, other, motion, shapes), noise, others))
         return found

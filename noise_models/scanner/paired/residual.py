@@ -60,8 +60,8 @@ def residual(
 
     Args:
         couple: The person.
-        noise: With the target chosen. The step between the sites is measured without
-            this person; the pair's calibration and the sites' spread are not.
+        noise: With the target chosen. The step between the sites and the pair's
+            calibration are measured without this person; the sites' spread is not.
         others: Scans of B of other people, whose histogram is matched.
         seed: Of the draws.
     """

@@ -1,0 +1,83 @@
+"""How a transfer is corrected by what it does, on worlds whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from noise_models.scanner import calibration
+from noise_models.scanner.calibration import NO_CALIBRATION, Calibration, calibrate
+from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.features import FEATURES
+from noise_models.scanner.transfer import landmark_curve
+
+SCANS, SPREAD = 12, 0.05
+LIMITS = calibration._LIMITS
+PEOPLE = SPREAD * np.random.default_rng(0).normal(size=(SCANS, len(FEATURES)))
+EFFECTS = np.random.default_rng(1).normal(size=(len(FEATURES), len(LIMITS))) / LIMITS
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """Make features answer to the knobs by a rule of the test."""
+
+    def follow(rule):
+        def corrupted(specimens, sites, target, now, *, seed=0):
+            return PEOPLE[: len(specimens)] + rule(now.knobs)
+
+        monkeypatch.setattr(calibration, "corrupted_features", corrupted)
+
+    return follow
+
+
+def calibrated(wanted, scans=SCANS):
+    return calibrate([None] * scans, PEOPLE[:scans] + wanted, (), "B")
+
+
+def test_knobs_of_a_linear_world_are_found(world):
+    true = 0.05 * LIMITS * np.random.default_rng(2).normal(size=len(LIMITS))
+    world(lambda knobs: EFFECTS @ knobs)
+    found = calibrated(EFFECTS @ true)
+    assert np.abs((found.knobs - true) / LIMITS).max() < 0.01
+
+
+def test_a_world_that_bends_is_left_no_worse_than_it_was(world):
+    def bent(knobs):
+        return 0.3 * np.sin(3 * EFFECTS @ knobs)
+
+    world(bent)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        wanted = 0.2 * rng.normal(size=len(FEATURES))
+        found = calibrated(wanted)
+        scale = np.sqrt(SPREAD**2 + 0.01**2)
+        off = np.linalg.norm((wanted - bent(found.knobs)) / scale)
+        assert off <= np.linalg.norm(wanted / scale)
+
+
+def test_errors_that_no_estimator_makes_are_not_assumed(world):
+    world(lambda knobs: 0.001 * EFFECTS @ knobs)
+    found = calibrated(0.001 * EFFECTS @ (20 * LIMITS))
+    assert np.abs(found.knobs / LIMITS).max() < 5
+
+
+def test_fewer_scans_move_less(world):
+    world(lambda knobs: 0.02 * EFFECTS @ knobs)
+    wanted = 0.02 * EFFECTS @ LIMITS
+    few, many = (
+        np.linalg.norm(calibrated(wanted, scans).knobs / LIMITS) for scans in (3, 12)
+    )
+    assert few < many
+
+
+def test_settings_and_knobs_say_the_same():
+    turned = NO_CALIBRATION.turned(np.arange(len(LIMITS), dtype=float))
+    assert turned.settings["apodisation"] == turned.knobs[-1] == len(LIMITS) - 1
+    again = Calibration(np.array(turned.settings["offset"]), 0.0, turned.apodisation)
+    assert again.knobs.tolist() == turned.knobs.tolist()
+
+
+def test_fat_that_is_as_dark_as_white_matter_comes_out_so():
+    upper = NAMES.index("log_upper_excess")
+    bright, dark = (torch.zeros(1, len(NAMES), dtype=torch.float64) for _ in range(2))
+    bright[0, upper], dark[0, upper] = np.log(0.4), np.log(0.03)
+    assert landmark_curve(bright, dark)[1][0, 4].item() == pytest.approx(1.03)
