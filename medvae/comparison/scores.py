@@ -135,7 +135,7 @@ class _KeptProbe:
 
     subjects: list[str]
     labels: list[int]
-    scores: list[list[float]]
+    scores: list[list[list[float]]]
 
 
 @dataclass(frozen=True)

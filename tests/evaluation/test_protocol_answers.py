@@ -329,7 +329,6 @@ def test_an_evaluation_without_numbers_still_makes_a_file(tmp_path):
     assert read_evaluation(tmp_path / "e.json") == empty
 
 
-
 def test_harmonising_takes_away_the_difference_of_the_nearest_known_scanner(blind):
     """N has gain 1.5 and is taken for B, 1.25: to A, of gain 1, a quarter goes away."""
     for row in blind.travelers:
