@@ -134,7 +134,7 @@ class _KeptProbe:
 
     subjects: list[str]
     labels: list[int]
-    scores: list[list[float]]
+    scores: list[list[list[float]]]  # of every fold split, scan and site
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,9 @@ def read_scores(path: Path) -> Scores:
     if found is None:
         return Scores(kept.rows, None)
     lengths = {len(found.subjects), len(found.labels), *map(len, found.scores)}
-    if len(lengths) > 1:
-        raise UserError(f"{path}: probe: lengths differ ({lengths}). {AGAIN}")
+    widths = {len(row) for split in found.scores for row in split}
+    if len(lengths) > 1 or len(widths) > 1:
+        raise UserError(f"{path}: probe: lengths differ. {AGAIN}")
     labels, scores = np.array(found.labels), np.array(found.scores)
     return Scores(kept.rows, Probe(found.subjects, labels, scores))
 
