@@ -10,6 +10,7 @@ is held against the undisturbed run's, to the last bit.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -37,7 +38,7 @@ SMALL = (
 SIZE = ("--subjects", "4", "--travelers", "2", "--voxel-scale", "5")
 # Three people a site: every step of a fit but calibration and trial, which begin with
 # four, take minutes and keep nothing until the file is written.
-FEW = ("--subjects", "3", "--travelers", "0", "--voxel-scale", "3")
+FEW = ("--subjects", "3", "--travelers", "0", "--voxel-scale", "4")
 COMPARE = """
 held_out: [KKI]
 seeds: 1
@@ -45,14 +46,22 @@ energy_scans: 2
 permutations: 5
 train:
   device: cpu
-  grid: {shape: [24, 28, 24], spacing_mm: [8.0, 8.0, 8.0]}
-  network: {channels: [4, 8], latent_channels: 2}
+  grid: {shape: [16, 16, 16], spacing_mm: [12.0, 12.0, 12.0]}
+  network: {channels: [2, 4], latent_channels: 1}
   objective: {corruptions: 1}
   optimiser: {epochs: 2, learning_rate: 0.002}
 arms:
   - {name: none, noise: none}
   - {name: gaussian, noise: gaussian}
 """
+
+
+LOADED = (
+    "medvae.cli.app",
+    "medvae.comparison.run",
+    "medvae.noise.report",
+    "noise_models.scanner",
+)
 
 
 @dataclass(frozen=True)
@@ -64,14 +73,12 @@ class Verb:
         words: With ``{out}`` for the folder that it writes into.
         again: Words to go on with.
         per_series: Kills before it may end.
-        weight: Share of the kills; what runs long is killed less often.
     """
 
     name: str
     words: tuple[str, ...]
     again: tuple[str, ...] = ()
     per_series: int = 4
-    weight: int = 2
 
     def into(self, out: Path) -> list[str]:
         """The words that write into a folder."""
@@ -94,33 +101,37 @@ def verbs(world: Path) -> list[Verb]:
         Verb("encode", (
             "encode", str(world / "run"), str(world / "data"), "-o", "{out}/codes")),
         Verb("compare", (
-            "compare", *data, "--config", plan, "-o", "{out}/compare", "--jobs", "1"),
-            weight=1),
+            "compare", *data, "--config", plan, "-o", "{out}/compare", "--jobs", "1")),
     ]  # fmt: skip
 
 
-def prepare(world: Path) -> None:
-    """A phantom and a run on it, for the verbs to start from."""
+def prepare(world: Path, wanted: Sequence[str]) -> None:
+    """Phantoms, and a run for encode, for the verbs to start from."""
     log = world / "log"
-    for name, size in (("data", SIZE), ("few", FEW)):
-        make = ["phantom", str(world / name), "--sites", "NYU,UM_1,KKI", "--jobs", "1"]
-        _timed(f"phantom {name}", [*make, *size], log)
+    make = ("phantom", "--jobs", "1", "--sites")
+    if "fit-noise" in wanted:
+        _timed("phantom", [*make, "NYU,UM_1", *FEW, str(world / "few")], log)
+    if {"train", "encode", "compare"} & set(wanted):
+        _timed("phantom", [*make, "NYU,UM_1,KKI", *SIZE, str(world / "data")], log)
     (world / "plan.yaml").write_text(COMPARE)
-    os.environ["XDG_CACHE_HOME"] = str(world / "cache")
-    (train,) = (verb for verb in verbs(world) if verb.name == "train")
-    _timed("train", train.into(world), log)
+    if "encode" in wanted:
+        os.environ["XDG_CACHE_HOME"] = str(world / "cache")
+        (train,) = (verb for verb in verbs(world) if verb.name == "train")
+        _timed("train", train.into(world), log)
 
 
 def _timed(name: str, words: Sequence[str], log: Path) -> float:
     ending = run(words, log)
     if ending.code != 0:
-        raise RuntimeError(f"{name} ended with exit {ending.code}; see {log}")
+        told = log.read_text(encoding="utf-8").splitlines()[-1:]
+        raise RuntimeError(f"{name} ended with exit {ending.code}: {told}")
     print(f"{name}, undisturbed: {ending.seconds:.1f} s", flush=True)
     return ending.seconds
 
 
-def try_verb(verb: Verb, world: Path, kills: int, rng: random.Random) -> dict[str, Any]:
+def try_verb(verb: Verb, world: Path, kills: int, seed: int) -> dict[str, Any]:
     """Kill one verb ``kills`` times or more, in series; what came of it."""
+    rng = random.Random(f"{seed} {verb.name}")
     whole, lasts = _undisturbed(verb, world)
     moments: list[float] = []
     series, differing, left = 0, [], []
@@ -145,6 +156,7 @@ def try_verb(verb: Verb, world: Path, kills: int, rng: random.Random) -> dict[st
         shutil.rmtree(out)
         print(f"{verb.name}: {len(moments)} kills, {series} series", flush=True)
     return {
+        "seed": seed,
         "kills": len(moments),
         "series": series,
         "undisturbed_s": round(lasts, 2),
@@ -171,11 +183,6 @@ def _fresh_cache(world: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-", dir=world)
 
 
-def total_weight(known: dict[str, Verb], wanted: Sequence[str]) -> int:
-    """Of the verbs that are tried."""
-    return sum(known[name].weight for name in wanted)
-
-
 def write(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> None:
     """What is known so far: hours of kills are not lost to the next one."""
     import torch
@@ -183,8 +190,7 @@ def write(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> Non
     if path.exists():  # verbs that were tried before are kept
         results = json.loads(path.read_text(encoding="utf-8"))["verbs"] | results
     content = {
-        "command": f"python benchmarks/faults.py --kills {given.kills}",
-        "seed": given.seed,
+        "command": "python benchmarks/faults.py",
         "machine": f"{platform.system()}, {os.cpu_count()} cores",
         "torch": torch.__version__,
         "kills": sum(one["kills"] for one in results.values()),
@@ -202,20 +208,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     import torch
 
-    import medvae.cli.app
-    import medvae.training.run  # noqa: F401 (the same)
+    # Loaded once, for all that are forked from here: kills fall into the work.
+    for name in LOADED:
+        importlib.import_module(name)
 
     torch.set_num_threads(1)
     wanted = given.verbs.split(",")
-    rng = random.Random(given.seed)
     results = {}
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         world = Path(folder)
-        prepare(world)
+        prepare(world, wanted)
         known = {verb.name: verb for verb in verbs(world)}
         for name in wanted:
-            share = -(-given.kills * known[name].weight // total_weight(known, wanted))
-            results[name] = try_verb(known[name], world, share, rng)
+            share = -(-given.kills // len(wanted))
+            results[name] = try_verb(known[name], world, share, given.seed)
             write(given.out, given, results)
     total = sum(one["kills"] for one in results.values())
     bad = [name for name, one in results.items() if one["differing"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from medvae.errors import UserError
 
 LOCK = ".lock"
 LEFT_BEHIND = ".partial-*"
-"""Names of files that were being written when their process was killed."""
+"""Names of files and folders that were being written when their process was killed."""
 
 
 @contextmanager
@@ -50,8 +51,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     handle = _taken(path)
     try:
-        for left in folder.rglob(LEFT_BEHIND):
-            if left.is_file():
+        for left in list(folder.rglob(LEFT_BEHIND)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
                 left.unlink(missing_ok=True)
         yield
     finally:

@@ -24,7 +24,7 @@ def fuzz_by_chance(
         tallies: By reader; those of an earlier run are gone on with.
         minutes: Of processor time, shared equally.
         seed: Of the changes.
-        keep: Called after every round.
+        keep: Called after every slice.
     """
     from readers import READERS
 
@@ -34,7 +34,7 @@ def fuzz_by_chance(
             tally = tallies[name]
             rng = random.Random(f"{seed} {name} {tally.slices}")
             _slice(READERS[name], tally, rng, min(SLICE_S, share - tally.seconds))
-        keep()
+            keep()
 
 
 def _slice(

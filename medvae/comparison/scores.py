@@ -29,7 +29,6 @@ from medvae.inputs import AGAIN, checked, read_record
 MEASURES = {
     "held_out_reconstruction": "lower",
     "traveler_harmonisation": "lower",
-    "traveler_decoding": "lower",
     "leakage": "lower",
     "age_error": "lower",
     "reidentification": "higher",
@@ -135,7 +134,7 @@ class _KeptProbe:
 
     subjects: list[str]
     labels: list[int]
-    scores: list[list[list[float]]]
+    scores: list[list[list[float]]]  # of every fold split, scan and site
 
 
 @dataclass(frozen=True)
@@ -157,8 +156,9 @@ def read_scores(path: Path) -> Scores:
     if found is None:
         return Scores(kept.rows, None)
     lengths = {len(found.subjects), len(found.labels), *map(len, found.scores)}
-    if len(lengths) > 1:
-        raise UserError(f"{path}: probe: lengths differ ({lengths}). {AGAIN}")
+    widths = {len(row) for split in found.scores for row in split}
+    if len(lengths) > 1 or len(widths) > 1:
+        raise UserError(f"{path}: probe: lengths differ. {AGAIN}")
     labels, scores = np.array(found.labels), np.array(found.scores)
     return Scores(kept.rows, Probe(found.subjects, labels, scores))
 
@@ -171,20 +171,12 @@ def score(setting: Setting, transfers: Sequence[TravelerTransfer], seed: int) ->
         transfers: What `medvae.evaluation` scored of travelers.
         seed: Of folds and posterior samples, the same for every arm.
     """
-    decoded = [
-        Row(r.subject, r.error, site=r.source, target=r.target) for r in transfers
-    ]
-    changed = [
-        Row(r.subject, r.with_detail, site=r.source, target=r.target)
-        for r in transfers
-        if r.with_detail is not None
-    ]
+    moved = [Row(r.subject, r.error, site=r.source, target=r.target) for r in transfers]
     return Scores(
         rows={
             "held_out_reconstruction": reconstructed(setting, setting.held_out_scans()),
             "seen_reconstruction": reconstructed(setting, setting.test_scans()),
-            "traveler_harmonisation": changed,
-            "traveler_decoding": decoded,
+            "traveler_harmonisation": moved,
             "age_error": age_rows(setting, setting.held_out_scans()),
             "reidentification": _recognition(setting),
         },

@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 from scan_bytes import AFFINE, head
 
-from medvae.comparison.scores import Row, Scores, read_scores
+from medvae.comparison.scores import Probe, Row, Scores, read_scores
 from medvae.encoding.table import read_table
 from medvae.evaluation import evaluate, read_evaluation
 from medvae.evaluation.report import write_report
@@ -50,15 +50,19 @@ def seeds_of_evaluation():
 def seeds_of_scores():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.json"
-        Scores({"age_error": [Row("a", 1.0), Row("b", 2.0)]}, None).write(path)
-        plain = path.read_bytes()
-    probe = {"subjects": ["a", "b"], "labels": [0, 1], "scores": [[0.1, 0.9]]}
-    return [plain, json.dumps(json.loads(plain) | {"probe": probe}).encode()]
+        rows = {"age_error": [Row("a", 1.0), Row("b", 2.0)]}
+        probe = Probe(["a", "b"], np.array([0, 1]), np.array([[[1, 0], [0.2, 0.8]]]))
+        found = []
+        for one in (None, probe):
+            Scores(rows, one).write(path)
+            found.append(path.read_bytes())
+    return found
 
 
 def scored(path):
     found = read_scores(path)
     found.value("age_error")
+    found.value("leakage")
 
 
 def seeds_of_metrics():

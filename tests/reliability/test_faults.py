@@ -35,6 +35,8 @@ def hold_for_ever(folder, ready):
     if child == 0:
         with sole_writer(folder):
             (folder / ".partial-1-a.txt").write_text("half")
+            (folder / ".partial-x").mkdir()
+            (folder / ".partial-x" / "image.npy").write_text("half")
             ready.touch()
             time.sleep(60)
     return child
@@ -49,7 +51,8 @@ def test_a_killed_writer_holds_nothing_and_leaves_nothing_half(tmp_path):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert {p.name for p in folder.iterdir()} == {LOCK, ".partial-1-a.txt"}
+    half = {".partial-1-a.txt", ".partial-x"}
+    assert {p.name for p in folder.iterdir()} == {LOCK, *half}
     with sole_writer(folder):
         assert {p.name for p in folder.iterdir()} == {LOCK}
     assert not folder.exists() or not list(folder.iterdir())
