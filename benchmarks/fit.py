@@ -2,9 +2,9 @@
 
     python benchmarks/fit.py [--part NAME ...] [--quick] [--jobs 2] [--work DIR]
 
-Parts: sigma psf contrast coverage claims judged colin27 speed. Everything that is
-simulated or measured is kept in the working folder, so that the study goes on where it
-stopped. Needs the extra `torchio` for `judged`. Writes benchmarks/results/fit.json.
+Parts: sigma psf contrast coverage claims judged growth colin27 speed. Everything that
+is simulated or measured is kept in the working folder, so that the study goes on where
+it stopped. Needs the extra `torchio` for `judged`. Writes benchmarks/results/fit.json.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import nibabel as nib
 import numpy as np
 from fit_parts.accuracy import contrast_and_bias, psf_differences, sigma_errors
 from fit_parts.certainty import coverage, null_and_power
+from fit_parts.growth import growth
 from fit_parts.judged import PAIRS, judged
 from fit_parts.page import page
 from fit_parts.speed import linearity, speed
@@ -75,6 +76,9 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             2.0 if small else args.scale,
             1 if small else len(PAIRS),
             jobs,
+        ),
+        "growth": lambda: growth(
+            work, (8,) if small else (12, 24, 48), 2.0 if small else args.scale, jobs
         ),
         "colin27": lambda: colin27(args.colin27),
         "speed": lambda: {

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 
-from fit_parts.pools import keep, phantom, simulated
-from noise_models.scanner.calibration import calibrate, corrupted_volumes
-from noise_models.scanner.common_grid import GRID_MM, Specimen, specimen
+from fit_parts.others import auc_of, nyul, ranges
+from fit_parts.pools import keep
+from fit_parts.visits import Material, material, people_of, split
+from noise_models.scanner.calibration import corrupted_volumes
+from noise_models.scanner.common_grid import GRID_MM
 from noise_models.scanner.estimate import (
-    ESTIMATOR_VERSION,
     ScanEstimate,
     estimate_scan,
 )
-from noise_models.scanner.features import scan_features
+from noise_models.scanner.features import FEATURES
 from noise_models.scanner.goodness import (
     Half,
     Looks,
+    Tried,
     feature_table,
-    halves,
     judge,
-    look_at,
+    try_half,
     unattainable,
 )
 from noise_models.scanner.sites import summarise_site
 from noise_models.scanner.transfer import summarise_pair
-from noise_models.scanner.two_sample import two_sample_auc
+from noise_models.scanner.two_sample import LEAST_SD, two_sample_auc
 
 REACHABLE = (  # B at least as noisy and as blurred as A, by the sites' own settings
     ("KKI", "LEUVEN_1"),
@@ -55,95 +54,131 @@ PAIRS = (*REACHABLE, *BEYOND)
 
 
 def judged(work: Path, scans: int, scale: float, pairs: int, jobs: int) -> dict:
-    """AUC before, after, floor and verdict of every pair, and of other methods."""
+    """AUC before, after, floor and verdict of every pair, and of other methods.
+
+    Each pair is judged twice: with other people at B than at A, and with the same,
+    where what differs between heads cancels.
+    """
+    place = work / f"judged-{scale:g}"
     found = {}
     for a, b in PAIRS[:pairs]:
         found[f"{a}->{b}"] = keep(
-            work / f"judged-{scale:g}",
+            place / "pairs",
             f"{a}-{b}-{scans}",
-            lambda a=a, b=b: _judge_pair(work, (a, b), scans, scale, jobs),
+            lambda a=a, b=b: _judge_pair(place, (a, b), scans, scale, jobs),
         )
-    reachable = [found[f"{a}->{b}"] for a, b in REACHABLE[:pairs]]
-    after = np.array([row["medvae"]["auc_after"] for row in reachable])
+    reachable = [f"{a}->{b}" for a, b in REACHABLE[:pairs]]
     return {
         "pairs": found,
         "voxel_scale": scale,
         "scans_per_site": scans,
-        "reachable": [f"{a}->{b}" for a, b in REACHABLE[:pairs]],
-        "auc_after_at_most_0.65": int((after <= 0.65).sum()),
-        "of": len(after),
+        "reachable": reachable,
+        "auc_after_at_most_0.65": {
+            who: sum(found[pair][who]["auc_after"] <= 0.65 for pair in reachable)
+            for who in ("other people", "same people")
+        },
+        "of": len(reachable),
     }
-
-
-def _material(work: Path, site: str, scans: int, scale: float, jobs: int) -> list:
-    """Specimens of a site, kept on disk as half-precision volumes."""
-
-    def one(k: int) -> tuple[Specimen, ScanEstimate]:
-        place = work / f"judged-{scale:g}" / site
-        made = simulated(place, f"{k:04d}", phantom, (k, site, scale, {}))
-        label = f"{site}{k}"
-        kept = keep(
-            place / f"v{ESTIMATOR_VERSION}",
-            f"{k:04d}",
-            lambda: estimate_scan(
-                made["image"], made["spacing"], label=label
-            ).as_dict(),
-        )
-        estimate = replace(ScanEstimate.from_dict(kept), site=site)
-        return specimen((made["image"], made["spacing"]), estimate, label), estimate
-
-    return Parallel(n_jobs=jobs)(delayed(one)(k) for k in range(scans))
 
 
 def _judge_pair(
-    work: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
+    place: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
 ) -> dict[str, Any]:
-    material = {site: _material(work, site, scans, scale, jobs) for site in pair}
-    specimens = {site: [s for s, _ in rows] for site, rows in material.items()}
-    estimates = {site: [e for _, e in rows] for site, rows in material.items()}
-    people = {site: [s.subject for s in rows] for site, rows in specimens.items()}
-    both = halves(specimens, estimates, people, pair, seed=0)
+    own, there = (people_of(site, scans) for site in pair)
+    a = material(place, pair[0], own, scale, jobs)
+    b = material(place, pair[1], there, scale, jobs)
+    true = material(place, pair[1], own, scale, jobs)
+    both = split(pair, a, b)
     tried = Parallel(n_jobs=jobs)(delayed(_try_half)(half) for half in both)
-    trials = [seen for seen, _ in tried]
-    sites = [summarise_site(label, estimates[label]) for label in pair]
-    added = summarise_pair(*sites)
-    beyond = unattainable(added.clipped_noise, added.clipped_axes)
-    tables = tuple(np.stack([e.vector for e in estimates[label]]) for label in pair)
-    found = judge(list(zip(trials, both, strict=True)), tables, beyond, 0)
-    others = {
-        "nyul": _auc_of(both, _nyul),
-        "torchio ranges": _auc_of(both, _ranges),
-    }
+    twins = split(pair, a, true)
+    again = Parallel(n_jobs=jobs)(delayed(try_half)(half) for half in twins)
     return {
-        "medvae": {
-            "auc_before": found.auc_before,
-            "auc_after": found.auc_after,
-            "auc_after_ci95": list(found.auc_after_ci95),
-            "auc_attainable": found.auc_attainable,
-            "auc_floor": found.auc_floor,
-            "unattainable": list(found.unattainable),
-            "verdict": found.verdict,
-            "features_apart": [n for n, (_, p) in found.features.items() if p < 0.05],
+        "other people": {
+            **verdict(pair, a, b, both, [one for one, _ in tried]),
+            "perfect": perfect(both, true),
         },
-        **{name: {"auc_after": value} for name, value in others.items()},
+        "same people": verdict(pair, a, true, twins, again),
+        "nyul": {"auc_after": auc_of(both, nyul)},
+        "torchio ranges": {"auc_after": auc_of(both, ranges)},
         "contrast over B's": _contrast(
             [e for _, found in tried for e in found],
-            [_estimate(one.volume) for one in specimens[pair[1]][:12]],
+            [_estimate(one.volume) for one, _ in b[:12]],
         ),
     }
 
 
-def _try_half(half: Half) -> tuple[Looks, list[ScanEstimate]]:
-    """As `goodness.try_half`, and estimates of some of the corrupted scans."""
-    target = half.sites[1].label
-    wanted = feature_table(half.learn_b)
-    found = calibrate(half.learn, wanted, half.sites, target, seed=half.seed)
-    volumes = list(
-        corrupted_volumes(
-            half.test, half.sites, target, found, seed=half.seed + len(half.learn)
+def verdict(
+    pair: tuple[str, str],
+    a: Material,
+    b: Material,
+    both: Sequence[Half],
+    tried: Sequence[Tried],
+) -> dict[str, Any]:
+    """What `judge` finds, as plain values."""
+    tables = tuple(np.stack([e.vector for _, e in rows]) for rows in (a, b))
+    sites = [
+        summarise_site(label, [e for _, e in rows])
+        for label, rows in zip(pair, (a, b), strict=True)
+    ]
+    added = summarise_pair(*sites)
+    beyond = unattainable(added.clipped_noise, added.clipped_axes)
+    trials = [(one.looks, half) for one, half in zip(tried, both, strict=True)]
+    found = judge(trials, tables, beyond, 0)
+    return {
+        "auc_before": found.auc_before,
+        "auc_after": found.auc_after,
+        "auc_after_ci95": list(found.auc_after_ci95),
+        "auc_attainable": found.auc_attainable,
+        "auc_floor": found.auc_floor,
+        "unattainable": list(found.unattainable),
+        "verdict": found.verdict,
+        "off_sd": _off(trials),
+        "features_apart": [n for n, (_, p) in found.features.items() if p < 0.05],
+    }
+
+
+def _off(trials: Sequence[tuple[Looks, Half]]) -> dict[str, float]:
+    """Features off by more than half an SD within sites, and by how many SD."""
+    found = np.concatenate([looks.features for looks, _ in trials])
+    real = np.concatenate([half.real.features for _, half in trials])
+    spread = np.sqrt((found.var(0) + real.var(0)) / 2 + LEAST_SD**2)
+    off = (found.mean(0) - real.mean(0)) / spread
+    return {
+        name: round(float(value), 2)
+        for name, value in zip(FEATURES, off, strict=True)
+        if abs(value) > 0.5
+    }
+
+
+def perfect(both: Sequence[Half], true: Material) -> float:
+    """AUC of a model that is right but for what as many people cannot tell it.
+
+    A's people, imaged by B itself, moved as a model would be that had to learn the
+    mean of B's features from the other half.
+    """
+    seen = {one.subject: one.features for one, _ in true}
+    scores = []
+    for half in both:
+        learned = feature_table(half.learn_b).mean(0) - np.mean(
+            [seen[one.subject] for one in half.learn], axis=0
         )
+        table = np.stack([seen[one.subject] + learned for one in half.test])
+        groups = ([s.subject for s in half.test], half.real_subjects)
+        scores.append(two_sample_auc(table, half.real.features, groups=groups))
+    return float(np.mean(scores))
+
+
+def _try_half(half: Half) -> tuple[Tried, list[ScanEstimate]]:
+    """As `try_half`, and estimates of some of the corrupted scans."""
+    found = try_half(half)
+    volumes = corrupted_volumes(
+        half.test[:6],
+        half.sites,
+        half.sites[1].label,
+        found.calibration,
+        seed=half.seed + len(half.learn),
     )
-    return look_at(volumes, half.test), [_estimate(v) for v in volumes[:6]]
+    return found, [_estimate(volume) for volume in volumes]
 
 
 def _estimate(volume: np.ndarray) -> ScanEstimate:
@@ -159,58 +194,3 @@ def _contrast(found: list[ScanEstimate], real: list[ScanEstimate]) -> dict[str, 
         )
         for name in ("gm_over_wm", "csf_over_wm")
     }
-
-
-def _auc_of(both: Sequence[Half], method: Any) -> float:  # noqa: ANN401
-    scores = []
-    for half in both:
-        volumes = method([s.volume for s in half.test], half)
-        table = np.stack([scan_features(v, GRID_MM) for v in volumes])
-        groups = ([s.subject for s in half.test], half.real_subjects)
-        scores.append(two_sample_auc(table, half.real.features, groups=groups))
-    return float(np.mean(scores))
-
-
-def _nyul(volumes: Sequence[np.ndarray], half: Half) -> list[np.ndarray]:
-    """Histogram standardisation (Nyul & Udupa 2000) to the other half of B."""
-    import nibabel as nib
-    import torch
-    import torchio as tio
-
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for k, one in enumerate(half.learn_b):
-            path = Path(folder) / f"{k}.nii.gz"
-            nib.save(nib.Nifti1Image(one.volume, np.eye(4)), path)
-            paths.append(path)
-        landmarks = tio.HistogramStandardization.train(paths, progress=False)
-    match = tio.HistogramStandardization({"scan": landmarks})
-    found = []
-    for volume in volumes:
-        subject = tio.Subject(scan=tio.ScalarImage(tensor=torch.tensor(volume)[None]))
-        matched = match(subject)["scan"].data[0].numpy()
-        # Its scale runs from 0 to 100; give it the unit of B's scans.
-        scale = np.median([np.percentile(s.volume, 95) for s in half.learn_b])
-        found.append((matched * scale / np.percentile(matched, 95)).astype(np.float32))
-    return found
-
-
-def _ranges(volumes: Sequence[np.ndarray], half: Half) -> list[np.ndarray]:
-    """TorchIO's random effects, set by hand once for every pair."""
-    import torch
-    import torchio as tio
-
-    change = tio.Compose(
-        [
-            tio.RandomGamma(log_gamma=(-0.3, 0.3)),
-            tio.RandomBlur(std=(0, 1)),
-            tio.RandomBiasField(coefficients=0.3),
-            tio.RandomNoise(std=(0, 0.05)),
-        ]
-    )
-    torch.manual_seed(half.seed)
-    found = []
-    for volume in volumes:
-        image = tio.ScalarImage(tensor=torch.tensor(volume)[None])
-        found.append(change(tio.Subject(scan=image))["scan"].data[0].numpy())
-    return found

@@ -26,6 +26,7 @@ def page(results: Mapping[str, Any]) -> str:
         "coverage": _coverage,
         "claims": _claims,
         "judged": _judged,
+        "growth": _growth,
         "colin27": _colin27,
         "speed": _speed,
     }
@@ -104,38 +105,72 @@ def _claims(found: Mapping[str, Any]) -> str:
 
 
 def _judged(found: Mapping[str, Any]) -> str:
-    rows = []
+    rows, reasons = [], []
     for name, v in found["pairs"].items():
-        ours = v["medvae"]
+        other, same = v["other people"], v["same people"]
         ratio = v["contrast over B's"]
         rows.append(
             [
                 name,
-                f"{ours['auc_before']:.2f}",
-                f"{ours['auc_after']:.2f}",
-                f"{ours['auc_attainable']:.2f}",
-                f"{ours['auc_floor']:.2f}",
-                ours["verdict"],
-                ", ".join(ours["unattainable"]) or "-",
+                f"{other['auc_before']:.2f}",
+                f"{other['auc_after']:.2f}",
+                f"{other['perfect']:.2f}",
+                f"{other['auc_floor']:.2f}",
+                other["verdict"],
+                f"{same['auc_after']:.2f}",
+                ", ".join(other["unattainable"]) or "-",
                 f"{v['nyul']['auc_after']:.2f}",
                 f"{v['torchio ranges']['auc_after']:.2f}",
                 f"{ratio['gm_over_wm']:.2f}, {ratio['csf_over_wm']:.2f}",
             ]
         )
+        off = ", ".join(f"{k} {sd:+.1f}" for k, sd in same["off_sd"].items())
+        reasons.append([name, off or "-"])
     head = (
-        *("A->B", "AUC before", "after", "attainable part", "floor", "verdict"),
-        *("out of reach", "Nyul", "hand-set ranges", "gm, csf over B's"),
+        *("A->B", "AUC before", "after", "a perfect model", "floor", "verdict"),
+        *("after, same people", "out of reach", "Nyul", "hand-set ranges"),
+        "gm, csf over B's",
     )
+    reached = found["auc_after_at_most_0.65"]
     text = (
         f"## Does corrupt(A) pass for B?\n\nPhantom at {found['voxel_scale']:g} times "
         f"its voxels, {found['scans_per_site']} scans a site, halves that never meet. "
         f"{len(found['pairs'])} pairs have been run. Of those whose B is at least as "
-        "noisy and as blurred as A by the sites' "
-        f"own settings, {found['auc_after_at_most_0.65']} of {found['of']} have an AUC "
-        "of at most .65 after corruption. Where the fit finds something out of reach, "
-        "it is named. The "
-        "last column is the tissue contrast of corrupted scans over that of B's own."
-        "\n\n"
+        "noisy and as blurred as A by the sites' own settings, "
+        f"{reached['other people']} of {found['of']} have an AUC of at most .65 after "
+        f"corruption, and {reached['same people']} of {found['of']} where the same "
+        "people lay in both scanners. A perfect model is B itself, imaging A's people, "
+        "but for the mean features, which it has to learn from as many people as the "
+        "fit has: more can hardly be learned from so few. Where the "
+        "fit finds something out of reach, it is named. The last column is the tissue "
+        "contrast of corrupted scans over that of B's own.\n\n"
+    )
+    why = (
+        "\nWhat the model itself misses shows where people are the same: features that "
+        "are off by more than half an SD within sites, and by how many SD.\n\n"
+    )
+    return text + _table(head, rows) + why + _table(("A->B", "off"), reasons)
+
+
+def _growth(found: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            f"{v['auc_after']:.2f}",
+            f"{v['perfect']:.2f}",
+            f"{v['best_classifier']:.2f}",
+        ]
+        for name, v in found.items()
+    ]
+    head = (
+        *("pair, scans a site", "AUC after", "a perfect model"),
+        "perfect model, best classifier",
+    )
+    text = (
+        "## More scans\n\nA model learned from n people a site is off by sqrt(2/n) SD "
+        "in every feature, whatever the model. The best of all classifiers would tell "
+        "a perfect model by that with an AUC of Phi(sqrt(K/n)), K features; the one "
+        "that judges has to learn from few scans, too, and sees less.\n\n"
     )
     return text + _table(head, rows)
 

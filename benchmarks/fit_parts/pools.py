@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from joblib import Parallel, delayed
 
 from fit_parts.simulator import Machine, scan
-from medvae.phantom import acquire, anatomy, scan_rng, scanner
+from medvae.phantom import Anatomy, Scanner, acquire, anatomy, scan_rng, scanner
 from medvae.phantom.acquire import Day
 from noise_models.scanner.common_grid import specimen
 from noise_models.scanner.estimate import (
@@ -21,7 +23,7 @@ from noise_models.scanner.estimate import (
     estimate_scan,
 )
 
-SECOND, PHANTOM = "second simulator", "phantom"
+SEED = 5  # of the cohort of phantoms
 
 
 def second(subject: int, machine: Machine, spread: float = 0.1) -> dict[str, Any]:
@@ -49,14 +51,30 @@ def phantom(subject: int, site: str, scale: float, changes: dict[str, Any]) -> d
     own = dict(changes)
     sigma = own.pop("sigma", None)
     machine = replace(scanner(site).scaled(scale), **own)
-    head = anatomy(5, name, spacing_mm=scale)
-    rng = scan_rng(5, name, site)
+    head = anatomy(SEED, name, spacing_mm=scale)
+    return _acquired(head, name, machine, sigma)
+
+
+def visit(person: int, site: str, scale: float) -> dict:
+    """A phantom scan of a person who may be seen at other sites, too."""
+    name = f"P{person:03d}"
+    return _acquired(_head(name, scale), name, scanner(site).scaled(scale))
+
+
+@lru_cache(maxsize=1)
+def _head(name: str, scale: float) -> Anatomy:
+    """Made once for all sites that image it one after the other."""
+    return anatomy(SEED, name, spacing_mm=scale)
+
+
+def _acquired(
+    head: Anatomy, name: str, machine: Scanner, sigma: float | None = None
+) -> dict:
+    rng = scan_rng(SEED, name, machine.site)
     day = Day.draw(machine, rng)
     if sigma is not None:
         day = replace(day, noise=sigma)
     taken = acquire(head, machine, rng, day=day)
-    import nibabel as nib
-
     image = nib.as_closest_canonical(taken.image)
     truth = taken.truth
     return {

@@ -15,6 +15,7 @@ from noise_models.voxelwise import in_blocks
 _AIR, _TISSUE = 1.2, 1.5  # mean magnitude over that of noise alone
 _FAINT = -80.0  # exponentials below are no numbers that a processor likes
 _BENT = 0.15  # largest bend, in SD: a skewness of .9
+_KEPT = 0.25  # of the variance of B's air, at most, is A's: blurred, and so too even
 
 
 def add_resampled(
@@ -24,7 +25,7 @@ def add_resampled(
 
     Moments of the Rice distribution at the local signal; variance and skewness pass
     each scanner's resampling, the mean does not notice it. Where A is noisier than B
-    its noise stays, except in air: nothing else is there, so it can be made less.
+    its noise stays, except in air: nothing else is there, so B's can take its place.
     """
     y, fields, curve = local.signal, local.fields, local.curve
     coils_a, coils_b = coil_counts(params, y)
@@ -75,8 +76,11 @@ def add_resampled(
 
 
 def _kept(carried: Tensor, wanted: Tensor, air: Tensor) -> Tensor:
-    """Share of A's noise that stays: in air, without anatomy, no more than B has."""
-    share = (wanted / carried.clamp_min(LEAST**2)).sqrt_().clamp_max_(1)
+    """Share of A's noise that stays: in air, without anatomy, a part of what B has.
+
+    The rest is drawn, with the colour and skewness of B's.
+    """
+    share = (wanted / carried.clamp_min(LEAST**2)).mul_(_KEPT).sqrt_().clamp_max_(1)
     return share.sub_(1).mul_(air).add_(1)
 
 

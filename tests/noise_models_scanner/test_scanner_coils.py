@@ -23,11 +23,11 @@ def magnitude(seed, level, sigma, coils):
     return np.sqrt((noise**2).sum(0)).astype(np.float32)
 
 
-def fitted(sigmas, coils):
+def fitted(sigmas, coils, blurs_mm2=(0.0, 0.0)):
     values = np.zeros(len(NAMES))
     sites = []
-    for label, sigma in sigmas.items():
-        values[0] = np.log(sigma)
+    for (label, sigma), blur in zip(sigmas.items(), blurs_mm2, strict=True):
+        values[0], values[1:4] = np.log(sigma), blur
         scan = ScanEstimate(tuple(values), (1.0,) * 3, 1.0, "air", coils=coils)
         sites.append(replace(summarise_site(label, [scan] * 3)))
     return ScannerNoise(tuple(sites), source="A", target="B")
@@ -92,6 +92,24 @@ def test_air_of_a_noisier_scanner_is_made_as_quiet_and_tissue_is_not():
         assert ratio == pytest.approx(1.0 if is_reached else 3.0, rel=0.05)
         if is_reached:
             assert found.mean() == pytest.approx(float(b.mean()), rel=0.02)
+
+
+def test_air_of_a_blurrier_and_cleaner_scanner_is_not_blurred():
+    noise = fitted({"A": 0.09, "B": 0.03}, 1.0, (0.0, 0.6))
+    grid, native = (1.4, 1.4, 1.4), (1.0, 1.0, 1.0)
+    a, b = (
+        to_spacing(magnitude(seed, 0.0, sigma, 1), native, grid)
+        for seed, sigma in ((2, 0.09), (3, 0.03))
+    )
+    rng = torch.Generator().manual_seed(0)
+    found = noise(torch.tensor(a)[None, None], rng=rng, spacing_mm=grid)[0, 0].numpy()
+
+    def likeness(air):
+        return np.corrcoef(air[3:-4].ravel(), air[4:-3].ravel())[0, 1]
+
+    assert likeness(found) == pytest.approx(likeness(b), abs=0.15)
+    skews = [stats.skew(air[3:-3, 3:-3, 3:-3].ravel()) for air in (found, b)]
+    assert skews[0] == pytest.approx(skews[1], abs=0.08)
 
 
 def test_measured_scans_take_their_own_deviation_along_and_labels_do_not():
