@@ -46,7 +46,8 @@ def summary(name: str) -> str:
     """First sentence of the model's docstring; a chain says what it chains."""
     if name not in noise_models.names():
         steps = getattr(noise_models.load(name), "steps", ())
-        return "A chain: " + ", then ".join(step.name for step in steps) + "."
+        chain = "A chain: " + ", then ".join(step.name for step in steps) + "."
+        return f"{chain} A preset of checkouts; elsewhere save it and name the file."
     return (model_class(name).__doc__ or "").strip().splitlines()[0]
 
 

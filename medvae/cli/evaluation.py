@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,7 +73,7 @@ def evaluate(
         emit_json(content)
         return
     rows = [
-        [group, name, number.get("value"), number.get("ci95"), number.get("n")]
+        [group, name, number.get("value"), _interval(number), number.get("n")]
         for group, numbers in content["metrics"].items()
         for name, number in numbers.items()
     ]
@@ -80,3 +81,13 @@ def evaluate(
     for row in found.unanswered:
         say(f"not answered: {row.question}: {row.reason}")
     say(f"report: {report}")
+
+
+def _interval(number: Mapping[str, Any]) -> str:
+    """Both ends to three digits, or nothing.
+
+    Example:
+        >>> _interval({"ci95": [0.0000419, 0.0648]}), _interval({"ci95": None})
+        ('4.19e-05 to 0.0648', '')
+    """
+    return " to ".join(f"{end:.3g}" for end in number.get("ci95") or ())

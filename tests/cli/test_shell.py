@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -64,14 +65,30 @@ def test_a_misspelt_key_is_refused_with_the_nearest_in_any_section(override, nea
         run("config", "show", "--set", override)
 
 
-def test_no_colour_in_a_pipe_nor_against_the_user_s_will():
+def test_no_colour_in_a_pipe():
     words = [*MEDVAE, "train", "--data", "nowhere"]
-    for extra in ({}, {"NO_COLOR": "1", "TERM": "xterm-256color"}):
-        done = subprocess.run(
-            words, capture_output=True, env=os.environ | extra, check=False
-        )
-        assert done.returncode == 2
-        assert b"\x1b" not in done.stderr + done.stdout
+    done = subprocess.run(words, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"\x1b" not in done.stderr + done.stdout
+
+
+def on_a_terminal(words, **extra):
+    """What a command writes when its output is a terminal."""
+    ours, theirs = pty.openpty()
+    env = os.environ | {"TERM": "xterm-256color"} | extra
+    done = subprocess.run(words, stdout=theirs, stderr=theirs, env=env, check=False)
+    os.close(theirs)
+    told = os.read(ours, 4096)
+    os.close(ours)
+    assert done.returncode == 2
+    return told
+
+
+def test_a_terminal_has_colour_unless_the_user_wants_none():
+    words = [*MEDVAE, "train", "--data", "nowhere"]
+    red = b"\x1b[31m"
+    assert red in on_a_terminal(words)
+    assert red not in on_a_terminal(words, NO_COLOR="1")
 
 
 def test_completion_is_offered_for_the_shell():

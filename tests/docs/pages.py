@@ -25,11 +25,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.S | re.M)
 RANKS = {"srun": 2, "torchrun": 2}
 
+ALONE = ("--jobs", "1")
 QUICK = {
-    **dict.fromkeys(("phantom", "fit-noise", "score", "train", "evaluate"), "1"),
-    **dict.fromkeys(("encode", "harmonize"), "0"),
+    **dict.fromkeys(("phantom", "fit-noise", "score", "evaluate"), ALONE),
+    **dict.fromkeys(("encode", "harmonize"), ("--jobs", "0")),
+    "train": (*ALONE, "--set", "optimiser.epochs=2"),
 }
-"""``--jobs`` by verb: no other processes, which take longer to start than to work."""
+"""Words added by verb: two epochs, and no other processes, which take longer to start
+than to work."""
 
 
 @contextmanager
@@ -100,8 +103,7 @@ def medvae(words, expected=0):
         for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
     ]
     verb = words[1] if words[0] == "noise" else words[0]
-    alone = ["--jobs", QUICK[verb]] if verb in QUICK else []
-    result = CliRunner().invoke(app, [*words, *alone])
+    result = CliRunner().invoke(app, [*words, *QUICK.get(verb, ())])
     if isinstance(result.exception, UserError):
         assert expected == 2, result.exception
         return
