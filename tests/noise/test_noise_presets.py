@@ -1,5 +1,6 @@
 """Reading corruptions from YAML."""
 
+import os
 import sys
 import types
 
@@ -7,6 +8,7 @@ import pytest
 
 import noise_models
 from noise_models import presets
+from noise_models.plain_yaml import MAX_TEXT, plain_text
 from noise_models.rician import Rician
 
 
@@ -114,3 +116,15 @@ def test_fitted_file_goes_to_the_scanner_with_its_options(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "noise_models.scanner", scanner)
     path = write(tmp_path, "format: medvae-scanner-noise\nversion: 1\n", "scanner.yaml")
     assert noise_models.load(path, source="A") == (path, {"source": "A"})
+
+
+def test_a_pipe_and_a_file_too_long_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe: not a regular file"):
+        plain_text(tmp_path / "pipe")
+    with (tmp_path / "long.yaml").open("wb") as file:
+        file.truncate(4 * MAX_TEXT + 1)
+    with pytest.raises(ValueError, match=r"long\.yaml: 67108865 bytes are too many"):
+        plain_text(tmp_path / "long.yaml")
+    with pytest.raises(IsADirectoryError):
+        plain_text(tmp_path)
