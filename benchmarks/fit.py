@@ -2,9 +2,10 @@
 
     python benchmarks/fit.py [--part NAME ...] [--quick] [--jobs 2] [--work DIR]
 
-Parts: sigma psf contrast coverage claims judged growth colin27 speed. Everything that
-is simulated or measured is kept in the working folder, so that the study goes on where
-it stopped. Needs the extra `torchio` for `judged`. Writes benchmarks/results/fit.json.
+Parts: sigma psf contrast coverage claims judged attainable growth colin27 speed.
+Everything that is simulated or measured is kept in the working folder, so that the
+study goes on where it stopped. Needs the extra `torchio` for `judged`. Writes
+benchmarks/results/fit.json.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from fit_parts.accuracy import contrast_and_bias, psf_differences, sigma_errors
+from fit_parts.attainable import attainable
 from fit_parts.certainty import coverage, null_and_power
 from fit_parts.growth import growth
 from fit_parts.judged import PAIRS, judged
@@ -65,10 +67,10 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
         "psf": lambda: psf_differences(work, 12 if small else 16, jobs),
         "contrast": lambda: contrast_and_bias(work, 4 if small else 12, jobs),
         "coverage": lambda: coverage(
-            work, 26 if small else 100, 20 if small else 200, jobs
+            work, 26 if small else 48, 20 if small else 200, jobs
         ),
         "claims": lambda: null_and_power(
-            work, 26 if small else 100, 5 if small else 60, jobs
+            work, 26 if small else 48, 5 if small else 60, jobs
         ),
         "judged": lambda: judged(
             work,
@@ -77,6 +79,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             1 if small else len(PAIRS),
             jobs,
         ),
+        "attainable": lambda: attainable((24, 48, 96, 192), 10 if small else 100),
         "growth": lambda: growth(
             work, (8,) if small else (12, 24, 48), 2.0 if small else args.scale, jobs
         ),

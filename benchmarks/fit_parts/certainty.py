@@ -26,11 +26,10 @@ def share(hits: int, n: int) -> dict[str, Any]:
 
 
 def coverage(work: Path, size: int, refits: int, jobs: int) -> dict[str, Any]:
-    """How often the 95 % interval of a site's mean holds the mean of all scans.
+    """How often the 95 % interval of a site's mean holds the mean of the other scans.
 
-    Each refit draws 12 scans without replacement from a pool; the truth is the
-    robust mean of the pool, whose own error makes coverage look a little lower, and
-    the draw without replacement a little higher.
+    Each refit draws 12 scans from a pool; the truth is the robust mean of the m that
+    were not drawn, for whose own error the interval is widened by sqrt(1 + 12 / m).
     """
     found = {}
     varied = NAMES[: FIELD.start]  # a noise field that is absent is 0 in every scan
@@ -56,13 +55,16 @@ def coverage(work: Path, size: int, refits: int, jobs: int) -> dict[str, Any]:
     for name, rows in pools.items():
         every = estimates(rows)
         values = np.stack([e.vector for e in every])
-        truth = robust_mean(values, np.ones((1, len(values))))[0]
+        wider = np.sqrt(1 + SCANS / (len(every) - SCANS))
         rng = np.random.default_rng(1)
         inside = np.zeros(len(varied))
         for _ in range(refits):
-            drawn = rng.choice(len(every), SCANS, replace=False)
-            ends = np.array(summarise_site("S", [every[i] for i in drawn]).ci95)
-            holds = (ends[:, 0] <= truth) & (truth <= ends[:, 1])
+            order = rng.permutation(len(every))
+            drawn, others = order[:SCANS], order[SCANS:]
+            truth = robust_mean(values[others], np.ones((1, len(others))))[0]
+            site = summarise_site("S", [every[i] for i in drawn])
+            half = wider * (np.array(site.ci95)[:, 1] - np.array(site.mean))
+            holds = np.abs(truth - np.array(site.mean)) <= half
             inside += holds[: len(varied)]
         found[name] = {
             "parameters": {

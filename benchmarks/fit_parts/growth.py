@@ -20,12 +20,7 @@ GROWN = (("KKI", "LEUVEN_1"), ("KKI", "NYU"))
 
 
 def growth(work: Path, counts: Sequence[int], scale: float, jobs: int) -> dict:
-    """AUC of one pair against the number of scans a site.
-
-    A model that is right but for what it had to learn from n people a site is off by
-    ``sqrt(2 / n)`` SD in each of K features; the best classifier sees that with AUC
-    ``Phi(sqrt(K / n))``. The one that judges sees less of it: `judged.perfect`.
-    """
+    """AUC of a pair against the number of scans a site (`attainable.attainable`)."""
     place = work / f"judged-{scale:g}"
     found = {}
     for a, b in GROWN:
