@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from measured.generalisation import generalisation_page, verdict
 from measured.page import Row, page
 from measured.ratios import interleaved, ratio, spread
 from measured.scale import scale_page
@@ -67,3 +68,16 @@ def test_work_is_timed_in_turn_and_neighbours_are_compared():
     assert seconds == {"a": [1, 1], "b": [1, 1]}
     assert ratio([2, 4, 9], [1, 2, 3])["median"] == 2
     assert spread([3, 1, 2]) == {"median": 2, "quartiles": [1.5, 2.5], "n": 3}
+
+
+def test_the_page_on_unseen_hospitals_is_written_from_the_comparison():
+    text = (ROOT / "docs" / "generalisation.md").read_text(encoding="utf-8")
+    assert generalisation_page(RESULTS["compare"]) == text
+
+
+def test_a_difference_is_called_better_or_worse_only_outside_its_interval():
+    change = {"mean": 0.1, "ci95": [-0.1, 0.3], "better": "lower"}
+    assert verdict(change) == "0.100 (-0.100 to 0.300)"
+    assert verdict({**change, "ci95": [0.05, 0.3]}) == "*0.100* (0.050 to 0.300)"
+    higher = {**change, "ci95": [0.05, 0.3], "better": "higher"}
+    assert verdict(higher) == "**0.100** (0.050 to 0.300)"
