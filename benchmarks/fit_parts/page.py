@@ -86,7 +86,7 @@ def _coverage(found: Mapping[str, Any]) -> str:
         for name, v in found.items()
     ]
     head = ("simulator", "mean over parameters, %", "lowest, %", "refits")
-    text = "## Intervals\n\nHow often a 95 % interval holds the mean of the pool.\n\n"
+    text = "## Intervals\n\nHow often a 95 % interval holds the mean of others.\n\n"
     return text + _table(head, rows)
 
 
