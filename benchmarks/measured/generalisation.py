@@ -101,7 +101,7 @@ def generalisation_page(found: Result) -> str:
             command=found["command"],
             nothing=shown(nothing),
         ),
-        "## What came out\n",
+        f"## What came out\n\n{_short(found)}\n",
         _table(
             ["arm", *(word for _, word in COLUMNS)],
             [
@@ -129,6 +129,44 @@ def generalisation_page(found: Result) -> str:
     return "\n".join(texts)
 
 
+def _short(found: Result) -> str:
+    """The answer in a few sentences, better or worse as the intervals have it."""
+    arms, challenger = found["arms"], found["plan"]["challenger"]
+    changed = {
+        name: numbers["transfer.with_detail"]["mean"] for name, numbers in arms.items()
+    }
+    others = ", ".join(
+        f"{name} {value:.3f}" for name, value in changed.items() if name != challenger
+    )
+    nothing = arms[challenger]["transfer.do_nothing"]["mean"]
+    lines = [
+        f"Moved to another hospital's scanner by *{challenger}*, a traveler's scan from "
+        f"a hospital never seen misses the real one by {changed[challenger]:.3f}; left "
+        f"alone it misses by {nothing:.3f}. The other arms: {others}."
+    ]
+    for rival in ("randomised", "none", "oracle"):
+        by_measure = found["differences"].get(rival, {})
+        words: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+        for measure, word in MEASURES.items():
+            if measure in by_measure:
+                words[_kind(by_measure[measure])].append(word)
+        told = "; ".join(f"{k}: {', '.join(w)}" for k, w in words.items() if w)
+        lines.append(f"*{challenger}* against *{rival}*: {told}.")
+    leaks = [numbers["leakage.auc_rbf_sample"]["mean"] for numbers in arms.values()]
+    lines.append(
+        f"The site can be read from the codes of every arm (AUC {min(leaks):.2f} to "
+        f"{max(leaks):.2f}): corruption alone does not hide the scanner."
+    )
+    return "\n\n".join(lines)
+
+
+def _kind(change: Result) -> str:
+    ci95 = change["ci95"]
+    if ci95 is None or ci95[0] <= 0 <= ci95[1]:
+        return "not told apart"
+    return "better" if (ci95[1] < 0) == (change["better"] == "lower") else "worse"
+
+
 def _against(differences: Result) -> list[list[str]]:
     rows = []
     for name, by_measure in differences.items():
@@ -150,9 +188,8 @@ def verdict(change: Result | None) -> str:
     if ci95 is None:
         return text
     low, high = ci95
-    if low > 0 or high < 0:
-        is_better = (high < 0) == (change["better"] == "lower")
-        text = f"**{text}**" if is_better else f"*{text}*"
+    mark = {"better": "**", "worse": "*"}.get(_kind(change), "")
+    text = f"{mark}{text}{mark}"
     return f"{text} ({low:.3f} to {high:.3f})"
 
 
