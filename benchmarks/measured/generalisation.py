@@ -140,9 +140,9 @@ def _short(found: Result) -> str:
     )
     nothing = arms[challenger]["transfer.do_nothing"]["mean"]
     lines = [
-        f"Moved to another hospital's scanner by *{challenger}*, a traveler's scan from "
-        f"a hospital never seen misses the real one by {changed[challenger]:.3f}; left "
-        f"alone it misses by {nothing:.3f}. The other arms: {others}."
+        f"Moved to another hospital's scanner by *{challenger}*, a traveler's scan "
+        f"from a hospital never seen misses the real one by {changed[challenger]:.3f}; "
+        f"left alone it misses by {nothing:.3f}. The other arms: {others}."
     ]
     for rival in ("randomised", "none", "oracle"):
         by_measure = found["differences"].get(rival, {})
