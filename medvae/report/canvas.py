@@ -12,7 +12,7 @@ INK = "#1d2b36"
 SOFT = "#8a97a3"
 # Okabe & Ito's palette, told apart by most colour-blind readers.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P")  # with seven colours, 42 are told apart
 STYLE: Any = {
     "font.size": 11,
     "axes.spines.top": False,

@@ -20,7 +20,8 @@ GROUPS = {
 }
 # group, name, words, digits, which way is better
 HEADLINE = (
-    ("transfer", "error", "Transfer error (variances)", 2, "lower"),
+    ("transfer", "with_detail", "Harmonised, detail kept: error", 2, "lower"),
+    ("transfer", "error", "Decoded alone: error (variances)", 2, "lower"),
     ("reconstruction", "psnr_held_out", "Held-out reconstruction (dB)", 1, "higher"),
     ("reconstruction", "psnr_seen", "Training-site reconstruction (dB)", 1, "higher"),
     ("leakage", "auc_rbf_sample", "Site leakage (AUC, samples)", 2, "lower"),
