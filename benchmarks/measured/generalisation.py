@@ -52,6 +52,8 @@ _LIMITS = """## What this does not show
   scanners that differ in contrast, sharpness, shading and noise alone, which are the
   things that the fitted model knows.
 - {seeds_words}
+- How `medvae harmonize` finds the origin of a scan (the likeliest training site) was
+  chosen on STANFORD's travelers in a smaller phantom; no other site was looked at.
 - The target set for this study, {target} of the way to the oracle on average, is the
   yardstick of the tables above; where a share is empty the oracle itself was no better
   than the best generic corruption, and there is no way to speak of.
