@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from medvae.cli.console import fail, progress_bar, say
+from medvae.errors import UserError
 
 if TYPE_CHECKING:
     from medvae.encoding.folder import Item
@@ -140,6 +141,11 @@ def harmonize(
 
     Example: medvae harmonize runs/scanner KKI/*.nii.gz --from KKI --to NYU -o as_nyu
     """
+    if made_at is not None and not detail:
+        raise UserError(
+            f"--from {made_at} changes nothing with --no-detail: an image painted from "
+            "its code alone has no origin. Leave one of them out."
+        )
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files
     from medvae.encoding.names import check_outputs, stems

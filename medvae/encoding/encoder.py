@@ -324,7 +324,13 @@ class Encoder:
 
         Raises:
             UserError: The scan cannot be read, or the decoder does not know a site.
+            ValueError: ``made_at`` without ``detail``, which would change nothing.
         """
+        if made_at is not None and not detail:
+            raise ValueError(
+                f"made_at={made_at!r} changes nothing where detail is False: an image "
+                "painted from its code alone has no origin. Leave one of them out."
+            )
         image = _with_affine(scan, affine)
         latent = next(self.encode_each([image], 1, cover))
         if not detail:

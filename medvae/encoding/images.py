@@ -105,12 +105,16 @@ def harmonize_files(
         if arrived.problem:
             problems.append(arrived.problem)
         if latent is not None:
-            image = (
-                repaint(encoder, path, latent, to, made_at)
-                if detail
-                else encoder.decode(latent, to)
-            )
-            write_image(image, target)
+            try:
+                image = (
+                    repaint(encoder, path, latent, to, made_at)
+                    if detail
+                    else encoder.decode(latent, to)
+                )
+            except UserError as error:  # it was there when its code was made
+                problems.append(str(error))
+            else:
+                write_image(image, target)
         if progress:
             progress(done, len(scans), path.name)
     return problems

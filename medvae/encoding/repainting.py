@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 from nibabel.spatialimages import SpatialImage
 
 from medvae.encoding.latent import Latent
@@ -50,24 +51,28 @@ def repaint(
         UserError: The scan cannot be read, or the decoder does not know a site.
     """
     volume = read_volume(scan)
-    origin = made_at or likeliest_site(encoder, volume, latent)
-    change = encoder.paint(latent, to) - encoder.paint(latent, origin)
-    native = latent.placement.to_native(change) * np.float32(latent.reference)
+    wanted = encoder.paint(latent, to)
+    had = (
+        encoder.paint(latent, made_at) if made_at else nearest(encoder, volume, latent)
+    )
+    native = latent.placement.to_native(wanted - had) * np.float32(latent.reference)
     after = np.maximum(volume.data + native, 0, dtype=np.float32)
     data = latent.source.restore(after)
     return nifti_image(data, latent.source.affine, np.float32)
 
 
-def likeliest_site(encoder: Encoder, volume: Volume, latent: Latent) -> str | None:
-    """The training site whose painting of the code lies nearest to the scan.
+def nearest(
+    encoder: Encoder, volume: Volume, latent: Latent
+) -> npt.NDArray[np.float32]:
+    """Of a code's paintings, a training site each, the one nearest to the scan.
 
     A scan of any other hospital is taken for one of the known scanner most like its
-    own. None if the model knows no site.
+    own. On the latent's grid, in reference units.
     """
     seen = latent.placement.to_grid(volume.data) / latent.reference
     tissue = seen > _TISSUE
-    errors = {
-        site: float(np.square(encoder.paint(latent, site) - seen)[tissue].mean())
-        for site in encoder.sites
-    }
-    return min(errors, key=errors.__getitem__) if errors else None
+
+    def error(painted: npt.NDArray[np.float32]) -> float:
+        return float(np.square(painted - seen)[tissue].mean())
+
+    return min((encoder.paint(latent, site) for site in encoder.sites), key=error)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from medvae.encoding import Encoder
+from medvae.encoding import Encoder, repainting
 from medvae.encoding.images import harmonize_files
 from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE, NetworkConfig
@@ -75,15 +75,37 @@ def test_without_detail_the_image_is_painted_from_the_code_alone(encoder, scan):
     np.testing.assert_array_equal(found, want)
 
 
-@pytest.mark.parametrize("detail", [True, False])
-def test_files_are_changed_as_images_are(encoder, scan, tmp_path, detail):
+@pytest.mark.parametrize(("detail", "made_at"), [(True, "A"), (False, None)])
+def test_files_are_changed_as_images_are(encoder, scan, tmp_path, detail, made_at):
     path, out = tmp_path / "scan.nii.gz", tmp_path / "out.nii.gz"
     nib.save(scan, path)
-    assert not harmonize_files(
-        encoder, [path], [out], "B", made_at="A", detail=detail, jobs=0
-    )
-    want = encoder.harmonize(path, "B", made_at="A", detail=detail)
+    how = {"made_at": made_at, "detail": detail}
+    assert not harmonize_files(encoder, [path], [out], "B", **how, jobs=0)
+    want = encoder.harmonize(path, "B", **how)
     np.testing.assert_array_equal(nib.load(out).get_fdata(), want.get_fdata())
+
+
+def test_an_origin_that_would_change_nothing_is_refused(encoder, scan):
+    with pytest.raises(ValueError, match="made_at='A' changes nothing"):
+        encoder.harmonize(scan, "B", made_at="A", detail=False)
+
+
+def test_a_scan_that_went_away_stops_no_other(encoder, scan, tmp_path, monkeypatch):
+    paths = [tmp_path / f"{k}.nii.gz" for k in range(2)]
+    for path in paths:
+        nib.save(scan, path)
+    read = repainting.read_volume
+
+    def gone(path):
+        if path == paths[0]:
+            raise UserError(f"{path}: not found")
+        return read(path)
+
+    monkeypatch.setattr(repainting, "read_volume", gone)
+    targets = [tmp_path / f"as_b_{k}.nii.gz" for k in range(2)]
+    problems = harmonize_files(encoder, paths, targets, "B", jobs=0)
+    assert problems == [f"{paths[0]}: not found"]
+    assert [target.exists() for target in targets] == [False, True]
 
 
 def test_an_unknown_site_is_refused_before_any_work(encoder, tmp_path):
