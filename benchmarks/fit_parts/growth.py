@@ -10,9 +10,9 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import norm
 
-from fit_parts.judged import perfect, verdict
+from fit_parts.judged import perfect, three, verdict
 from fit_parts.pools import keep
-from fit_parts.visits import material, people_of, split
+from fit_parts.visits import split
 from noise_models.scanner.features import FEATURES
 from noise_models.scanner.goodness import try_half
 
@@ -38,10 +38,7 @@ def growth(work: Path, counts: Sequence[int], scale: float, jobs: int) -> dict:
 def _grown(
     place: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
 ) -> dict[str, Any]:
-    own, there = (people_of(site, scans) for site in pair)
-    a = material(place, pair[0], own, scale, jobs)
-    b = material(place, pair[1], there, scale, jobs)
-    true = material(place, pair[1], own, scale, jobs)
+    a, b, true = three(place, pair, scans, scale, jobs)
     both = split(pair, a, b)
     tried = Parallel(n_jobs=jobs)(delayed(try_half)(half) for half in both)
     found = verdict(pair, a, b, both, tried)

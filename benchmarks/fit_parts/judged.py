@@ -81,13 +81,20 @@ def judged(work: Path, scans: int, scale: float, pairs: int, jobs: int) -> dict:
     }
 
 
+def three(
+    place: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Scans of A, of other people at B, and of A's own people at B."""
+    own, there = (people_of(site, scans) for site in pair)
+    asked = ((pair[0], own), (pair[1], there), (pair[1], own))
+    a, b, true = (material(place, site, who, scale, jobs) for site, who in asked)
+    return a, b, true
+
+
 def _judge_pair(
     place: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
 ) -> dict[str, Any]:
-    own, there = (people_of(site, scans) for site in pair)
-    a = material(place, pair[0], own, scale, jobs)
-    b = material(place, pair[1], there, scale, jobs)
-    true = material(place, pair[1], own, scale, jobs)
+    a, b, true = three(place, pair, scans, scale, jobs)
     both = split(pair, a, b)
     tried = Parallel(n_jobs=jobs)(delayed(_try_half)(half) for half in both)
     twins = split(pair, a, true)
