@@ -1,9 +1,9 @@
 """Takes a comparison on record and writes docs/generalisation.md from it.
 
-    python benchmarks/generalisation.py [COMPARE_JSON]
+    python benchmarks/generalisation.py [COMPARE_JSON] [--note TEXT]
 
 COMPARE_JSON is what `medvae compare` wrote; without it the page is written again from
-benchmarks/results/compare.json.
+benchmarks/results/compare.json. The note goes on record and on the page.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("result", type=Path, nargs="?")
-    given = parser.parse_args().result
-    if given is not None:
-        write("compare", json.loads(given.read_text()))
+    parser.add_argument("--note", help="what else to know of how it was made")
+    args = parser.parse_args()
+    if args.result is not None:
+        note = {"note": args.note} if args.note else {}
+        write("compare", {**json.loads(args.result.read_text()), **note})
     found = json.loads((RESULTS / "compare.json").read_text())
     PAGE.write_text(generalisation_page(found))
 

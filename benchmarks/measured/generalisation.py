@@ -27,10 +27,10 @@ _METHOD = """## How it was measured
 {sites} A phantom's head is made of tissue maps and physics that share no code with the
 fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
 {travelers} travelers were scanned at every site and are in no training. {held_out}
-took no part in any training, choice or normalisation; in arms named *fitted* their
-unlabelled scans went into `fit-noise` only. Every arm has the same network, number of
-steps, augmentation and seeds ({seeds}). Corruption strengths were set to equal energy
-where a model has a level. `{command}`
+took no part in any training, normalisation or choice among settings; in arms named
+*fitted* their unlabelled scans went into `fit-noise` only. Every arm has the same network, number of
+steps, augmentation and seeds ({seeds}){but}. Corruption strengths were set to equal
+energy where a model has a level. `{command}`{made}
 
 - *own error*: a held-out site's scan, encoded and decoded with the average site code,
   against itself; mean square in units of its variance, inside the head.
@@ -101,6 +101,8 @@ def generalisation_page(found: Result) -> str:
             held_out=" and ".join(found["held_out"]),
             seeds=seeds,
             command=found["command"],
+            but=_but(plan["arms"]),
+            made=f". {found['note']}" if "note" in found else "",
             nothing=shown(nothing),
         ),
         f"## What came out\n\n{_short(found)}\n",
@@ -129,6 +131,21 @@ def generalisation_page(found: Result) -> str:
         ),
     )
     return "\n".join(texts)
+
+
+def _but(arms: Sequence[Result]) -> str:
+    """Arms with training settings of their own.
+
+    Example:
+        >>> _but([{"name": "a", "overrides": {"k": 2}}, {"name": "b", "overrides": {}}])
+        ', but for a (k 2)'
+    """
+    own = [
+        f"{arm['name']} ({', '.join(f'{k} {v}' for k, v in arm['overrides'].items())})"
+        for arm in arms
+        if arm["overrides"]
+    ]
+    return f", but for {', '.join(own)}" if own else ""
 
 
 def _short(found: Result) -> str:

@@ -65,9 +65,9 @@ _TAIL = """
   threads, which go on spinning); it is now shared by torch itself, in blocks of
   2^17 voxels, and OpenMP is told to wait awake for a moment only. Tried and given up: a
   faster generator with Box and Muller's transform from torch's parts (logarithm and
-  cosine cost what the generator saves), MKL's (not on every machine), and a PSF cut to
-  a band (narrow ones ring too far to be cut). Kept: lines of 128 voxels or more are
-  filtered as even and odd parts, which is why 192 voxels a side come nearer the floor.
+  cosine cost what the generator saves). Thought of and left: MKL's generators, which
+  are not on every machine, and a PSF cut to a band. Kept: lines of 128 voxels or more
+  are filtered as even and odd parts.
 - *The complete fitted model* does more than the floor counts: two shadings, two noise
   maps, a local mean, and coloured noise, which is a Fourier transform of its own; on
   another grid also moments of the Rice distribution from a table. That is also what a
