@@ -29,8 +29,8 @@ fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
 {travelers} travelers were scanned at every site and are in no training. {held_out}
 took no part in any training, normalisation or choice among settings; in arms named
 *fitted* their unlabelled scans went into `fit-noise` only. Every arm has the same
-network, number of steps, augmentation and seeds ({seeds}){but}. Corruption strengths were set to equal
-energy where a model has a level. `{command}`{made}
+network, number of steps, augmentation and seeds ({seeds}){but}.
+Corruption strengths were set to equal energy where a model has a level. `{command}`{made}
 
 - *own error*: a held-out site's scan, encoded and decoded with the average site code,
   against itself; mean square in units of its variance, inside the head.
