@@ -30,7 +30,8 @@ fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
 took no part in any training, normalisation or choice among settings; in arms named
 *fitted* their unlabelled scans went into `fit-noise` only. Every arm has the same
 network, number of steps, augmentation and seeds ({seeds}){but}.
-Corruption strengths were set to equal energy where a model has a level. `{command}`{made}
+Corruption strengths were set to equal energy where a model has a level.
+`{command}`{made}
 
 - *own error*: a held-out site's scan, encoded and decoded with the average site code,
   against itself; mean square in units of its variance, inside the head.
