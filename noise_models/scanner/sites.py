@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 HUBER = 1.5  # robust SDs beyond which a scan pulls with constant force
 OUTLIER = 5.0  # robust SDs beyond which a scan is named
 REPEATS = 400
+TOGETHER = 2**20  # numbers that are weighted at once
 
 
 @dataclass(frozen=True)
@@ -158,15 +159,18 @@ def robust_mean(values: Array, weights: Array, rounds: int = 8) -> Array:
         True
     """
     scale = robust_scale(values)
-    counted = weights[:, :, None]
-    centre = np.broadcast_to(
-        np.median(values, axis=0), (len(weights), values.shape[1])
-    ).copy()
-    for _ in range(rounds):
-        far = np.abs(values[None] - centre[:, None]) / scale
-        pull = counted * np.minimum(1.0, HUBER / np.maximum(far, 1e-12))
-        centre = (pull * values).sum(1) / pull.sum(1)
-    return centre
+    start = np.median(values, axis=0)
+    few = max(1, TOGETHER // values.size)  # weightings: memory stays, whatever N is
+    centres = []
+    for first in range(0, len(weights), few):
+        counted = weights[first : first + few, :, None]
+        centre = np.broadcast_to(start, (len(counted), len(start)))
+        for _ in range(rounds):
+            far = np.abs(values[None] - centre[:, None]) / scale
+            pull = counted * np.minimum(1.0, HUBER / np.maximum(far, 1e-12))
+            centre = (pull * values).sum(1) / pull.sum(1)
+        centres.append(centre)
+    return np.concatenate(centres)
 
 
 def robust_scale(values: Array) -> Array:

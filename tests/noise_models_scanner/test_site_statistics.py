@@ -1,5 +1,7 @@
 """Robust means, shrunk covariances, and the classifier that judges a fit."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,27 @@ def test_one_outlier_hardly_moves_the_robust_mean():
     spoiled[0] = 100
     one, other = (robust_mean(v, np.ones((1, 20)))[0, 0] for v in (x, spoiled))
     assert abs(one - other) < 0.3
+
+
+def test_resampling_many_scans_takes_no_more_memory_than_few():
+    def peak(count: int) -> int:
+        x = np.random.default_rng(0).normal(size=(count, 26))
+        weights = np.ones((400, count))
+        tracemalloc.start()
+        robust_mean(x, weights, rounds=1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak(4000) < 1.5 * peak(400)
+
+
+def test_means_of_many_weightings_are_those_of_each_alone():
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(3000, 26)), rng.integers(0, 3, (30, 3000))
+    together = robust_mean(x, weights)
+    alone = np.concatenate([robust_mean(x, weights[k : k + 1]) for k in range(30)])
+    assert np.array_equal(together, alone)
 
 
 def test_shrinkage_pulls_few_scans_to_the_diagonal():
