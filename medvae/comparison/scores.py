@@ -159,6 +159,12 @@ def read_scores(path: Path) -> Scores:
     widths = {len(row) for split in found.scores for row in split}
     if len(lengths) > 1 or len(widths) > 1:
         raise UserError(f"{path}: probe: lengths differ. {AGAIN}")
+    sites = max(widths, default=0)
+    if not all(0 <= label < sites for label in found.labels):
+        raise UserError(
+            f"{path}: probe: labels must lie between 0 and {sites - 1}, "
+            f"one for each of {sites} sites. {AGAIN}"
+        )
     labels, scores = np.array(found.labels), np.array(found.scores)
     return Scores(kept.rows, Probe(found.subjects, labels, scores))
 

@@ -25,6 +25,12 @@ def _far(known):
     known["source"]["affine"][0][3] = 1e300
 
 
+def _scores(labels):
+    scores = [[[1.0, 0.0], [0.2, 0.8]]]
+    probe = {"subjects": ["a", "b"], "labels": labels, "scores": scores}
+    return json.dumps({"rows": {}, "probe": probe}).encode()
+
+
 FINDINGS = [
     ("checkpoint", b"G"),  # struct.error
     ("checkpoint", b"\x80\x04."),  # IndexError
@@ -54,6 +60,8 @@ FINDINGS = [
     ("evaluation", b'{"format": "medvae-evaluation-1"}'),  # KeyError
     ("scores", b"{}"),  # KeyError
     ("scores", b'{"rows": {"a": [{"subject": 1, "value": "b"}]}, "probe": null}'),
+    ("scores", _scores([0, 9])),  # IndexError
+    ("scores", _scores([0, -1])),  # taken for the last site
     ("recipe", b"{}"),  # KeyError
     ("story", b"objective: [1]"),  # AttributeError
     ("story", b"[" * 2000),  # RecursionError
