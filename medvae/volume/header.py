@@ -152,6 +152,8 @@ def affine_problem(affine: FloatArray) -> str | None:
         return f"the affine must be 4 x 4, got shape {affine.shape}"
     if not np.isfinite(affine).all():
         return "the affine holds NaN or infinity"
+    if not np.array_equal(affine[3], (0, 0, 0, 1)):
+        return f"the affine's last row must be 0 0 0 1, got {affine[3].tolist()}"
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if sizes.min() <= 1e-6 or sizes.max() > _LARGEST_MM:
         return f"voxel size {' x '.join(f'{s:g}' for s in sizes)} mm"

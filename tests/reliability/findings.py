@@ -46,6 +46,7 @@ FINDINGS = [
     ("latent", _latent(lambda c: c["placement"].update(native_shape=[9, 1e999, 9]))),
     ("latent", _latent(_far)),  # HeaderDataError
     ("latent", _latent(lambda c: c["placement"].update(native_affine=[[0] * 4] * 4))),
+    ("latent", _latent(lambda c: c["placement"]["grid_affine"][3].__setitem__(3, 0))),
     ("latent", _latent(lambda c: c["source"].update(axcodes=["X", "Y", "Z"]))),
     ("scan-mgz", lambda content: content[:20] + b"\0\0\0c" + content[24:]),  # KeyError
     ("scan-mgz", lambda content: content[:4] + bytes(4) + content[8:]),  # MGHError
