@@ -72,7 +72,13 @@ def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
     refuse_special(path)
     if path.is_dir():
         read = read_bids if is_bids(path) else read_folders
-        return read(path, rule, suffix)
+        try:
+            return read(path, rule, suffix)
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{path}: {error.filename} went away while the folder was read. "
+                "Wait until nothing writes there, and start again."
+            ) from None
     kind = path.suffix.lower()
     if kind in {".csv", ".tsv"}:
         if kind == ".csv" and is_partitioning(path):

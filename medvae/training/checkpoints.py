@@ -15,6 +15,7 @@ from medvae.errors import UserError
 from medvae.files import atomic_path
 from medvae.inputs import refuse_special
 
+ZIP = b"PK\x03\x04"  # what torch.save begins with
 UNREADABLE = (  # the reader raises whatever damaged bytes lead it to
     ArithmeticError,
     AssertionError,
@@ -62,10 +63,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         {'epoch': 3}
     """
     refuse_special(path)
+    content = None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # the old format reads what a length promises
+            is_zip = file.read(len(ZIP)) == ZIP
+        if is_zip:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE:
-        content = None
+        pass
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: not a checkpoint that medvae train wrote, or damaged. "

@@ -7,6 +7,7 @@ import pytest
 import small_tree
 
 from medvae.cohort import read_cohort
+from medvae.errors import UserError
 from medvae.volume import Problem
 
 tree = small_tree.tree
@@ -92,3 +93,13 @@ def test_a_notebook_shows_sites_and_problems(tree):
     assert "folder per site, 2 scans" in shown
     assert "<td>A</td>" in shown
     assert "&lt;b&gt;.nii: every voxel is 0" in shown
+
+
+def test_a_folder_that_goes_away_while_it_is_read_is_told(tree, monkeypatch):
+    def gone(self, pattern):
+        raise FileNotFoundError(2, "No such file or directory", str(self / "late"))
+
+    root = tree({"A/s1.nii": ""})
+    monkeypatch.setattr(Path, "rglob", gone)
+    with pytest.raises(UserError, match=r"late went away .* start again"):
+        read_cohort(root)

@@ -35,6 +35,7 @@ FINDINGS = [
     ("checkpoint", b"G"),  # struct.error
     ("checkpoint", b"\x80\x04."),  # IndexError
     ("checkpoint", b"a" * 999),  # IndexError
+    ("checkpoint", b"X\xff\xff\xff\xef" + b"a" * 99),  # MemoryError
     ("settings", b"seed: 1\noptimis {.inf{epochs: 3}\n"),  # KeyError
     ("settings", b"a.b: 1"),  # KeyError
     ("preset", b"? [a]\n: b"),  # TypeError

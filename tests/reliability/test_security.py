@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 import torch
-from bad_input import command
+from bad_input import command, little_memory
 from scan_bytes import AFFINE, head, scan, written
 
 import medvae
@@ -141,6 +141,16 @@ FORBIDDEN = {
     "yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen",
     "joblib.load", "marshal.loads", "torch.jit.load",
 }  # fmt: skip
+
+
+def test_a_checkpoint_that_promises_four_gigabytes_takes_no_memory(tmp_path):
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(b"X\xff\xff\xff\xef" + b"a" * 99)
+    with (
+        little_memory(),
+        pytest.raises(UserError, match=r"last\.ckpt: not a checkpoint"),
+    ):
+        read_checkpoint(path)
 
 
 def calls(path):
