@@ -70,7 +70,7 @@ def demo_config(noise: str, seed: int, size: DemoSize) -> TrainConfig:
             "grid": {"shape": (48, 56, 48), "spacing_mm": (4.0, 4.0, 4.0)},
             "network": {"channels": (8, 32, 64), "latent_channels": 8},
             "objective": {"corruptions": 1},
-            "optimiser": {"epochs": size.epochs, "learning_rate": 2e-3},
+            "optimiser": {"epochs": size.epochs, "batch_size": 1},
         },
         "demo",
     )
