@@ -65,7 +65,7 @@ def write(args: argparse.Namespace) -> None:
     draw(found, args.out.with_suffix(".png"))
 
 
-def write_step_cost(out: Path, steps: int = 400) -> None:
+def write_step_cost(out: Path, steps: int = 1000) -> None:
     """Measure what a denoising step costs, and put it beside the study."""
     cost = step_cost(steps)
     known = json.loads(out.read_text()) if out.exists() else {}

@@ -156,7 +156,7 @@ def draw_uniform(value: Level, n: int, rng: Generator, *, columns: int = 0) -> T
     a, b = value if isinstance(value, tuple | list) else (value, value)
     shape = (n, columns) if columns else (n,)
     u = torch.rand(shape, generator=rng, device=rng.device)
-    return (a + (b - a) * u).clamp(a, b)
+    return u.mul_(b - a).add_(a).clamp_(a, b)
 
 
 def draw_log_uniform(value: Level, n: int, rng: Generator) -> Tensor:

@@ -61,12 +61,14 @@ def shown(value: Any) -> str:  # noqa: ANN401 (what JSON holds)
         '1.2 (0.9 to 1.5)'
         >>> shown(1.0149)
         '1.01'
+        >>> shown([0, 1, 2]), shown([1.0149, 1.2])
+        ('0, 1, 2', '1.01, 1.20')
     """
     if isinstance(value, dict):
         low, high = value["ci95"]
         return f"{value['mean']:.1f} ({low:.1f} to {high:.1f})"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(shown, value))
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 

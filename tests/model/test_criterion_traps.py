@@ -262,12 +262,6 @@ def test_consequence_corruption_trained_through_the_bound_becomes_harmless():
 def test_golden_gain_of_the_denoising_encoder_shrinks():
     assert best_dvae(0.25).a == pytest.approx(0.555556, abs=1e-6)
     assert best_dvae(0.0).a == pytest.approx(0.622010, abs=1e-6)
-    x = GOLDEN.draw(400_000, rng_of(3))
-    error = standard_error(GOLDEN.dvae(x))
-    assert GOLDEN.dvae(x).mean().item() == pytest.approx(-2.013215, abs=4 * error)
-    near = [LinearGaussian(a=0.555556 + d).dvae(x).mean() for d in (-0.02, 0, 0.02)]
-    assert near[1] > near[0]
-    assert near[1] > near[2]
 
 
 def test_mixture_of_gaussians_is_not_gaussian():

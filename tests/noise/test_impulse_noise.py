@@ -64,6 +64,26 @@ def test_mean_falls_by_the_masked_share():
     assert y.mean().item() == pytest.approx(0.75, abs=0.01)
 
 
+def test_probability_one_replaces_every_voxel_and_zero_none():
+    x = torch.full((1, 1, 1000, 1000), 0.5)
+    assert (Pepper(p=1.0, low=0.0)(x, rng=seeded()) == 0).all()
+    assert torch.equal(Pepper(p=0.0, low=0.0)(x, rng=seeded()), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_every_voxel_is_its_own_value_or_a_level_to_the_bit(dtype):
+    x = 1000 * torch.randn(2, 2, 30, 31, generator=seeded(1), dtype=dtype)
+    x[0, 0, 0] = 0
+    noise = SaltAndPepper(p=(0.2, 0.9), salt_fraction=(0.2, 0.8), low=-0.1, high=0.7)
+    params = noise.draw(2, seeded())
+    y = noise.apply(x, params, seeded(2))
+    u = torch.rand(x.shape, generator=seeded(2)).to(dtype)
+    p, salt = (params[key].to(dtype).view(2, 1, 1, 1) for key in ("p", "salt_fraction"))
+    low, high = x.new_tensor(-0.1), x.new_tensor(0.7)
+    hit = torch.where(u < p * (1 - salt), low, high)
+    assert torch.equal(y, torch.where(u < p, hit, x))
+
+
 def test_probability_above_one_is_refused():
     with pytest.raises(
         ValueError, match=r"p must satisfy 0 <= low <= high <= 1, got 1\.5"
