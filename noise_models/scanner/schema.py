@@ -26,6 +26,9 @@ UNITS = {
 LOG_SIGMA = (-20.0, 5.0)
 """Noise from a billionth of white matter to 150 times it; no scanner is beyond."""
 
+LARGEST = {name: 1000.0 if name.startswith("psf_") else 30.0 for name in NAMES}
+"""Of a mean, and of an SD: mm^2 of sharpness, logarithms else; no scanner is beyond."""
+
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Extent = Annotated[float, Field(gt=0, le=1)]
@@ -80,6 +83,13 @@ class SiteFile(_Strict):
             raise ValueError("covariance must be symmetric")
         if np.linalg.eigvalsh(matrix).min() < -1e-6 * widest:
             raise ValueError("covariance must have no negative variance")
+        spreads = np.sqrt(matrix.diagonal().clip(0))
+        for name, mean, spread in zip(NAMES, self.mean.values(), spreads, strict=True):
+            if max(abs(mean), spread) > LARGEST[name]:
+                raise ValueError(
+                    f"{name}: mean and SD must be at most {LARGEST[name]:g}, "
+                    f"got {mean:g} and {spread:g}"
+                )
         return self
 
 

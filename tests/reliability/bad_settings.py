@@ -150,6 +150,10 @@ def _negative(content):
     content["sites"]["A"]["covariance"][0][0] = -1.0
 
 
+def _vast(content):
+    content["sites"]["A"]["covariance"][0][0] = 1e20
+
+
 FITTED = [
     *(fitted(f"altered-{name}", change, "changed after it was fitted", digest=False)
       for name, change in {
@@ -171,6 +175,8 @@ FITTED = [
     fitted("covariance-not-square", site("covariance", [[1.0]]), "covariance"),
     fitted("covariance-crooked", _crooked, "covariance"),
     fitted("covariance-negative", _negative, "covariance"),
+    fitted("covariance-vast", _vast, "log_sigma: mean and SD"),
+    fitted("mean-vast", mean("noise_001", 1e20), "noise_001: mean and SD"),
     fitted("extent-above-1", site("kspace_extent", [1.5, 1.0, 1.0]), "kspace_extent"),
     fitted("unknown-key", site("colour", "red"), "colour"),
     fitted("no-sites", top("sites", {}), "sites"),
