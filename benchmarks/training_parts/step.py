@@ -61,6 +61,16 @@ class Turns(pl.Callback):
         self.clock = time.process_time()
 
 
+class Laps(pl.Callback):
+    """The stages of every step, apart."""
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self.watch, self.steps = watch, list[dict[str, float]]()
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.steps.append(self.watch.lap())
+
+
 class Bare:
     """The same network, loss and optimiser on tensors that are already there."""
 
