@@ -80,7 +80,9 @@ def along_mirrored(
     rows, columns = _chunks(before, size, after)
     spare = torch.empty(4, rows, half, columns, dtype=x.dtype)
     for i in range(n):
-        for read, written in zip(lines[i].split(rows), done[i].split(rows), strict=True):
+        for read, written in zip(
+            lines[i].split(rows), done[i].split(rows), strict=True
+        ):
             for part, place in zip(
                 read.split(columns, 2), written.split(columns, 2), strict=True
             ):

@@ -46,9 +46,7 @@ def in_blocks(x: Tensor, work: Work) -> None:
             work(volumes, voxels)
 
 
-def blocks(
-    x: Tensor, most: int = BLOCK, plane: int = 1
-) -> list[tuple[slice, slice]]:
+def blocks(x: Tensor, most: int = BLOCK, plane: int = 1) -> list[tuple[slice, slice]]:
     """Volumes and voxels of every block of ``x``, (n, ...).
 
     Args:

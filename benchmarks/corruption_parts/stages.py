@@ -15,6 +15,14 @@ FOUR_EFFECTS: Stages = {
 }
 """Of `randomised`."""
 
+STAGES_OF_FLOOR: Stages = {
+    "normals, two a voxel": ("torch.randn",),
+    "Fourier transform forth": ("torch.fft.rfftn",),
+    "Fourier transform back": ("torch.fft.irfftn",),
+    "copy": ("torch.Tensor.clone",),
+}
+"""Of `rivals.floor`."""
+
 _FORWARD = "noise_models.scanner.forward"
 _ADDED = "noise_models.scanner.resampled_noise"
 

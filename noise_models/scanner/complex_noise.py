@@ -35,7 +35,10 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         own = slope.mul_(noise_a).square_()  # variance of A's noise, before the blur
         present = filled(level, noise_a, steady_a[volumes])
         freedom = 2 * coils_b[volumes]
-        wanted, noise_only = noise_b.square_(), noise_a.square_().mul_(steady_a[volumes])
+        wanted, noise_only = (
+            noise_b.square_(),
+            noise_a.square_().mul_(steady_a[volumes]),
+        )
         have = present.mul_(own).mul_(air_a[volumes])
         tissue = torch.addcmul(wanted, own, power_a[volumes], value=-1).clamp_min_(0)
         lack = torch.sub(wanted * freedom, have).clamp_min_(0)

@@ -78,9 +78,7 @@ def fields_of(x: Tensor, params: Params, grid_mm: Sequence[float]) -> Fields:
     )
     parts = zip(fields.lines.chunk(4), fields.planes.chunk(4), strict=True)
     names = (*ENDS, *(f"{end}, flat" for end in ENDS))
-    logs = {
-        name: CosineField(*part) for name, part in zip(names, parts, strict=True)
-    }
+    logs = {name: CosineField(*part) for name, part in zip(names, parts, strict=True)}
     return Fields(logs, sigma)
 
 

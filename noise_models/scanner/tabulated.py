@@ -20,7 +20,7 @@ def places() -> Tensor:
 
     Example:
         >>> places()[:2].tolist(), places()[2048].item(), places()[-1].item()
-        ([0.0, 0.001953601953601954], 8.0, inf)
+        ([0.0, 0.0019536019536019536], 8.0, inf)
     """
     place = torch.arange(_STEPS + 1, dtype=torch.float64)
     return _MIDDLE * place / (_STEPS - place)
@@ -51,7 +51,8 @@ class Tabulated:
         """From float64 values at the `places`, finite throughout."""
         steps = [torch.cat([column.diff(), column.new_zeros(1)]) for column in columns]
         values, after = (
-            tuple(part.to(device, dtype) for part in parts) for parts in (columns, steps)
+            tuple(part.to(device, dtype) for part in parts)
+            for parts in (columns, steps)
         )
         return cls(values, after)
 
@@ -80,8 +81,9 @@ def at_coils(
     Example:
         >>> def rising(coils, *kind) -> Tabulated:
         ...     return Tabulated.of([coils / (1 + places())], *kind)
-        >>> at_coils(torch.ones(2, 1), torch.tensor([1, 4]), rising)[0].tolist()
-        [[0.5], [2.0]]
+        >>> found = at_coils(torch.ones(2, 1), torch.tensor([1, 4]), rising)[0]
+        >>> [round(value, 3) for value in found.flatten().tolist()]
+        [0.5, 2.0]
     """
     counts = [int(count) for count in coils.tolist()]
     if len(set(counts)) == 1:
