@@ -80,12 +80,10 @@ def along_mirrored(
     rows, columns = _chunks(before, size, after)
     spare = torch.empty(4, rows, half, columns, dtype=x.dtype)
     for i in range(n):
-        for read, written in zip(
-            lines[i].split(rows), done[i].split(rows), strict=True
-        ):
-            for part, place in zip(
-                read.split(columns, 2), written.split(columns, 2), strict=True
-            ):
+        blocks = (torch.split(part[i], rows) for part in (lines, done))
+        for pair in zip(*blocks, strict=True):
+            chunks = (torch.split(block, columns, 2) for block in pair)
+            for part, place in zip(*chunks, strict=True):
                 _fold(part, even[i], odd[i], place, spare)
     return y
 

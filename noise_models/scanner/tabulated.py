@@ -90,6 +90,6 @@ def at_coils(
         return table(counts[0], ratio.dtype, ratio.device).at(ratio)
     rows = [
         table(count, ratio.dtype, ratio.device).at(row)
-        for count, row in zip(counts, ratio.split(1), strict=True)
+        for count, row in zip(counts, torch.split(ratio, 1), strict=True)
     ]
     return tuple(torch.cat(parts) for parts in zip(*rows, strict=True))
