@@ -66,9 +66,9 @@ new in turn in one process.
   100 billion operations a second) and a quarter the normals, whose twister alone takes
   2.1 of 2.4 ns. The floor holds the same normals, but a Fourier transform where we have
   the PSF and all arithmetic: the four effects take 1.6 of it on one thread. Second
-  attempt, kept: shadings made plane by plane and never written down (1.2 ns of 20 a
+  attempt, kept: shadings made plane by plane and never written down (0.8 ns of 20 a
   voxel), the PSF in place and in memory that is used again (0.1 to 0.3 ns an axis);
-  together 7 % less. Tried and given up: a PSF cut to a band (0.5 ns an axis, but only
+  together 5 % less. Tried and given up: a PSF cut to a band (0.5 ns an axis, but only
   for FWHM above 3 voxels, where the weights end: 3 % in the mean); numpy's normals (7
   to 9 ns against 2.4); Box and Muller's transform from torch's parts (logarithm and
   cosine cost what a faster generator saves); blocks of 2^14 to 2^16 voxels (the same,
@@ -83,11 +83,12 @@ new in turn in one process.
   attempt, kept: coloured noise drawn at half of its frequencies, with one transform
   instead of two; noise and signal in units without shading; what A's magnitude tells
   from one table, without a case for high ratios; all fields in one product; roots of
-  covariances kept. Together 35 to 47 % less time in corruption. Tried and given up:
-  smaller blocks (5 to 40 % slower), larger ones (5 % faster here, slower in less
-  cache). What remains would need a smaller model or fewer calls: one call for all scans
-  of a batch would share the small operations, but every scan has a generator of its
-  own, so that neither batch nor number of devices changes a draw.
+  covariances kept. Together 29 to 47 % less time in corruption, more the busier the
+  machine. Tried and given up: smaller blocks (5 to 40 % slower), larger ones (5 %
+  faster in a cache of 32 MB that few share). What remains would need a smaller model or
+  fewer calls: one call for all scans of a batch would share the small operations, but
+  every scan has a generator of its own, so that neither batch nor number of devices
+  changes a draw.
 - *Augmentation* took MONAI 14 ms for a volume that is flipped, turned and bent: two
   resamplings, the first in double precision. One resampling with MONAI's draws takes 4
   ms.
