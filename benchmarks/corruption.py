@@ -1,6 +1,7 @@
 """How long the scanner corruption takes, against TorchIO, MONAI and a physical floor.
 
     python benchmarks/corruption.py [--size 128] [--batch 1] [--runs 9] [--json]
+                                    [--profile]
 
 All of it in one process, in turn, on the same volumes, with --threads threads, which
 wait for each other as under the medvae command (`medvae.cli.wait_briefly`). Ratios are
@@ -8,7 +9,8 @@ medians of ratios of neighbours. `randomised` does exactly the four effects that
 peers do (contrast, PSF, bias field, Rician noise); `scanner` is the complete fitted
 model, with coloured noise, a noise field and two shadings. The floor is two normal
 draws a voxel, one real Fourier transform forth and back, and one copy. Writes
-benchmarks/results/corruption-SIZE.json.
+benchmarks/results/corruption-SIZE.json, with a profile of the four effects on one
+thread; --profile makes that alone anew.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as under the medvae command
 import torch
 from corruption_parts.rivals import floor, monai_chain, torchio_chain
 from corruption_parts.scanners import fitted, heads
+from corruption_parts.stages import FOUR_EFFECTS, STAGES_OF_FLOOR
+from measured.profile import profile
 from measured.ratios import interleaved, ratio
-from measured.result import header, write
+from measured.result import RESULTS, header, write
 
 import noise_models
 
@@ -72,6 +76,17 @@ def measure(size: int, batch: int, runs: int, clock: str) -> dict[str, Any]:
     return {"spread": found, "seconds_per_volume": medians}
 
 
+def profiles(size: int, batch: int, runs: int) -> dict[str, Any]:
+    """Where the time of the four effects and of the floor goes, on one thread."""
+    torch.set_num_threads(1)
+    x, rng = heads(size, batch), torch.Generator().manual_seed(0)
+    randomised = noise_models.get("randomised")
+    return {
+        "four effects": profile(lambda: randomised(x, rng=rng), FOUR_EFFECTS, runs),
+        "the floor": profile(lambda: floor(x, rng), STAGES_OF_FLOOR, runs),
+    }
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(
@@ -83,14 +98,26 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall")
     parser.add_argument("--json", action="store_true", help="print JSON, one line")
+    parser.add_argument("--profile", action="store_true", help="the profile alone")
     args = parser.parse_args()
+    options = f"--size {args.size} --batch {args.batch} --runs {args.runs}"
+    about = header(f"corruption.py {options}", "torch", "monai", "torchio", "numpy")
+    stages = {
+        **header(f"corruption.py {options} --profile", "torch"),
+        "stages": profiles(args.size, args.batch, args.runs),
+    }
+    if args.profile:
+        name = f"corruption-{args.size}"
+        known = json.loads((RESULTS / f"{name}.json").read_text())
+        write(name, {**known, "profile": stages})
+        print(json.dumps(stages, indent=None if args.json else 2))
+        return
     torch.set_num_threads(args.threads)
     found = measure(args.size, args.batch, args.runs, args.clock)
     summary = {name: value["median"] for name, value in found["spread"].items()}
-    options = f"--size {args.size} --batch {args.batch} --runs {args.runs}"
     result = {
         **summary,
-        **header(f"corruption.py {options}", "torch", "monai", "torchio", "numpy"),
+        **about,
         "size": args.size,
         "batch": args.batch,
         "runs": args.runs,
@@ -98,6 +125,7 @@ def main() -> None:
         "clock": args.clock,
         "targets": TARGETS,
         **found,
+        "profile": stages,
     }
     write(f"corruption-{args.size}", result)
     print(json.dumps(result, indent=None if args.json else 2))

@@ -1,13 +1,14 @@
 """What training costs: the step over a bare loop, and the network over its rivals.
 
-    python benchmarks/training.py [--part step networks] [--steps 20] [--seconds 60]
+    python benchmarks/training.py [--part step profile networks] [--steps 20]
+                                  [--seconds 60] [--profile]
 
 `step`: every step of a Lightning run (data, augmentation, corruption, objective,
 logging) and a bare step of the same network on tensors in memory, in turn; target at
-most 1.08. `networks`: ours, variants of it, and MONAI's AutoencoderKL and
-VarAutoEncoder, each in a process of its own for the same processor time: seconds a
-volume, peak memory, and the error that is left on new volumes. One thread. Writes
-benchmarks/results/training.json.
+most 1.08. `profile`: where the time of these steps goes. `networks`: ours, variants of
+it, and MONAI's AutoencoderKL and VarAutoEncoder, each in a process of its own for the
+same processor time: seconds a volume, peak memory, and the error that is left on new
+volumes. One thread. Writes benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -48,31 +49,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--part", nargs="*", default=["step", "networks"])
+    parser.add_argument("--part", nargs="*", default=["step", "profile", "networks"])
+    parser.add_argument(
+        "--profile", action="store_true", help="the profile alone: --part profile"
+    )
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
+    parts = ["profile"] if args.profile else args.part
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     path = RESULTS / "training.json"
     known = json.loads(path.read_text()) if path.exists() else {}
+    packages = ("torch", "monai", "pytorch-lightning")
     before = header(
         f"training.py --steps {args.steps} --seconds {args.seconds:g} "
         f"--rounds {args.rounds}",
-        *("torch", "monai", "pytorch-lightning"),
+        *packages,
     )
-    if "step" in args.part:
+    shape = (48, 56, 48)
+    if "step" in parts:
         from training_parts.step import step_costs
 
-        shape = (48, 56, 48)
         known["step"] = {
             **before,
             "grid": shape,
             "target": TARGET,
             "cases": step_costs(shape, args.steps),
         }
-    if "networks" in args.part:
-        shape = (48, 56, 48)
+    if "profile" in parts:
+        from training_parts.step import step_profiles
+
+        known["profile"] = {
+            **header(f"training.py --profile --steps {args.steps}", *packages),
+            "grid": shape,
+            "stages": step_profiles(shape, args.steps),
+        }
+    if "networks" in parts:
         known["networks"] = {
             **before,
             "grid": shape,

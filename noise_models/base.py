@@ -169,15 +169,14 @@ def draw_log_uniform(value: Level, n: int, rng: Generator) -> Tensor:
     return log_level.exp().clamp(a, b)
 
 
-def draw_normal(x: Tensor, rng: Generator, *, more: tuple[int, ...] = ()) -> Tensor:
+def draw_normal(x: Tensor, rng: Generator) -> Tensor:
     """Standard normal numbers shaped like ``x``, in a buffer the caller owns.
 
     Args:
         x: Gives shape, dtype and device.
         rng: Where the randomness comes from.
-        more: Further axes behind those of ``x``.
     """
-    return fill_normal(torch.empty((*x.shape, *more), device=rng.device), rng).to(x)
+    return fill_normal(torch.empty(x.shape, device=rng.device), rng).to(x)
 
 
 def computable(x: Tensor) -> Tensor:

@@ -18,7 +18,12 @@ from noise_models.base import (
     of_volumes,
     spacing_of,
 )
-from noise_models.cosine import cosine_basis, cosine_field, cosine_terms
+from noise_models.cosine import (
+    CosineField,
+    cosine_basis,
+    cosine_field,
+    cosine_terms,
+)
 from noise_models.registry import register
 from noise_models.voxelwise import in_blocks
 
@@ -125,18 +130,15 @@ class BiasField(NoiseModel):
         own = [size * step for size, step in zip(shape, spacing, strict=True)]
         extent = self.extent_mm or own
         factors = cosine_basis(shape, spacing, centre, extent, self.order)
-        field = cosine_field(coefficients, factors).unsqueeze(1)
-        if x.shape[1] > 1:
-            return torch.mul(x, field.exp_(), out=out)
-        before, logs = x.flatten(1), field.flatten(1)
-        y = out if out is not None else field.contiguous()
-        after = y.view(len(y), -1)
+        field = CosineField.of(coefficients, factors, channels=x.shape[1])
+        y = out if out is not None else torch.empty_like(x).contiguous()
+        before, after = x.flatten(1), y.view(len(y), -1)
 
         def work(volumes: slice, voxels: slice) -> None:
-            shading = logs[volumes, voxels].exp()
+            shading = field.at(volumes, voxels).exp_()
             torch.mul(before[volumes, voxels], shading, out=after[volumes, voxels])
 
-        in_blocks(field, work)
+        in_blocks(x, work)
         return y
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Generator, Tensor
@@ -150,8 +151,9 @@ def transfer_matrix(transfer: Tensor) -> Tensor:
     return cosines.T @ (transfer.double()[:, :, None] * cosines)
 
 
+@lru_cache(maxsize=16)
 def cosine_transform(size: int, device: torch.device | None = None) -> Tensor:
-    """The orthonormal DCT-II as a matrix (frequency, place), float64.
+    """The orthonormal DCT-II as a matrix (frequency, place), float64; not to write to.
 
     Example:
         >>> c = cosine_transform(4)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import torch
 from torch import Tensor
 
 
+@lru_cache(maxsize=32)
 def cosine_terms(ndim: int, order: int) -> tuple[tuple[int, ...], ...]:
     """Index tuples of the basis: total order 1 to ``order``, the constant left out.
 
@@ -69,6 +72,84 @@ def cosine_basis(
     return tuple(factors)
 
 
+@dataclass(frozen=True)
+class CosineField:
+    """Fields of several volumes that are not held: any planes of them can be had.
+
+    A plane takes one product of small matrices, less than to write it down and read it
+    again.
+
+    Attributes:
+        lines: Basis along the first axis, (n, size, order + 1).
+        planes: All that is summed over the others, (n, order + 1, rest).
+
+    Example:
+        >>> factors = cosine_basis((60, 50), (4, 4), order=2)
+        >>> weights = torch.tensor([[0.3, 0.0, 0.0, 0.4, 0.0]])
+        >>> field = CosineField.of(weights, factors)
+        >>> whole = cosine_field(weights, factors).flatten(1)
+        >>> torch.allclose(field.at(slice(None), slice(50, 150)), whole[:, 50:150])
+        True
+    """
+
+    lines: Tensor
+    planes: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        coefficients: Tensor,
+        factors: Sequence[Tensor],
+        constant: Tensor | None = None,
+        channels: int = 1,
+    ) -> CosineField:
+        """The fields with ``coefficients`` (n, K).
+
+        Args:
+            coefficients: In the order of `cosine_terms`.
+            factors: From `cosine_basis`, of n volumes or of one.
+            constant: Added to the field, (n,).
+            channels: How often each field comes in its volume.
+
+        Raises:
+            ValueError: K is not the number of terms of the basis.
+        """
+        ndim, width = len(factors), factors[0].shape[1]
+        terms = cosine_terms(ndim, width - 1)
+        if coefficients.ndim != 2 or coefficients.shape[1] != len(terms):
+            raise ValueError(
+                f"coefficients must be (n, {len(terms)}) for order {width - 1} "
+                f"in {ndim}-D, got shape {tuple(coefficients.shape)}."
+            )
+        n = coefficients.shape[0]
+        cube = coefficients.new_zeros(n, *[width] * ndim)
+        flat = [sum(k * width**p for p, k in enumerate(term[::-1])) for term in terms]
+        cube.view(n, -1)[:, flat] = coefficients
+        if constant is not None:
+            cube.view(n, -1)[:, 0] = constant
+        for axis in reversed(range(1, ndim)):
+            factor = factors[axis].to(coefficients)
+            lines = cube.reshape(n, width**axis, width, -1).transpose(1, 2).flatten(2)
+            done = factor.transpose(1, 2) @ lines  # (n, size, rest)
+            rest = (factor.shape[2], *[width] * axis, *cube.shape[axis + 2 :])
+            cube = done.view(n, *rest).movedim(1, axis + 1)
+        first = factors[0].to(coefficients).transpose(1, 2).expand(n, -1, -1)
+        return cls(first.repeat(1, channels, 1), cube.reshape(n, width, -1))
+
+    def at(self, volumes: slice, voxels: slice) -> Tensor:
+        """Whole planes of some volumes, (m, voxels), as `voxelwise.in_blocks` counts.
+
+        Args:
+            volumes: Which volumes.
+            voxels: Which voxels of ``flatten(1)``, from the first of a plane to the
+                last of one.
+        """
+        size = self.planes.shape[2]
+        start, stop, _ = voxels.indices(self.lines.shape[1] * size)
+        lines = self.lines[volumes, start // size : stop // size]
+        return torch.bmm(lines, self.planes[volumes]).flatten(1)
+
+
 def cosine_field(coefficients: Tensor, factors: Sequence[Tensor]) -> Tensor:
     """The field (n, X, Y[, Z]) with ``coefficients`` (n, K).
 
@@ -83,24 +164,8 @@ def cosine_field(coefficients: Tensor, factors: Sequence[Tensor]) -> Tensor:
         >>> tuple(field.shape), round(field.square().mean().sqrt().item(), 3)
         ((1, 60, 60), 0.5)
     """
-    ndim, width = len(factors), factors[0].shape[1]
-    terms = cosine_terms(ndim, width - 1)
-    if coefficients.ndim != 2 or coefficients.shape[1] != len(terms):
-        raise ValueError(
-            f"coefficients must be (n, {len(terms)}) for order {width - 1} "
-            f"in {ndim}-D, got shape {tuple(coefficients.shape)}."
-        )
-    n = coefficients.shape[0]
-    cube = coefficients.new_zeros(n, *[width] * ndim)
-    flat = [sum(k * width**p for p, k in enumerate(term[::-1])) for term in terms]
-    cube.view(n, -1)[:, flat] = coefficients
-    for axis in reversed(range(ndim)):  # the largest product comes last
-        factor = factors[axis].to(coefficients)
-        lines = cube.reshape(n, width**axis, width, -1).transpose(1, 2).flatten(2)
-        done = factor.transpose(1, 2) @ lines  # (n, size, rest)
-        rest = (factor.shape[2], *[width] * axis, *cube.shape[axis + 2 :])
-        cube = done.view(n, *rest).movedim(1, axis + 1)
-    return cube
+    field = CosineField.of(coefficients, factors).at(slice(None), slice(None))
+    return field.view(len(coefficients), *(factor.shape[2] for factor in factors))
 
 
 def cosine_rows(factors: Sequence[Tensor], voxels: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,9 @@
 Decision (2026-11): blur, truncation and thick slices are all matrices along an axis.
 At 128 to 256 voxels a matrix product costs the same as a Fourier transform of that
 axis, takes any size and any boundary, and differs per volume for nothing. The price
-is that cost per voxel grows with the size of the axis.
+is that cost per voxel grows with the size of the axis; for filters that do not know
+left from right it is lowered by working on even and odd parts, some lines at a time,
+in memory that is used again: new memory would cost as much as the products do.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 
 _LONG = 128  # voxels; shorter lines are as fast in one piece
-_CHUNK = 2**19  # values that are folded at once
+_CHUNK = 2**18  # values that are folded at once, half of them in each of two products
 
 
 def along(x: Tensor, axis: int, matrices: Tensor, out: Tensor | None = None) -> Tensor:
@@ -57,7 +59,7 @@ def along_mirrored(
         x: Images, (n, C, X, Y[, Z]).
         axis: Which axis of ``x``, counted from the front.
         matrices: (n, size, size), each equal to its ``flip(1, 2)``.
-        out: As in `along`.
+        out: Where to write, contiguous; ``x`` itself only if `is_folded`.
 
     Example:
         >>> import torch
@@ -66,24 +68,36 @@ def along_mirrored(
         >>> torch.allclose(along_mirrored(x, 3, mean), along(x, 3, mean), atol=1e-6)
         True
     """
-    n, size = x.shape[0], x.shape[axis]
-    if size % 2 or size < _LONG or x.device.type != "cpu":
+    if not is_folded(x, axis):
         return along(x, axis, matrices, out)
+    n, size = x.shape[0], x.shape[axis]
     half = size // 2
     near, far = matrices[:, :half, :half], matrices[:, :half, half:].flip(2)
     even, odd = (near + far) / 2, (near - far) / 2
     before, after = math.prod(x.shape[1:axis]), math.prod(x.shape[axis + 1 :])
-    lines = x.reshape(n, before, size, after)
     y = out if out is not None else torch.empty_like(x).contiguous()
-    after_lines = y.view(lines.shape)
+    lines, done = (part.view(n, before, size, after) for part in (x.contiguous(), y))
     rows, columns = _chunks(before, size, after)
+    spare = torch.empty(4, rows, half, columns, dtype=x.dtype)
     for i in range(n):
-        for start in range(0, before, rows):
-            for left in range(0, after, columns):
-                place = (i, slice(start, start + rows), slice(None))
-                part = (*place, slice(left, left + columns))
-                _fold(lines[part], even[i], odd[i], after_lines[part])
+        blocks = (torch.split(part[i], rows) for part in (lines, done))
+        for pair in zip(*blocks, strict=True):
+            chunks = (torch.split(block, columns, 2) for block in pair)
+            for part, place in zip(*chunks, strict=True):
+                _fold(part, even[i], odd[i], place, spare)
     return y
+
+
+def is_folded(x: Tensor, axis: int) -> bool:
+    """Whether `along_mirrored` works on even and odd parts of these lines.
+
+    Example:
+        >>> import torch
+        >>> is_folded(torch.empty(1, 1, 160, 48), 2), is_folded(torch.empty(1, 48), 1)
+        (True, False)
+    """
+    size = x.shape[axis]
+    return size % 2 == 0 and size >= _LONG and x.device.type == "cpu"
 
 
 def along_all(
@@ -105,11 +119,14 @@ def along_all(
         >>> along_all(x, {}) is x, along_all(x, {2: torch.eye(4)[None]}) is x
         (True, False)
     """
-    is_mine = spare is x
-    y, free = x, None if is_mine else spare
+    y, free = x, None if spare is x else spare
     for axis, matrix in matrices.items():
-        before, y = y, along_mirrored(y, axis, matrix, free)
-        free = before if is_mine or before is not x else None
+        is_mine = y is not x or spare is x
+        if is_mine and is_folded(y, axis):
+            along_mirrored(y, axis, matrix, y)
+        else:
+            before, y = y, along_mirrored(y, axis, matrix, free)
+            free = before if is_mine else None
     return y
 
 
@@ -119,14 +136,22 @@ def _chunks(before: int, size: int, after: int) -> tuple[int, int]:
     return max(1, min(before, _CHUNK // (size * columns))), columns
 
 
-def _fold(x: Tensor, even: Tensor, odd: Tensor, out: Tensor) -> None:
-    """One chunk, (rows, size, columns)."""
-    half = len(even)
-    low, high = x[:, :half], x[:, half:].flip(1)
+def _fold(x: Tensor, even: Tensor, odd: Tensor, out: Tensor, spare: Tensor) -> None:
+    """One chunk, (rows, size, columns); what is read is kept before it is written."""
+    low, high = x.chunk(2, 1)
+    near, far = out.chunk(2, 1)
+    sums, differences, same, other = spare[:, : len(x), :, : x.shape[2]].unbind()
+    mirrored = high.flip(1)
+    torch.add(low, mirrored, out=sums)
+    torch.sub(low, mirrored, out=differences)
+    _product(even, sums, same)
+    _product(odd, differences, other)
+    torch.add(same, other, out=near)
+    far.copy_(same.sub_(other).flip(1))
+
+
+def _product(matrix: Tensor, x: Tensor, out: Tensor) -> None:
     if x.shape[2] == 1:  # lines lie in memory as they are
-        same = ((low + high)[..., 0] @ even.T)[..., None]
-        other = ((low - high)[..., 0] @ odd.T)[..., None]
+        torch.mm(x[..., 0], matrix.T, out=out[..., 0])
     else:
-        same, other = even @ (low + high), odd @ (low - high)
-    torch.add(same, other, out=out[:, :half])
-    out[:, half:] = same.sub_(other).flip(1)
+        torch.bmm(matrix.expand(len(x), -1, -1), x, out=out)

@@ -25,8 +25,9 @@ Work = Callable[[slice, slice], None]
 def in_blocks(x: Tensor, work: Work) -> None:
     """Call ``work(volumes, voxels)`` until all of ``x`` is done.
 
-    ``x.flatten(1)[volumes, voxels]`` is one block: a piece of one volume, or several
-    small volumes whole. On other devices than the CPU there is one block.
+    ``x.flatten(1)[volumes, voxels]`` is one block: some whole planes of one volume
+    (``x[0, 0, 0]`` is the first), or several small volumes whole. On other devices
+    than the CPU there is one block.
 
     Args:
         x: Gives shape (n, ...) and device.
@@ -41,16 +42,17 @@ def in_blocks(x: Tensor, work: Work) -> None:
         [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
     """
     with torch.no_grad():
-        for volumes, voxels in blocks(x):
+        for volumes, voxels in blocks(x, plane=x.shape[3:].numel()):
             work(volumes, voxels)
 
 
-def blocks(x: Tensor, most: int = BLOCK) -> list[tuple[slice, slice]]:
+def blocks(x: Tensor, most: int = BLOCK, plane: int = 1) -> list[tuple[slice, slice]]:
     """Volumes and voxels of every block of ``x``, (n, ...).
 
     Args:
         x: Gives shape and device.
         most: Values of the largest block.
+        plane: So many values stay together, even if they are more.
 
     Example:
         >>> len(blocks(torch.empty(2, 1, 64, 64, 64))), len(blocks(torch.empty(9, 99)))
@@ -60,10 +62,11 @@ def blocks(x: Tensor, most: int = BLOCK) -> list[tuple[slice, slice]]:
     if x.device.type != "cpu":
         return [(slice(0, n), slice(0, size))]
     if size > most:
+        step = max(most // plane, 1) * plane
         return [
-            (slice(row, row + 1), slice(start, min(start + most, size)))
+            (slice(row, row + 1), slice(start, min(start + step, size)))
             for row in range(n)
-            for start in range(0, size, most)
+            for start in range(0, size, step)
         ]
     rows = max(1, most // max(size, 1))
     return [

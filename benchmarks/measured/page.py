@@ -63,6 +63,8 @@ def page(results: Results) -> str:
     texts = [_HEAD]
     for title, rows, made in sections(results):
         texts.append(f"## {title}\n\n{_made(made)}\n\n{_table(rows)}")
+        if "profile" in made:
+            texts.append(_profile(made["profile"]))
     return "\n".join(texts)
 
 
@@ -77,7 +79,9 @@ def sections(
             yield f"Corruption, {size} voxels a side", _corruption(found), found
     training = results.get("training", {})
     if "step" in training:
-        yield "Training step", _steps(training["step"]), training["step"]
+        step = training["step"]
+        known = {"profile": training["profile"]} if "profile" in training else {}
+        yield "Training step", _steps(step), {**step, **known}
     if "networks" in training:
         made = training["networks"]
         yield "Networks", _networks(made), made
@@ -211,6 +215,21 @@ def _made(found: Mapping[str, Any]) -> str:
     )
     ending = f" ({software})" if software else ""
     return f"`{found['command']}`{where}{clock}{ending}."
+
+
+def _profile(found: Mapping[str, Any]) -> str:
+    """Stages of every piece of work, one table each."""
+    text = (
+        "Where the time goes, processor time of one thread, medians "
+        f"({_made(found).rstrip('.')}):\n"
+    )
+    for name, stages in found["stages"].items():
+        total = sum(stage["ms"] for stage in stages.values())
+        text += f"\n| {name} | ms | share |\n|---|---|---|\n"
+        for stage, value in stages.items():
+            text += f"| {stage} | {value['ms']:.3g} | {100 * value['share']:.0f} % |\n"
+        text += f"| together | {total:.3g} | |\n"
+    return text
 
 
 def _table(rows: list[Row]) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from corruption_parts.scanners import fitted, heads
+from corruption_parts.stages import FITTED
+from measured.profile import Stages, Stopwatch, clocked, profile, table
 from measured.ratios import ratio, spread
 from torch import nn
 
@@ -24,8 +26,24 @@ from medvae.training.module import DenoisingTraining
 from medvae.training.run import Material, network_of
 from noise_models.base import NoiseModel
 
-TARGET = 1.08
 SITES = ("poor", "sharp")  # as `scanners.fitted` names them
+SCANS = 4
+SPACING_MM = (2.0, 2.0, 2.0)  # of the default grid
+
+STEP: Stages = {
+    "reading": ("medvae.training.data.TrainingScans.__getitem__",),
+    "augmentation": ("medvae.training.augmentation.Augmentation.__call__",),
+    "corruption": ("medvae.training.module.corrupt",),
+    "network, objective: forward": (
+        "medvae.training.module.DenoisingTraining.training_step",
+    ),
+    "backward": ("torch.Tensor.backward",),
+    "clipping, Adam": (
+        "torch.optim.Adam.step",
+        "pytorch_lightning.LightningModule.configure_gradient_clipping",
+    ),
+}
+"""Of one training step; what is left is Lightning."""
 
 
 class Heads:
@@ -59,6 +77,16 @@ class Turns(pl.Callback):
         self.bare.step()
         self.bares.append(time.process_time() - start)
         self.clock = time.process_time()
+
+
+class Laps(pl.Callback):
+    """The stages of every step."""
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self.watch, self.steps = watch, list[dict[str, float]]()
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.steps.append(self.watch.lap())
 
 
 class Bare:
@@ -106,18 +134,9 @@ def step_costs(shape: tuple[int, int, int], steps: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     found = {}
     for name, (noise, overrides) in cases().items():
-        config = load_config(
-            None,
-            [
-                f"grid.shape={list(shape)}",
-                "optimiser.batch_size=2",
-                "optimiser.epochs=1000",
-                "device=cpu",
-                *overrides,
-            ],
-            noise="rician",
-        )
-        turns = _train(config, noise, shape, steps)
+        config = _config(shape, overrides)
+        turns = Turns(Bare(config, Heads(shape, SCANS)))
+        _train(config, noise, shape, steps, turns)
         ours, bare = turns.ours[2:], turns.bares[2:]
         found[name] = {
             "ratio": ratio(ours, bare),
@@ -127,28 +146,64 @@ def step_costs(shape: tuple[int, int, int], steps: int) -> dict[str, Any]:
     return found
 
 
+def step_profiles(shape: tuple[int, int, int], steps: int) -> dict[str, Any]:
+    """Where the time of a step goes, by case, one thread, processor time."""
+    torch.set_num_threads(1)
+    found = {}
+    for name, (noise, overrides) in cases().items():
+        watch = Stopwatch()
+        laps = Laps(watch)
+        with clocked(STEP, watch):
+            _train(_config(shape, overrides), noise, shape, steps, laps)
+        found[f"{name}: one step"] = table(laps.steps[2:], STEP)
+    noise = fitted()
+    x = torch.from_numpy(np.stack(Heads(shape, 1).volumes)[:, None])
+    copies = x.expand(2, *x.shape[1:])
+    rng = torch.Generator().manual_seed(0)
+    found["fitted scanner: both copies of one volume"] = profile(
+        lambda: noise(copies, rng=rng, spacing_mm=SPACING_MM), FITTED, steps
+    )
+    return found
+
+
+def _config(shape: tuple[int, int, int], overrides: list[str]) -> TrainConfig:
+    return load_config(
+        None,
+        [
+            f"grid.shape={list(shape)}",
+            "optimiser.batch_size=2",
+            "optimiser.epochs=1000",
+            "device=cpu",
+            *overrides,
+        ],
+        noise="rician",
+    )
+
+
 def _train(
-    config: TrainConfig, noise: NoiseModel, shape: tuple[int, ...], steps: int
-) -> Turns:
-    volumes = Heads(shape, 4)
-    scans = [Scan(Path(f"{k}"), f"{k}", SITES[k % 2]) for k in range(4)]
-    material = Material(scans, volumes, {f"{k}": "train" for k in range(4)}, {})
-    entries = material.entries("train", ())
+    config: TrainConfig,
+    noise: NoiseModel,
+    shape: tuple[int, ...],
+    steps: int,
+    watcher: pl.Callback,
+) -> None:
+    volumes = Heads(shape, SCANS)
+    scans = [Scan(Path(f"{k}"), f"{k}", SITES[k % 2]) for k in range(SCANS)]
+    people = {f"{k}": "train" for k in range(SCANS)}
+    entries = Material(scans, volumes, people, {}).entries("train", ())
     module = DenoisingTraining(
         DenoisingVAE(network_of(config, SITES)), noise, config, entries, []
     )
-    turns = Turns(Bare(config, volumes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pl.Trainer(
             max_steps=steps + 2,
             accelerator="cpu",
             gradient_clip_val=1.0,
-            callbacks=[turns],
+            callbacks=[watcher],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
         ).fit(module, loader(entries, volumes, config, training=True))
-    return turns

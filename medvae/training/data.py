@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from monai.transforms import RandAffine, RandFlip, RandSmoothDeform
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from medvae.training.config import AugmentationSettings, TrainConfig
+from medvae.training.augmentation import Augmentation
+from medvae.training.config import TrainConfig
 from medvae.training.seeds import seed_of
 
 Place = tuple[int, int] | tuple[int, int, float]
@@ -50,63 +49,6 @@ class Entry:
     name: str
     site: str | None
     source: object
-
-
-class Augmentation:
-    """Flip, small affine and smooth deformation, decided by a seed alone.
-
-    MONAI's transforms do the work; the same seed gives the same geometry in any
-    process. Applied to the clean volume, so that input and target move together. The
-    deformation is a coarse random field, interpolated: several times as fast on a CPU
-    as smoothing a full-resolution one (MONAI's ``Rand3DElastic``).
-    """
-
-    FIELD = (6, 6, 6)  # places where the deformation is drawn
-
-    def __init__(
-        self,
-        settings: AugmentationSettings,
-        shape: Sequence[int],
-        spacing_mm: Sequence[float],
-    ) -> None:
-        turn = float(np.deg2rad(settings.rotate_degrees))
-        extent = [n * step for n, step in zip(shape, spacing_mm, strict=True)]
-        self.settings = settings
-        self.flip = RandFlip(prob=settings.flip, spatial_axis=0)
-        self.affine = RandAffine(
-            prob=settings.probability,
-            rotate_range=[turn] * 3,
-            translate_range=[settings.translate_mm / step for step in spacing_mm],
-            scale_range=[settings.scale] * 3,
-            padding_mode="zeros",
-        )
-        self.bend = RandSmoothDeform(
-            spatial_size=shape,
-            rand_size=self.FIELD,
-            prob=settings.probability,
-            def_range=2 * settings.elastic_mm / float(np.mean(extent)),
-            field_mode="trilinear",
-            grid_mode="bilinear",
-            grid_padding_mode="border",
-            grid_align_corners=True,  # else no deformation is a shrinkage
-        )
-
-    def __call__(self, volume: Tensor, seed: int) -> Tensor:
-        """Move one volume (C, X, Y, Z); the input is left as it was."""
-        moved = volume
-        for number, (move, share) in enumerate(self._moves()):
-            if share > 0:
-                move.set_random_state((seed + number) % 2**32)
-                moved = move(moved)
-        return torch.as_tensor(np.asarray(moved), dtype=volume.dtype)
-
-    def _moves(self) -> list[tuple[Any, float]]:
-        bent = self.settings.probability if self.settings.elastic_mm > 0 else 0.0
-        return [
-            (self.flip, self.settings.flip),
-            (self.affine, self.settings.probability),
-            (self.bend, bent),
-        ]
 
 
 class TrainingScans(Dataset[dict[str, Any]]):

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from noise_models.base import Params, draw_normal
+from noise_models.scanner.fields import ENDS
 from noise_models.scanner.local import Local, coil_counts, filled, steady_power
 from noise_models.scanner.spectrum import Spectra, complex_noise, lacking_spectrum
 from noise_models.voxelwise import in_blocks
@@ -29,16 +30,15 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
     def work(volumes: slice, voxels: slice) -> None:
         here = volumes, voxels
         part, level = local.parts(*here)
-        shading_a, shading_b = (
-            fields.shading("source", *here),
-            fields.shading("target", *here),
-        )
-        sigma_a, sigma_b = fields.noise("source", *here), fields.noise("target", *here)
-        slope = local.curve.slope_at(level, volumes).mul_(shading_b).div_(shading_a)
-        own = slope.mul_(sigma_a).square_()  # variance of A's noise, before the blur
-        present = filled(shading_a.mul_(level), sigma_a, steady_a[volumes])
+        noise_a, noise_b = (fields.flat_noise(end, *here) for end in ENDS)
+        slope = local.curve.slope_at(level, volumes)
+        own = slope.mul_(noise_a).square_()  # variance of A's noise, before the blur
+        present = filled(level, noise_a, steady_a[volumes])
         freedom = 2 * coils_b[volumes]
-        wanted, noise_only = sigma_b.square(), sigma_a.square() * steady_a[volumes]
+        wanted, noise_only = (
+            noise_b.square_(),
+            noise_a.square_().mul_(steady_a[volumes]),
+        )
         have = present.mul_(own).mul_(air_a[volumes])
         tissue = torch.addcmul(wanted, own, power_a[volumes], value=-1).clamp_min_(0)
         lack = torch.sub(wanted * freedom, have).clamp_min_(0)
@@ -49,11 +49,11 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         power = air.sub_(tissue).mul_(is_air).add_(tissue)  # sigma^2 of what is added
         sigma = power.sqrt()
         real, imaginary = noise(*here)
-        part.mul_(shading_b).addcmul_(real, sigma).square_()
+        part.addcmul_(real, sigma).square_()
         part.addcmul_(imaginary.square(), power).add_(floor)
         if more is not None:
             part.addcmul_(more[here], power)
-        part.sqrt_()
+        part.sqrt_().mul_(fields.shading("target", *here))
 
     in_blocks(y, work)
     return y

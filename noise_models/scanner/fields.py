@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from noise_models.base import Params, of_volumes, per_volume
+from noise_models.base import Params, of_volumes
 from noise_models.bias_field import in_plane
-from noise_models.cosine import cosine_basis, cosine_field, cosine_terms
-from noise_models.scanner.noise_field import FIELD_ORDER
+from noise_models.cosine import CosineField, cosine_basis
 from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
 
 ENDS = ("source", "target")
@@ -20,71 +20,66 @@ LEAST = 1e-6  # noise below this is none; nothing is divided by zero
 
 @dataclass(frozen=True)
 class Fields:
-    """Shading and sigma of A and of B, kept as logarithms of whole volumes.
-
-    Exponentials are taken block by block, as in `noise_models.voxelwise`.
+    """Shading and sigma of A and of B, made block by block (`noise_models.voxelwise`).
 
     Attributes:
-        shadings: Log-shading of ``"source"`` and ``"target"``, (n, voxels).
-        maps: Likewise, log of sigma less that of its level; absent where it is flat.
+        logs: Log of the shading of ``"source"`` and ``"target"``, and of sigma where
+            the shading is taken off, ``"source, flat"`` and ``"target, flat"``.
         sigma: Level of sigma on the native grid, (n, 1).
 
     Example:
-        >>> one = {"source": torch.zeros(1, 2)}
-        >>> Fields(one, {}, {"source": torch.ones(1, 1)}).shading("source").tolist()
-        [[1.0, 1.0]]
+        >>> lines, planes = torch.ones(1, 2, 1), torch.zeros(1, 1, 3)
+        >>> one = {"source": CosineField(lines, planes)}
+        >>> fields = Fields(one, {"source": torch.ones(1, 1)})
+        >>> fields.shading("source", slice(0, 1), slice(0, 3)).tolist()
+        [[1.0, 1.0, 1.0]]
     """
 
-    shadings: Mapping[str, Tensor]
-    maps: Mapping[str, Tensor]
+    logs: Mapping[str, CosineField]
     sigma: Mapping[str, Tensor]
 
     def shading(
-        self, end: str, volumes: slice = slice(None), voxels: slice = slice(None)
+        self, end: str, volumes: slice, voxels: slice, *, off: bool = False
     ) -> Tensor:
-        """Factor on the signal: a tensor of the caller's own."""
-        return self.shadings[end][volumes, voxels].exp()
+        """Factor on the signal, or its inverse: a tensor of the caller's own."""
+        log = self.logs[end].at(volumes, voxels)
+        return (log.neg_() if off else log).exp_()
 
-    def noise(
-        self, end: str, volumes: slice = slice(None), voxels: slice = slice(None)
-    ) -> Tensor:
-        """Noise SD, (m, voxels), or (m, 1) where it is flat."""
-        level = self.sigma[end][volumes]
-        if end not in self.maps:
-            return level
-        return self.maps[end][volumes, voxels].exp().mul_(level)
+    def flat_noise(self, end: str, volumes: slice, voxels: slice) -> Tensor:
+        """Noise SD in the units of a signal without shading, (m, voxels)."""
+        return self.logs[f"{end}, flat"].at(volumes, voxels).exp_()
 
 
 def fields_of(x: Tensor, params: Params, grid_mm: Sequence[float]) -> Fields:
     """What ``params`` say of the scans ``x`` (n, C, X, Y[, Z])."""
-    centre = head_centres(x, params)
-    shadings, maps, sigma = {}, {}, {}
-    for end in ENDS:
-        coefficients = of_volumes(params, f"coefficients_{end}", x)
-        shadings[end] = _log_field(x, coefficients, centre, grid_mm, BIAS_ORDER)
-        coefficients = of_volumes(params, f"noise_field_{end}", x)
-        if bool(coefficients.any()):
-            maps[end] = _log_field(x, coefficients, centre, grid_mm, FIELD_ORDER)
-        sigma[end] = of_volumes(params, f"sigma_{end}", x).clamp_min(LEAST)[:, None]
-    return Fields(shadings, maps, sigma)
-
-
-def _log_field(
-    x: Tensor,
-    coefficients: Tensor,
-    centre_voxels: Tensor,
-    grid_mm: Sequence[float],
-    order: int,
-) -> Tensor:
-    """A field whose mean over a typical brain is 0, for all channels, (n, voxels)."""
-    rows = torch.from_numpy(brain_mean_rows()[: coefficients.shape[1]])
-    mean = coefficients @ rows.to(coefficients)
-    if x.ndim == 4 and coefficients.shape[1] == len(cosine_terms(3, order)):
-        coefficients = in_plane(coefficients, order)
-    factors = cosine_basis(x.shape[2:], grid_mm, centre_voxels, BIAS_EXTENT_MM, order)
-    field = cosine_field(coefficients, factors)
-    field = field.sub_(per_volume(mean, x)[:, 0]).unsqueeze(1)
-    return field.expand(x.shape).flatten(1)
+    sigma = {
+        end: of_volumes(params, f"sigma_{end}", x).clamp_min(LEAST)[:, None]
+        for end in ENDS
+    }
+    rows = torch.from_numpy(brain_mean_rows()).to(x)
+    kinds = ("coefficients", "noise_field")  # of the lower order are the first terms
+    found = [of_volumes(params, f"{kind}_{end}", x) for kind in kinds for end in ENDS]
+    terms = torch.cat([pad(part, (0, len(rows) - part.shape[1])) for part in found])
+    constant = -(terms @ rows)  # the mean over a typical brain is 0
+    if x.ndim == 4:
+        terms = in_plane(terms, BIAS_ORDER)
+    # Shadings of both ends, then sigmas less shadings.
+    terms, constant = (part.view(2, -1, *part.shape[1:]) for part in (terms, constant))
+    terms[1] -= terms[0]
+    constant[1] += torch.cat([sigma[end][:, 0] for end in ENDS]).log() - constant[0]
+    factors = cosine_basis(
+        x.shape[2:], grid_mm, head_centres(x, params), BIAS_EXTENT_MM, BIAS_ORDER
+    )
+    fields = CosineField.of(
+        terms.flatten(0, 1),
+        [factor.repeat(4, 1, 1) for factor in factors],
+        constant.flatten(),
+        x.shape[1],
+    )
+    parts = zip(fields.lines.chunk(4), fields.planes.chunk(4), strict=True)
+    names = (*ENDS, *(f"{end}, flat" for end in ENDS))
+    logs = {name: CosineField(*part) for name, part in zip(names, parts, strict=True)}
+    return Fields(logs, sigma)
 
 
 def head_centres(x: Tensor, params: Params) -> Tensor:

@@ -81,9 +81,8 @@ def degrade(
 
     def work(volumes: slice, voxels: slice) -> None:
         part = flat.view(len(x), -1)[volumes, voxels]
-        torch.div(
-            seen[volumes, voxels], fields.shading("source", volumes, voxels), out=part
-        )
+        bare = fields.shading("source", volumes, voxels, off=True)
+        torch.mul(seen[volumes, voxels], bare, out=part)
         curve.at(part, volumes, out=signal.view(len(x), -1)[volumes, voxels])
 
     in_blocks(x, work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -201,12 +202,10 @@ class ScannerNoise(NoiseModel):
     ) -> Tensor:
         """Parameters (n, K) from the sites' distributions, spread by ``dispersion``."""
         means = torch.tensor([site.mean for site in self.sites], dtype=torch.float64)
-        roots = torch.stack(
-            [torch.as_tensor(matrix_root(np.array(s.covariance))) for s in self.sites]
-        )
+        roots = torch.stack([_root(self.sites[k].covariance) for k in index.tolist()])
         size = (len(index), means.shape[1])
         normal = torch.randn(size, generator=rng, device=rng.device).double().cpu()
-        drawn = means[index] + (roots[index] @ normal[:, :, None])[:, :, 0]
+        drawn = means[index] + (roots @ normal[:, :, None])[:, :, 0]
         rows = []
         for row, (scan, goal) in enumerate(zip(known, index.tolist(), strict=True)):
             one = drawn[row : row + 1]
@@ -275,6 +274,11 @@ class ScannerNoise(NoiseModel):
         from noise_models.scanner.notebook import as_html
 
         return as_html(self)
+
+
+@lru_cache(maxsize=256)
+def _root(covariance: tuple[tuple[float, ...], ...]) -> Tensor:
+    return torch.as_tensor(matrix_root(np.array(covariance)))
 
 
 def _coils(site: Site) -> float:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import torch
 from torch import Generator, Tensor
 
 from noise_models.base import Params
-from noise_models.scanner.fields import LEAST
+from noise_models.scanner.fields import ENDS, LEAST
 from noise_models.scanner.local import Local, coil_counts, filled, steady_power
-from noise_models.scanner.rice import rice_moments
+from noise_models.scanner.rice import air_power, moments_table, rice_moments
 from noise_models.scanner.spectrum import Spectra, coloured_noise, lacking_spectrum
+from noise_models.scanner.tabulated import Tabulated, at_coils, places
 from noise_models.voxelwise import in_blocks
 
 _AIR, _TISSUE = 1.2, 1.5  # mean magnitude over that of noise alone
-_FAINT = -80.0  # exponentials below are no numbers that a processor likes
 _BENT = 0.15  # largest bend, in SD: a skewness of .9
 _KEPT = 0.25  # of the variance of B's air, at most, is A's: blurred, and so too even
 
@@ -29,7 +32,7 @@ def add_resampled(
     """
     y, fields, curve = local.signal, local.fields, local.curve
     coils_a, coils_b = coil_counts(params, y)
-    steady_a = steady_power(coils_a)
+    middle = steady_power(coils_a).sqrt()  # mean of A's air over its sigma
     gains = {
         name: getattr(both, name).to(y)[:, None]
         for name in ("power_a", "power_b", "skew_a", "skew_b")
@@ -38,41 +41,56 @@ def add_resampled(
     fresh = coloured_noise(spectrum, y, rng).flatten(1)
 
     def work(volumes: slice, voxels: slice) -> None:
+        # All of it in units of the signal without shading; B's comes on at the end.
         here = volumes, voxels
         part, level = local.parts(*here)
         gain = {name: value[volumes] for name, value in gains.items()}
-        shading_a, shading_b = (
-            fields.shading("source", *here),
-            fields.shading("target", *here),
+        noise_a, noise_b = (fields.flat_noise(end, *here) for end in ENDS)
+        ratio = level / noise_a
+        air = _air_share(ratio / middle[volumes])
+        lower, higher, carried, skew_a = at_coils(
+            ratio, coils_a[volumes].flatten(), _magnitudes
         )
-        sigma_a, sigma_b = fields.noise("source", *here), fields.noise("target", *here)
-        steady = sigma_a * steady_a[volumes].sqrt()  # mean of A's air
-        seen = level * shading_a  # mean magnitude in A's scan
-        present_a = filled(seen, sigma_a, steady_a[volumes])
-        air = _air_share(seen / steady)
-        signal_a = _signal(seen, sigma_a, coils_a[volumes], steady_a[volumes])
-        signal_a.mul_(1 - air)
-        expected = torch.lerp(seen, steady.expand_as(seen), air * present_a)
-        expected = curve.at(expected.div_(shading_a), volumes).mul_(shading_b)
-        signal_b = curve.at(signal_a / shading_a, volumes).mul_(shading_b)
-        slope = curve.slope_at(level, volumes).mul_(shading_b).div_(shading_a)
-        _, carried, skew_a = rice_moments(signal_a, sigma_a, coils_a[volumes].flatten())
+        signal_b = curve.at(lower.add_(ratio).mul_(noise_a), volumes)
+        expected = curve.at(higher.add_(ratio).mul_(noise_a), volumes)
         mean_b, wanted, skew_b = rice_moments(
-            signal_b, sigma_b, coils_b[volumes].flatten()
+            signal_b, noise_b, coils_b[volumes].flatten()
         )
         wanted.mul_(gain["power_b"])
-        carried.mul_(slope.square()).mul_(present_a).mul_(gain["power_a"])
+        slope = curve.slope_at(level, volumes).mul_(noise_a)
+        carried.mul_(slope.square()).mul_(gain["power_a"])
         share = _kept(carried, wanted, air)
         carried.mul_(share).mul_(share)
         deviation = wanted.sub_(carried).clamp_min_(0).sqrt_()
-        skew_a.mul_(slope.mul_(share).pow_(3)).mul_(present_a).mul_(gain["skew_a"])
+        skew_a.mul_(slope.mul_(share).pow_(3)).mul_(gain["skew_a"])
         skew = skew_b.mul_(gain["skew_b"]).sub_(skew_a)
-        noise = _skewed(fresh[here].mul(deviation), deviation, skew)
-        part.mul_(shading_b).sub_(expected).mul_(share)
-        part.add_(noise).add_(mean_b).clamp_min_(0)
+        noise = _skewed(fresh[here], deviation, skew)
+        part.sub_(expected).mul_(share).add_(mean_b).add_(noise).clamp_min_(0)
+        part.mul_(fields.shading("target", *here))
 
     in_blocks(y, work)
     return y
+
+
+@lru_cache(maxsize=32)
+def _magnitudes(coils: int, dtype: torch.dtype, device: torch.device) -> Tabulated:
+    """What a mean magnitude of A tells, by its ratio to sigma, in units of sigma.
+
+    The signal under it, less the magnitude; the mean that B is to replace, less the
+    magnitude; variance and third moment of A's noise, both 0 where air was zeroed.
+    """
+    ratio, steady = places(), air_power(coils)
+    air = _air_share(ratio / math.sqrt(steady))
+    present = filled(ratio, torch.ones_like(ratio), torch.tensor(steady))
+    bare = _signal(ratio, coils, steady).mul_(1 - air)
+    _, variance, third = moments_table(coils, ratio.dtype, ratio.device).at(bare)
+    columns = (
+        (bare - ratio).nan_to_num_(0),  # the last place is at infinity
+        (math.sqrt(steady) - ratio).mul_(air).mul_(present).nan_to_num_(0),
+        variance.mul_(present),
+        third.mul_(present),
+    )
+    return Tabulated.of(columns, dtype, device)
 
 
 def _kept(carried: Tensor, wanted: Tensor, air: Tensor) -> Tensor:
@@ -93,23 +111,25 @@ def _air_share(ratio: Tensor) -> Tensor:
     return ratio.sub_(_TISSUE).div_(_AIR - _TISSUE).clamp_(0, 1)
 
 
-def _skewed(noise: Tensor, deviation: Tensor, third: Tensor) -> Tensor:
-    """Gaussian noise bent to a third moment: ``n + (m3 / 6 s^4) (n^2 - s^2)``.
+def _skewed(fresh: Tensor, deviation: Tensor, third: Tensor) -> Tensor:
+    """Gaussian noise bent to a third moment: ``s (n + (m3 / 6 s^3) (n^2 - 1))``.
 
     To first order (Cornish & Fisher 1938, doi:10.2307/1400905); the bend is kept
     small enough that the noise keeps its order, and its SD is set back.
+
+    Args:
+        fresh: Unit noise n.
+        deviation: s; used up.
+        third: m3; used up.
     """
-    width = deviation.clamp_min(LEAST)
-    power = width.square()
-    share = third.div_(power * width).div_(6).clamp_(-_BENT, _BENT)  # of one SD
-    bend = (noise.square().sub_(power)).mul_(share).div_(width)
-    return noise.add_(bend).div_(share.square_().mul_(2).add_(1).sqrt_())
+    bend = third.div_(deviation.clamp_min(LEAST).pow_(3)).div_(6).clamp_(-_BENT, _BENT)
+    bent = fresh.square().sub_(1).mul_(bend).add_(fresh)
+    return bent.mul_(bend.square_().mul_(2).add_(1).rsqrt_()).mul_(deviation)
 
 
-def _signal(magnitude: Tensor, sigma: Tensor, coils: Tensor, alone: Tensor) -> Tensor:
+def _signal(ratio: Tensor, coils: int, steady: float) -> Tensor:
     """Signal under a mean magnitude: in tissue E[M]^2 less (2 L - 1) sigma^2."""
-    noise, tissue = sigma.square(), 2 * coils - 1
-    power = magnitude.square().div_(noise)
-    air = torch.sub(alone, power).clamp_(_FAINT, 0).exp_()
-    power.sub_(tissue).addcmul_(air, tissue - alone)
-    return power.clamp_min_(0).mul_(noise).sqrt_()
+    tissue = 2 * coils - 1
+    power = ratio.square()
+    air = (steady - power).clamp_max_(0).exp_()
+    return power.sub_(tissue).add_(air * (tissue - steady)).clamp_min_(0).sqrt_()

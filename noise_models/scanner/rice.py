@@ -9,7 +9,9 @@ import torch
 from scipy import special
 from torch import Tensor
 
-_HIGHEST, _PER_UNIT = 32, 128  # of the table: signal over sigma, and its steps
+from noise_models.scanner.tabulated import Tabulated, at_coils, places
+
+_FAR = 31.0  # signal over sigma from which a series is as good
 RAYLEIGH_MEAN = math.sqrt(math.pi / 2)  # of noise alone, over sigma
 
 
@@ -59,9 +61,9 @@ def rice_moments(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, variance and third central moment of the magnitude: for volumes.
 
-    From a table, linear between signal-to-noise ratios 1/128 apart, which is right to
-    1e-5 sigma for one coil and eight times as fast as Bessel functions; beyond, by the
-    first terms of the asymptotic series, right to 1e-3 for up to 16 coils.
+    From a table (`moments_table`), right to 1e-5 sigma for one coil and many times as
+    fast as Bessel functions; far out, by the first terms of the asymptotic series,
+    right to 1e-3 for up to 16 coils.
 
     Args:
         signal: A, (n, ...), not negative.
@@ -74,41 +76,9 @@ def rice_moments(
         >>> bool((mean - rice_mean(signal, one)).abs().max() < 1e-5)
         True
     """
-    counts = [1] * len(signal) if coils is None else coils.tolist()
-    if len(set(counts)) == 1:
-        return _moments(signal, sigma, int(counts[0]))
-    spread = sigma.expand_as(signal)
-    rows = [
-        _moments(signal[i : i + 1], spread[i : i + 1], int(count))
-        for i, count in enumerate(counts)
-    ]
-    means, variances, thirds = zip(*rows, strict=True)
-    return torch.cat(means), torch.cat(variances), torch.cat(thirds)
-
-
-def _moments(
-    signal: Tensor, sigma: Tensor, coils: int
-) -> tuple[Tensor, Tensor, Tensor]:
     ratio = signal / sigma
-    place = ratio.mul(_PER_UNIT).clamp_(max=_HIGHEST * _PER_UNIT - 1)
-    below = place.floor()
-    share = place.sub_(below).flatten()
-    index = below.flatten().long()
-    after = index + 1
-    moments = []
-    for table in _tables(coils, str(ratio.dtype), str(ratio.device)):
-        low = table.index_select(0, index)  # three times as fast as table[index]
-        step = table.index_select(0, after).sub_(low)
-        moments.append(low.addcmul_(share, step).view(ratio.shape))
-    excess, variance, third = moments  # the mean's excess over the signal
-    far = ratio > _HIGHEST - 1
-    if bool(far.any()):
-        inverse = 1 / ratio.clamp_min(1)
-        odd = 2 * coils - 1
-        tail = odd / 2 * inverse - odd * (odd - 2) / 8 * inverse**3
-        excess = torch.where(far, tail, excess)
-        variance = torch.where(far, 1 - odd / 2 * inverse**2, variance)
-        third = torch.where(far, 0.0, third)
+    counts = torch.ones(len(signal)) if coils is None else coils
+    excess, variance, third = at_coils(ratio, counts, moments_table)
     power = sigma.square()
     return (
         excess.add_(ratio).mul_(sigma),
@@ -128,15 +98,22 @@ def air_power(coils: int) -> float:
 
 
 @lru_cache(maxsize=32)
-def _tables(coils: int, dtype: str, device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean less signal, variance and third moment of unit noise, tabulated.
+def moments_table(coils: int, dtype: torch.dtype, device: torch.device) -> Tabulated:
+    """Mean less signal, variance and third moment of unit noise, by signal.
 
     The k-th moment of L coils is that of the noncentral chi distribution,
     ``2^(k/2) Gamma(L + k/2) / Gamma(L) 1F1(-k/2; L; -A^2 / 2)`` (Constantinides et al.
     1997, doi:10.1002/mrm.1910380524).
+
+    Example:
+        >>> table = moments_table(1, torch.float32, torch.device("cpu"))
+        >>> excess, variance, _ = table.at(torch.tensor([0.0, 1e6]))
+        >>> [round(v, 3) for v in (*excess.tolist(), *variance.tolist())]
+        [1.253, 0.0, 0.429, 1.0]
     """
-    signal = torch.arange(_HIGHEST * _PER_UNIT + 1, dtype=torch.float64) / _PER_UNIT
-    half = -(signal.numpy() ** 2) / 2
+    signal = places()
+    near = signal.clamp(max=_FAR)
+    half = -(near.numpy() ** 2) / 2
     mean, second, cube = (
         torch.as_tensor(
             2 ** (k / 2)
@@ -147,7 +124,12 @@ def _tables(coils: int, dtype: str, device: str) -> tuple[Tensor, Tensor, Tensor
     )
     variance = (second - mean.square()).clamp_max(1)
     third = cube - 3 * mean * second + 2 * mean**3
-    kind = getattr(torch, dtype.removeprefix("torch."))
-    tables = (mean - signal, variance, third)
-    first, middle, last = (table.to(device, kind) for table in tables)
-    return first, middle, last
+    inverse, odd = 1 / signal.clamp_min(1), 2 * coils - 1
+    tail = odd / 2 * inverse - odd * (odd - 2) / 8 * inverse**3
+    far = signal > _FAR
+    columns = (
+        torch.where(far, tail, mean - near),
+        torch.where(far, 1 - odd / 2 * inverse**2, variance),
+        torch.where(far, 0.0, third),
+    )
+    return Tabulated.of(columns, dtype, device)

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from noise_models.base import draw_normal, per_volume
+from noise_models.base import per_volume
 from noise_models.blur import transfer_matrix
+from noise_models.normals import fill_normal
 from noise_models.scanner.resampling import (
     noise_response,
     signal_response,
@@ -190,7 +191,9 @@ def filtered(x: Tensor, transfer: Sequence[Tensor]) -> Tensor:
 def coloured_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
     """Stationary Gaussian noise of a given power spectrum, shaped like ``like``.
 
-    Opposite faces are neighbours; else nothing tells where the volume ends.
+    Opposite faces are neighbours; else nothing tells where the volume ends. The Fourier
+    transform of white noise is white noise, so it is drawn there, at half of the
+    frequencies, and one transform back is enough.
 
     Args:
         spectrum: Power at the frequencies 0 to Nyquist of every axis, as
@@ -204,18 +207,17 @@ def coloured_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
         >>> noise.shape, 0.9 < noise.std().item() < 1.1
         (torch.Size([1, 1, 8, 8, 8]), True)
     """
-    axes = tuple(range(2, like.ndim))
-    noise = torch.fft.rfftn(draw_normal(like, rng), dim=axes)
-    _shape(noise, spectrum, like.shape[2:-1])
-    field: Tensor = torch.fft.irfftn(noise, s=like.shape[2:], dim=axes)
+    size, axes = like.shape[-1], tuple(range(2, like.ndim))
+    spectrum.div_(2)  # a half for each of real and imaginary part
+    # The transform keeps the real part of what has no partner: the mean and Nyquist.
+    spectrum[..., [0, size // 2] if size % 2 == 0 else [0]] *= 2
+    noise = _shaped_noise(spectrum, like.shape[2:-1], like, rng)
+    field: Tensor = torch.fft.irfftn(noise, s=like.shape[2:], dim=axes, norm="ortho")
     return field
 
 
 def complex_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
     """The same twice, as real and imaginary part, (n, C, X, Y[, Z], 2).
-
-    The Fourier transform of white complex noise is white complex noise, so it is drawn
-    there, and one transform back makes both parts.
 
     Example:
         >>> flat, like = torch.ones(1, 5, 5, 5), torch.empty(1, 1, 8, 8, 8)
@@ -223,19 +225,29 @@ def complex_noise(spectrum: Tensor, like: Tensor, rng: Generator) -> Tensor:
         torch.Size([1, 1, 8, 8, 8, 2])
     """
     axes = tuple(range(2, like.ndim))
-    noise = torch.view_as_complex(draw_normal(like, rng, more=(2,)))
-    _shape(noise, spectrum, like.shape[2:])
+    noise = _shaped_noise(spectrum, like.shape[2:], like, rng)
     return torch.view_as_real(torch.fft.ifftn(noise, dim=axes, norm="ortho"))
 
 
-def _shape(noise: Tensor, spectrum: Tensor, sizes: Sequence[int]) -> None:
-    """Multiply a Fourier transform by the root of a power, both signs of ``sizes``."""
-    amplitude = spectrum.sqrt_().unsqueeze(1)
-    for axis, size in enumerate(sizes[1:], start=3):
-        amplitude = amplitude.index_select(axis, _folded(size, noise.device))
-    pairs, amplitude = torch.view_as_real(noise), amplitude.unsqueeze(-1)
-    for place, frequency in enumerate(_folded(sizes[0]).tolist()):
-        pairs[:, :, place].mul_(amplitude[:, :, frequency])  # plane by plane: cached
+def _shaped_noise(
+    spectrum: Tensor, mirrored: Sequence[int], like: Tensor, rng: Generator
+) -> Tensor:
+    """Complex normals times the root of a power, on a transform's frequencies.
+
+    Args:
+        spectrum: Power at the frequencies 0 to Nyquist of every axis; used up.
+        mirrored: Sizes of the first axes, which have frequencies of both signs.
+        like: Gives number of volumes and of channels, and dtype.
+        rng: Where the randomness comes from.
+    """
+    amplitude = spectrum.sqrt_()
+    for axis, size in enumerate(mirrored, start=1):
+        amplitude = amplitude.index_select(axis, _folded(size, like.device))
+    n, *frequencies = amplitude.shape
+    # All real parts, then all imaginary ones: contiguous, so the product is fast.
+    drawn = torch.empty(n, 2, like.shape[1], *frequencies, device=rng.device)
+    parts = fill_normal(drawn, rng).to(like).mul_(amplitude[:, None, None])
+    return torch.complex(parts[:, 0], parts[:, 1])
 
 
 def _folded(size: int, device: torch.device | None = None) -> Tensor:
@@ -266,15 +278,14 @@ def lacking_spectrum(
         for noise, sigma in ((both.noise_b, sigma_b), (both.noise_a, sigma_a))
     )
     lack = want.sub_(have).clamp_min_(0)
-    mean = torch.ones_like(lack)
-    for axis, size in enumerate(like.shape[2:], start=1):
-        weight = _folded(size, like.device).bincount().to(lack) / size
-        shape = [1] * lack.ndim
-        shape[axis] = -1
-        mean = mean * weight.view(shape)
-    mean = (lack * mean).flatten(1).sum(1)
+    mean = (
+        lack  # over the whole transform: what lies between 0 and Nyquist counts twice
+    )
+    for size in reversed(like.shape[2:]):
+        mean = mean @ (_folded(size, like.device).bincount().to(lack) / size)
     empty = mean <= 0
-    lack[empty], mean[empty] = 1.0, 1.0
+    if bool(empty.any()):
+        lack[empty], mean[empty] = 1.0, 1.0
     return lack.div_(per_volume(mean, like)[:, 0])
 
 

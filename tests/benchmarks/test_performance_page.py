@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from measured.generalisation import generalisation_page, verdict
 from measured.page import Row, page
+from measured.profile import OTHER, Stopwatch, clocked, table
 from measured.ratios import interleaved, ratio, spread
 from measured.scale import scale_page
 
@@ -68,6 +69,27 @@ def test_work_is_timed_in_turn_and_neighbours_are_compared():
     assert seconds == {"a": [1, 1], "b": [1, 1]}
     assert ratio([2, 4, 9], [1, 2, 3])["median"] == 2
     assert spread([3, 1, 2]) == {"median": 2, "quartiles": [1.5, 2.5], "n": 3}
+
+
+def test_every_stage_has_its_own_time_and_not_that_of_what_it_calls():
+    ticks = iter([0, 0, 1, 3, 6, 10, 10])
+    watch = Stopwatch(lambda: next(ticks))
+    stages = {"dumps": ["json.dumps"], "encoding": ["json.encoder.JSONEncoder.encode"]}
+    with clocked(stages, watch):
+        watch.lap()
+        json.dumps([1])
+        found = watch.lap()
+    assert found == {OTHER: 1, "dumps": 2 + 4, "encoding": 3}
+    rows = table([found], stages)
+    assert rows["dumps"] == {"ms": 6000, "share": 0.6}
+
+
+def test_a_profile_is_shown_below_what_it_explains():
+    made = json.loads(json.dumps(RESULTS["corruption-128"]))
+    rows = {"contrast": {"ms": 1.0, "share": 0.25}, "PSF": {"ms": 3.0, "share": 0.75}}
+    made["profile"] = {"command": "x --profile", "stages": {"four effects": rows}}
+    text = page({"corruption-128": made})
+    assert "| PSF | 3 | 75 % |\n| together | 4 | |" in text
 
 
 def test_the_page_on_unseen_hospitals_is_written_from_the_comparison():

@@ -4,9 +4,15 @@ import pytest
 import torch
 
 import noise_models
+from noise_models.cosine import (
+    CosineField,
+    cosine_basis,
+    cosine_field,
+    cosine_terms,
+)
 from noise_models.normals import DRAWN, fill_normal, on_threads
 from noise_models.scanner.spectrum import coloured_noise, complex_noise
-from noise_models.separable import along, along_mirrored
+from noise_models.separable import along, along_all, along_mirrored
 from noise_models.voxelwise import BLOCK, blocks, in_blocks
 
 LARGE = (1, 1, 80, 60, 56)  # two blocks and a rest
@@ -86,18 +92,56 @@ def test_halves_of_a_mirrored_filter_do_what_the_whole_does(size, axis):
     )
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("parts", [1, 2])
-def test_coloured_noise_has_the_spectrum_asked_for(parts):
-    like, size = torch.empty(1, 1, 48, 48, 48), 48
-    f = torch.arange(size // 2 + 1) / size
-    falling = torch.exp(-8 * f)[:, None, None].expand(-1, 25, 25)
+@pytest.mark.parametrize("last", [48, 45])
+def test_coloured_noise_has_the_spectrum_asked_for(parts, axis, last):
+    # The last axis has half of the frequencies, and one or two that have no partner.
+    shape = (48, 48, last)
+    places = [1, 1, 1]
+    places[axis] = -1
+    size = shape[axis]
+    falling = torch.exp(-8 * torch.arange(size // 2 + 1) / size)
+    spectrum = falling.view(places).expand([n // 2 + 1 for n in shape])
     make = complex_noise if parts == 2 else coloured_noise
-    fields = make(falling[None].clone(), like, seeded())
+    like = torch.empty(1, 1, *shape)
+    fields = make(spectrum[None].clone(), like, seeded())
     fields = fields.unbind(-1) if parts == 2 else (fields,)
     for field in fields:
-        power = torch.fft.rfft(field[0, 0], dim=0, norm="ortho").abs().square()
-        expected = falling[:, 0, 0]
-        torch.testing.assert_close(power.mean((1, 2)), expected, rtol=0.1, atol=0)
+        power = torch.fft.rfft(field[0, 0], dim=axis, norm="ortho").abs().square()
+        power = power.movedim(axis, 0).flatten(1).mean(1)
+        torch.testing.assert_close(power, falling, rtol=0.1, atol=0)
     if parts == 2:
         both = torch.stack([field.flatten() for field in fields])
         assert torch.corrcoef(both)[0, 1].abs() < 0.02
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 9, 10, 11), (1, 2, 70, 60, 50), (2, 1, 6, 5)])
+def test_planes_of_a_field_are_those_of_the_whole_field(shape):
+    x = torch.empty(shape)
+    spacing = (4.0,) * (len(shape) - 2)
+    factors = cosine_basis(shape[2:], spacing, order=3)
+    weights = torch.randn(shape[0], len(cosine_terms(len(spacing), 3)))
+    whole = cosine_field(weights, factors).unsqueeze(1).expand(shape).flatten(1)
+    field = CosineField.of(weights, factors, torch.ones(shape[0]), shape[1])
+
+    def work(volumes, voxels):
+        found = field.at(volumes, voxels)
+        torch.testing.assert_close(found, whole[volumes, voxels] + 1)
+
+    in_blocks(x, work)
+
+
+def test_a_filter_of_several_axes_may_write_where_it_reads():
+    x = torch.rand(2, 1, 130, 9, 128)
+    matrices = {}
+    for axis in (2, 3, 4):
+        half = torch.rand(2, x.shape[axis], x.shape[axis]) / x.shape[axis]
+        matrices[axis] = half + half.flip(1, 2)
+    apart = x
+    for axis, matrix in matrices.items():
+        apart = along(apart, axis, matrix)
+    before = x.clone()
+    torch.testing.assert_close(along_all(x, matrices), apart)
+    assert torch.equal(x, before)
+    torch.testing.assert_close(along_all(x, matrices, spare=x), apart)

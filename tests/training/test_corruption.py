@@ -3,11 +3,15 @@
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
+from monai.transforms import RandAffine, RandSmoothDeform
 
 import noise_models
+from medvae.training.augmentation import Augmentation
 from medvae.training.corruption import corrupt
-from medvae.training.data import Augmentation, SeededOrder
+from medvae.training.data import SeededOrder
 
 sys.path.insert(0, str(Path(__file__).parent))
 from training_material import settings
@@ -98,6 +102,45 @@ def test_the_deformation_does_not_tear():
     ramp = torch.arange(24.0)[:, None, None].expand(24, 24, 24)[None]  # voxels
     shift = (bend_by(4)(ramp, 5) - ramp)[0, 3:-3, 12, 12]
     assert shift.diff().abs().max() < 0.4  # two voxels at most, over four places
+
+
+def test_no_deformation_may_be_asked_for():
+    torch.testing.assert_close(bend_by(0)(blob(), 3), blob(), rtol=0, atol=1e-5)
+
+
+def monai_transforms(shape, spacing=2.0):
+    affine = RandAffine(
+        prob=1.0,
+        rotate_range=[np.deg2rad(5.0)] * 3,
+        translate_range=[4.0 / spacing] * 3,
+        scale_range=[0.05] * 3,
+        padding_mode="zeros",
+    )
+    bend = RandSmoothDeform(
+        spatial_size=shape,
+        rand_size=(6, 6, 6),
+        prob=1.0,
+        def_range=2 * 2.0 / (spacing * np.mean(shape)),
+        field_mode="trilinear",
+        grid_mode="bilinear",
+        grid_align_corners=True,
+    )
+    return affine, bend
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_resampling_does_what_two_of_monais_do(seed):
+    config = settings("augmentation.probability=1", "augmentation.flip=0")
+    shape = (24, 28, 26)
+    x = torch.nn.functional.interpolate(blob()[None], shape, mode="trilinear")[0]
+    ours = Augmentation(config.augmentation, shape, (2.0,) * 3)(x, seed)
+    theirs = x
+    for number, move in enumerate(monai_transforms(shape), start=1):
+        move.set_random_state(seed + number)
+        theirs = move(theirs)
+    # They blur twice, and stretch the field to the extremes of its coarse values.
+    difference = (ours - torch.as_tensor(np.asarray(theirs))).abs().mean()
+    assert difference < 0.1 * (ours - x).abs().mean()
 
 
 def test_flip_mirrors_left_and_right():

@@ -92,6 +92,18 @@ def test_same_seed_same_weights_and_another_seed_others(tmp_path):
     assert not same(weights(first), weights(other))
 
 
+def test_two_batches_a_step_are_one_of_twice_the_size(tmp_path):
+    def told(name, *overrides):
+        run = train(settings(*overrides), cohort(12), material(12), RICIAN, name)
+        return [line["train_bound"] for line in lines(run)]
+
+    large = told(tmp_path / "large", "optimiser.batch_size=4")
+    small = told(tmp_path / "small", "optimiser.accumulate=2")
+    assert small == pytest.approx(large, rel=1e-4)
+    alone = told(tmp_path / "alone")
+    assert alone != pytest.approx(large, rel=1e-4)
+
+
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
     whole = run_in(tmp_path / "whole", "optimiser.epochs=4")
 

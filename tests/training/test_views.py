@@ -5,7 +5,8 @@ import dataclasses
 import torch
 from training_material import Waves, cohort, material, settings
 
-from medvae.training.data import Augmentation, TrainingScans
+from medvae.training.augmentation import Augmentation
+from medvae.training.data import TrainingScans
 from medvae.training.run import train
 from noise_models.none import Nothing
 

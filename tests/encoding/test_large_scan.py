@@ -1,0 +1,38 @@
+"""A scan of 512 voxels a side fits into 4 GiB when it is encoded by windows."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "benchmarks" / "encoding_parts" / "large.py"
+
+
+def encoded(side):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--side", str(side), "--channels", "2", "4"],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=3600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found["code"][1:] >= [side // 4] * 3  # all of it, not the head alone
+    return found["peak_mib"]
+
+
+@pytest.mark.study
+def test_512_voxels_a_side_need_less_than_4_gib():
+    assert encoded(512) < 4096
+
+
+@pytest.mark.slow
+def test_memory_grows_with_the_scan_so_slowly_that_512_voxels_fit():
+    small, larger = encoded(128), encoded(192)
+    per_voxel = (larger - small) / (192**3 - 128**3)
+    assert larger + per_voxel * (512**3 - 192**3) < 4096
