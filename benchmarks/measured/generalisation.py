@@ -58,7 +58,7 @@ _LIMITS = """## What this does not show
 - The target set for this study, {target} of the way to the oracle on average, is the
   yardstick of the tables above; where a share is empty the oracle itself was no better
   than the best generic corruption, and there is no way to speak of.
-- Codes still tell the site: whoever pools codes of several hospitals in one model
+- Whole codes still tell the site: whoever pools codes of several hospitals in one model
   should hold a whole hospital out and look, as `medvae evaluate` does.
 """
 
