@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Result = Mapping[str, Any]
+from measured.axes import axes_section
+from measured.cells import Result, shown, table
 
 _HEAD = """# Can data of different hospitals be used together?
 
@@ -58,7 +58,7 @@ _LIMITS = """## What this does not show
 - The target set for this study, {target} of the way to the oracle on average, is the
   yardstick of the tables above; where a share is empty the oracle itself was no better
   than the best generic corruption, and there is no way to speak of.
-- Codes still tell the site: whoever pools codes of several hospitals in one model
+- Whole codes still tell the site: whoever pools codes of several hospitals in one model
   should hold a whole hospital out and look, as `medvae evaluate` does.
 """
 
@@ -107,7 +107,7 @@ def generalisation_page(found: Result) -> str:
             nothing=shown(nothing),
         ),
         f"## What came out\n\n{_short(found)}\n",
-        _table(
+        table(
             ["arm", *(word for _, word in COLUMNS)],
             [
                 [name, *(shown(numbers.get(key)) for key, _ in COLUMNS)]
@@ -115,23 +115,29 @@ def generalisation_page(found: Result) -> str:
             ],
         ),
         f"### {plan['challenger']} against the other arms\n",
-        _table(["against", *MEASURES.values()], _against(found["differences"])),
+        table(["against", *MEASURES.values()], _against(found["differences"])),
         "Challenger less the other arm, with interval; **better** or *worse* where the "
         "interval leaves out zero.\n",
         "### Share of the way from the best generic arm to the oracle\n",
-        _table(
+        table(
             ["arm", "average", *GAPS.values()],
             [
                 [name, shown(gap), *(shown(gap["each"][key]) for key in GAPS)]
                 for name, gap in found["gaps"].items()
             ],
         ),
+        *([axes_section(found["arms"], _along(found))] if _along(found) else []),
         _LIMITS.format(
             seeds_words=one_seed if seeds == 1 else f"{seeds} seeds are few.",
             target=TARGET,
         ),
     )
     return "\n".join(texts)
+
+
+def _along(found: Result) -> dict[str, Result]:
+    """Arms that read another's codes along axes of people, as the plan has them."""
+    return {a["name"]: a for a in found["plan"]["arms"] if a["baseline"] == "axes"}
 
 
 def _but(arms: Sequence[Result]) -> str:
@@ -172,10 +178,14 @@ def _short(found: Result) -> str:
                 words[_kind(by_measure[measure])].append(word)
         told = "; ".join(f"{k}: {', '.join(w)}" for k, w in words.items() if w)
         lines.append(f"*{challenger}* against *{rival}*: {told}.")
-    leaks = [numbers["leakage.auc_rbf_sample"]["mean"] for numbers in arms.values()]
+    leaks = [
+        numbers["leakage.auc_rbf_sample"]["mean"]
+        for name, numbers in arms.items()
+        if name not in _along(found)
+    ]
     lines.append(
-        f"The site can be read from the codes of every arm (AUC {min(leaks):.2f} to "
-        f"{max(leaks):.2f}): corruption alone does not hide the scanner."
+        f"The site can be read from the whole codes of every arm (AUC {min(leaks):.2f} "
+        f"to {max(leaks):.2f}): corruption alone does not hide the scanner."
     )
     return "\n\n".join(lines)
 
@@ -211,23 +221,3 @@ def verdict(change: Result | None) -> str:
     mark = {"better": "**", "worse": "*"}.get(_kind(change), "")
     text = f"{mark}{text}{mark}"
     return f"{text} ({low:.3f} to {high:.3f})"
-
-
-def shown(number: Result | None) -> str:
-    """A mean with its interval.
-
-    Example:
-        >>> shown({"mean": 0.5, "ci95": [0.4, 0.6]}), shown(None)
-        ('0.500 (0.400 to 0.600)', '–')
-    """
-    if number is None or number["mean"] is None:
-        return "–"
-    if number["ci95"] is None:
-        return f"{number['mean']:.3f}"
-    low, high = number["ci95"]
-    return f"{number['mean']:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

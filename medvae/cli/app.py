@@ -6,6 +6,7 @@ import typer
 
 import medvae
 from medvae.cli import (
+    axes,
     comparison,
     config,
     console,
@@ -64,6 +65,7 @@ noise.group.command("report")(noise_fits.report_fit)
 noise.group.command("score")(noise_fits.score)
 app.add_typer(noise.group, name="noise")
 app.command("train")(training.train)
+app.command("axes")(axes.axes)
 app.command("encode")(encoding.encode)
 app.command("decode")(encoding.decode)
 app.command("harmonize")(encoding.harmonize)

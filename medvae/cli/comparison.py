@@ -17,7 +17,8 @@ def compare(
         typer.Option(
             help="Arms, comma-separated: none, gaussian, salt_and_pepper, randomised, "
             "scanner, scanner_wide, scanner_fitted; on a phantom oracle, oracle_wide; "
-            "baselines pca, combat, combat_fitted, nyul. By default all of the config."
+            "baselines pca, combat, combat_fitted, nyul; or any arm of the config. "
+            "By default all of the config."
         ),
     ] = None,
     data: Annotated[

@@ -39,6 +39,13 @@ def encode(
     batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
     jobs: Jobs = 2,
     cover: CoverOption = "head",
+    axes: Annotated[
+        Path | None,
+        typer.Option(help="File of medvae axes: also write axes.npy, a row a scan."),
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Axes kept, best first; 10.")
+    ] = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
@@ -50,14 +57,18 @@ def encode(
 
     Example: medvae encode runs/scanner siteA/*.nii.gz -o latents
     """
+    if keep is not None and axes is None:
+        raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     items = _items(scans)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")
         return
+    from medvae.encoding.axes import read_axes, write_along
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.folder import Share, encode_folder
 
     share = Share.here()
+    found = read_axes(axes) if axes is not None else None
     encoder = Encoder.load(run, device)
     with progress_bar("Encoding") as progress:
         problems = encode_folder(
@@ -70,6 +81,8 @@ def encode(
             share=share,
             progress=progress,
         )
+    if found is not None:
+        write_along(out, found.first(keep or 10))
     count = len(share.of(items))
     part = f" by process {share.rank} of {share.world}" if share.world > 1 else ""
     _end(f"{count - len(problems)} of {count} scans encoded into {out}{part}", problems)

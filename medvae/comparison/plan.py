@@ -17,7 +17,11 @@ GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
 """Corruptions that no scan was looked at for."""
 ORACLES = ("oracle", "oracle_wide")
 """True scanners, which only a phantom has."""
-Baseline = Literal["pca", "combat", "nyul"]
+Baseline = Literal["pca", "combat", "nyul", "axes"]
+UNTRAINED = ("pca", "combat", "axes")
+"""Baselines that train no network of their own."""
+OF_OTHERS = ("combat", "axes")
+"""Baselines that need another arm to be finished."""
 
 
 class _Section(BaseModel):
@@ -48,7 +52,11 @@ class Arm(_Section):
         choices: Sets of further settings, tried on every seed; the best one is chosen
             on the training sites' validation subjects.
         baseline: ``pca`` needs no training, ``combat`` corrects another arm's latents,
-            ``nyul`` matches histograms before the encoder.
+            ``nyul`` matches histograms before the encoder, ``axes`` reads the codes of
+            arm ``of`` along axes of people (`medvae.encoding.axes`), fitted to copies
+            that ``noise`` has corrupted.
+        of: The arm whose codes are read.
+        axes: How many axes are kept.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
@@ -58,6 +66,8 @@ class Arm(_Section):
     overrides: dict[str, Any] = {}
     choices: tuple[dict[str, Any], ...] = ()
     baseline: Baseline | None = None
+    of: str = ""
+    axes: int = Field(10, ge=1)
 
     @property
     def is_generic(self) -> bool:
@@ -220,7 +230,16 @@ def _check(plan: Plan, where: str) -> None:
     if combat and not any(a.noise == "none" and a.baseline is None for a in plan.arms):
         raise UserError(f"{where}: {combat[0]} corrects the arm 'none'. Name it too.")
     for arm in plan.arms:
-        if arm.baseline in ("pca", "combat") and arm.choices:
+        if arm.baseline in UNTRAINED and arm.choices:
             raise UserError(f"{where}: {arm.name} trains nothing: leave choices out.")
+        if (arm.baseline == "axes") != bool(arm.of):
+            raise UserError(
+                f"{where}: {arm.name}: baseline axes and of, the arm whose codes are "
+                "read, go together."
+            )
+        if arm.of and plan.arm(arm.of).baseline in UNTRAINED:
+            raise UserError(
+                f"{where}: {arm.name}: of {arm.of} must name an arm that trains."
+            )
         for choice in range(len(arm.settings)):
             plan.training(arm, choice, 0)

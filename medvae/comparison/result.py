@@ -144,7 +144,9 @@ def _numbers(arm: Evaluation) -> dict[str, dict[str, object]]:
 
 def _gaps(plan: Plan, drawn: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401 (as gap.py returns it)
     generic = [arm.name for arm in plan.arms if arm.is_generic]
-    oracle = next((arm.name for arm in plan.arms if arm.noise == "oracle"), None)
+    oracle = next(
+        (a.name for a in plan.arms if a.noise == "oracle" and a.baseline is None), None
+    )
     if oracle is None:
         return {}, "no oracle: only a phantom has its true scanners"
     if not generic:

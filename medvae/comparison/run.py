@@ -11,7 +11,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from medvae.cohort import Cohort, check_cohort, read_cohort
-from medvae.comparison.plan import ORACLES, Plan
+from medvae.comparison.plan import OF_OTHERS, ORACLES, Plan
 from medvae.comparison.report import write_comparison_report
 from medvae.comparison.result import collect
 from medvae.comparison.stage import Stage, open_store
@@ -148,10 +148,10 @@ def _run(
     for stage in stages:
         _share(stage, [unit for unit in waiting if unit.stage is stage])
     done = total - len(waiting)
-    # ComBat corrects latents of the arm without corruption, which has to be there.
+    # Some correct or read the latents of another arm, which has to be there.
     for part in (
-        [unit for unit in waiting if unit.arm.baseline != "combat"],
-        [unit for unit in waiting if unit.arm.baseline == "combat"],
+        [unit for unit in waiting if unit.arm.baseline not in OF_OTHERS],
+        [unit for unit in waiting if unit.arm.baseline in OF_OTHERS],
     ):
         for unit in _each(part, jobs):
             done += 1

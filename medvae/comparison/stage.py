@@ -138,7 +138,7 @@ class Stage:
 
     def noise(self, arm: Arm) -> NoiseModel:
         """The corruption of an arm, its strength matched where it is generic."""
-        if arm.noise in ORACLES or arm.baseline is not None:
+        if arm.noise in ORACLES or arm.baseline not in (None, "axes"):
             return open_noise("none")[0]
         if arm.noise == "scanner":
             path = self.fitted_file(arm.regime)

@@ -10,15 +10,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from medvae.comparison.plan import Arm
+from medvae.comparison.plan import UNTRAINED, Arm
 from medvae.comparison.scores import read_scores, score
 from medvae.comparison.selection import Validation, choose, validate
 from medvae.comparison.stage import Stage
+from medvae.encoding.axes import read_axes
 from medvae.encoding.encoder import Encoder
 from medvae.errors import UserError
+from medvae.evaluation.baselines.axes import AxesEncoder
 from medvae.evaluation.baselines.combat import fit_combat
 from medvae.evaluation.baselines.nyul import MatchedEncoder
 from medvae.evaluation.baselines.pca import fit_pca
+from medvae.evaluation.copies import fit_person_axes
 from medvae.evaluation.latents import EncoderLike
 from medvae.evaluation.protocol import ask, open_setting
 from medvae.evaluation.questions.setting import Setting
@@ -56,7 +59,9 @@ class Unit:
 
     def digest(self) -> str:
         """Changes with everything that decides the result, and with nothing else."""
-        arm = self.arm.model_dump(mode="json")
+        of = {"of": self.other.digest()} if self.arm.of else {}
+        apart = None if of else {"of", "axes"}
+        arm = self.arm.model_dump(mode="json", exclude=apart) | of
         configs = [
             self.config(k).model_copy(update=MACHINERY).model_dump(mode="json")
             for k in range(len(self.arm.settings))
@@ -73,6 +78,11 @@ class Unit:
         }
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def other(self) -> Unit:
+        """The unit whose codes this one reads."""
+        return Unit(self.stage.plan.arm(self.arm.of), self.stage)
 
     def is_done(self) -> bool:
         """Whether it was finished with these settings and these scans.
@@ -115,7 +125,7 @@ def run_unit(unit: Unit) -> None:
     stage, arm = unit.stage, unit.arm
     noise = stage.noise(arm)
     facts: dict[str, Any] = {"energy": None, "factor": None}
-    if arm.baseline not in ("pca", "combat"):
+    if arm.baseline not in UNTRAINED:
         facts = _train(unit, noise)
     settings = {k: open_unit(unit, k) for k in range(len(arm.settings))}
     tried: dict[int, Validation] = {}
@@ -206,10 +216,39 @@ def encoder_of(unit: Unit, choice: int) -> EncoderLike:
             a for a in stage.plan.arms if a.noise == "none" and a.baseline is None
         )
         return Encoder.load(Unit(plain, stage).at(0) / "run")
+    if arm.baseline == "axes":
+        return _along_axes(unit)
     encoder = Encoder.load(unit.at(choice) / "run")
     return (
         MatchedEncoder(encoder, stage.matching) if arm.baseline == "nyul" else encoder
     )
+
+
+def _along_axes(unit: Unit) -> AxesEncoder:
+    """The other arm's chosen encoder, read along axes.
+
+    Arms that differ in how many they keep share the fit, which lies beside that arm.
+    """
+    stage, other = unit.stage, unit.other
+    choice = other.finished()["choice"]
+    inner = encoder_of(other, choice)
+    kind = f"{Path(unit.arm.noise).stem}-{unit.arm.regime}"
+    path = other.at(choice) / f"axes-{kind}.safetensors"
+    if not path.exists():
+        with stage.bar(f"Copying ({unit.arm.name}, seed {stage.seed})") as progress:
+            fit_person_axes(
+                inner,
+                stage.learned(),
+                stage.store,
+                stage.noise(unit.arm),
+                views=stage.views(unit.arm),
+                seed=stage.seed,
+                cache=stage.cache,
+                jobs=stage.jobs,
+                progress=progress,
+            ).write(path)
+    axes = read_axes(path).first(unit.arm.axes)
+    return AxesEncoder(inner, axes, network_of(other.config(choice)).latent_shape)
 
 
 def corrected(setting: Setting, *, fitted: bool) -> Setting:

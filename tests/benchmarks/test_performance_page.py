@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from measured.axes import axes_section
 from measured.generalisation import generalisation_page, verdict
 from measured.page import Row, page
 from measured.profile import OTHER, Stopwatch, clocked, table
@@ -103,3 +104,21 @@ def test_a_difference_is_called_better_or_worse_only_outside_its_interval():
     assert verdict({**change, "ci95": [0.05, 0.3]}) == "*0.100* (0.050 to 0.300)"
     higher = {**change, "ci95": [0.05, 0.3], "better": "higher"}
     assert verdict(higher) == "**0.100** (0.050 to 0.300)"
+
+
+def test_a_target_of_the_axes_is_called_missed_where_it_is():
+    numbers = {
+        "leakage.auc_rbf_sample_travelers": 0.65,
+        "travelers.reidentification_seen": 0.95,
+        "travelers.reidentification_held_out": 0.89,
+        "age.share_of_chance_across": 0.42,
+        "age.share_of_chance_within": 0.4,
+        "age.share_of_chance_within_held_out": 0.3,
+    }
+    known = {key: {"mean": value, "ci95": None} for key, value in numbers.items()}
+    arm = {"of": "whole", "axes": 7, "noise": "scanner"}
+    text = axes_section({"whole": {}, "along": known}, {"along": arm})
+    assert "- whole, 7 axes, imitated copies: leakage 0.650 (met); " in text
+    assert "recognised 0.890 (missed)" in text
+    assert "age 1.05 times that within the training sites' test people (met)" in text
+    assert "age 1.40 times that within the unseen sites (missed)" in text

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 import medvae
 from medvae.cli import main
 from medvae.cli.app import app
+from medvae.encoding.axes import read_axes
+from medvae.errors import UserError
 
 SMALL = [
     "--set",
@@ -173,6 +175,25 @@ def test_a_folder_of_scans_encodes_with_its_labels(phantom, trained, tmp_path):
     lines = (tmp_path / "index.tsv").read_text().splitlines()
     assert len(lines) == 1 + 21
     assert {line.split("\t")[4] for line in lines[1:]} == {"NYU", "UM_1", "KKI"}
+
+
+def test_axes_of_a_run_are_read_beside_its_codes(phantom, trained, tmp_path):
+    axes, codes = tmp_path / "axes.safetensors", tmp_path / "codes"
+    run("axes", trained, "--data", phantom, "-o", axes, "--jobs", 1)
+    scans = scans_at(phantom, "KKI")  # of a site that nothing was fitted to
+    run("encode", trained, *scans, "-o", codes, "--axes", axes, "--keep", 3)
+    rows = np.load(codes / "axes.npy")
+    assert rows.shape == (len(scans), 3)
+    fitted_to = read_axes(axes).first(3)
+    latents = np.load(codes / "latents.npy")
+    assert np.allclose(rows, fitted_to.read(latents, latents)[0], rtol=1e-3)
+    with pytest.raises(UserError, match="--keep 3 changes nothing"):
+        run("encode", trained, *scans, "-o", codes, "--keep", 3)
+    lines = [f"{scan},{i},KKI" for i, scan in enumerate(scans)]
+    table = tmp_path / "away.csv"
+    table.write_text("\n".join(["path,subject,site", *lines]) + "\n")
+    with pytest.raises(UserError, match=r"none of the .* scans was trained on"):
+        run("axes", trained, "--data", table, "-o", axes, "--jobs", 1)
 
 
 def test_noise_is_applied_under_the_scan_s_own_name(phantom, fitted, tmp_path):

@@ -138,6 +138,9 @@ def test_all_arms_on_the_command_line_s_way(world, tmp_path):
         {"name": "fitted", "noise": "scanner", "regime": "fitted"},
         {"name": "combat", "baseline": "combat"},
         {"name": "nyul", "baseline": "nyul"},
+        {"name": "oracle_wide", "noise": "oracle_wide"},
+        {"name": "along", "baseline": "axes", "of": "scanner", "noise": "scanner"},
+        {"name": "true", "baseline": "axes", "of": "scanner", "noise": "oracle"},
     )
     plan = tiny_plan([*ARMS, *more])
     result = compare(plan, tmp_path, cohort=cohort, cache=cache)
@@ -147,6 +150,12 @@ def test_all_arms_on_the_command_line_s_way(world, tmp_path):
     assert energy["gaussian"] == pytest.approx(energy["scanner"], rel=0.02)
     assert energy["none"] == 0
     assert energy["oracle"] > 0
+    assert energy["oracle_wide"] > 0
+    kept = {
+        name: numbers["collapse.dimensions"]["mean"]
+        for name, numbers in content["arms"].items()
+    }
+    assert kept["along"] == kept["true"] == 10 < kept["scanner"]
     gap = content["gap_closed"]
     assert set(gap) >= {"mean", "ci95", "metric"}
     assert set(gap["each"]) == {
@@ -161,7 +170,7 @@ def test_all_arms_on_the_command_line_s_way(world, tmp_path):
     assert "as NYU (scanner)" in page
     columns, rows = comparison_run.table_of(content)
     assert [row[0] for row in rows] == [arm.name for arm in plan.arms]
-    assert "transfer error" in columns
+    assert "decoded error" in columns
 
 
 def run(*words):

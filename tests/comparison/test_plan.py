@@ -66,6 +66,10 @@ arms:
         ("arms: [{name: a}, {name: a}]", "arm 'a' is named twice"),
         ("arms: [{name: a, overrides: {optimizer.epochs: 3}}]", "Did you mean"),
         ("arms: [{name: c, baseline: combat}]", "c corrects the arm 'none'"),
+        ("arms: [{name: x, baseline: axes}]", "x: baseline axes and of"),
+        ("arms: [{name: x, noise: none, of: x}]", "x: baseline axes and of"),
+        ("arms: [{name: x, baseline: axes, of: y}]", "no arm named 'y'"),
+        ("arms: [{name: x, baseline: axes, of: x}]", "must name an arm that trains"),
         ("[1, 2]", "must hold keys and values"),
     ],
 )

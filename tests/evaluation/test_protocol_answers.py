@@ -65,6 +65,19 @@ def test_leakage_is_found_where_the_latent_carries_the_gain_and_only_there(
     assert blind.get("leakage", "auc_linear_sample").p > 0.05
 
 
+def test_the_same_people_at_every_site_show_the_scanner_alone():
+    key = "leakage", "auc_rbf_sample_travelers"
+    cohort = fake_cohort(travelers=20, per_site=4)
+    seeing, blind = (run(blind=b, cohort=cohort, permutations=20) for b in (0.0, 1.0))
+    assert seeing.get(*key).value > 0.9
+    assert seeing.get(*key).n == 20
+    assert blind.get(*key).p > 0.05
+    one = [s for s in cohort if not s.subject.startswith("T") or s.subject == "T0"]
+    found = run(cohort=one, permutations=2)
+    assert found.get(*key) is None
+    assert any("among travelers" in row.question for row in found.unanswered)
+
+
 def test_people_are_recognised_across_seen_and_held_out_scanners(blind):
     for label in ("seen", "held_out"):
         assert blind.get("travelers", f"reidentification_{label}").value == 1

@@ -28,6 +28,7 @@ from medvae.cohort.reader import read_cohort
 from medvae.cohort.site import sidecar_site
 from medvae.cohort.table import read_table
 from medvae.comparison.plan import load_plan
+from medvae.encoding.axes import PersonAxes, read_axes
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.folder import Item, encode_folder
 from medvae.encoding.latent_file import read_latent
@@ -152,6 +153,12 @@ def _checkpoint():
         return [(folder / "c").read_bytes()]
 
 
+def _axes():
+    with _folder() as folder:
+        PersonAxes(np.zeros(3), np.eye(3, 2), np.eye(3, 2)).write(folder / "a")
+        return [(folder / "a").read_bytes()]
+
+
 def _texts(*texts):
     return lambda: [text.encode() for text in texts]
 
@@ -193,6 +200,7 @@ READERS = {
         _beside_model("model.safetensors"), "model.safetensors",
         _file("model.safetensors"),
     ),
+    "axes": Reader(read_axes, "axes.safetensors", _axes),
     "latent": Reader(_beside_map, "a_latent.json", _file("out", "a_latent.json")),
     "checkpoint": Reader(read_checkpoint, "last.ckpt", _checkpoint),
     "scan-mgz": Reader(_scan, "a.mgh", own_readers.mgz),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
@@ -55,7 +56,37 @@ def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) ->
                     permutations,
                 )
         _beyond_people(setting, answers, use, permutations, seed)
+    _same_people(setting, answers, permutations, seed)
     stranger(setting, answers, seed, permutations)
+
+
+def _same_people(
+    setting: Setting, answers: Answers, permutations: int, seed: int
+) -> None:
+    """The training site of travelers' scans alone: all sites show the same people."""
+    people = {
+        who: {site: i for site, i in at.items() if site in setting.seen}
+        for who, at in setting.travelers().items()
+    }
+    use = [i for at in people.values() if len(at) > 1 for i in at.values()]
+    shown = Counter(setting.sites(use))
+    if len(shown) < 2 or min(shown.values()) < 2:
+        answers.cannot(
+            "site leakage among travelers",
+            "needs two training sites that share two travelers, got "
+            f"{names_of([f'{s}: {n}' for s, n in shown.items()])}",
+        )
+        return
+    z = setting.latents
+    rng = generator(seed, "leakage of travelers")
+    found = probe(
+        posterior_view(z.mean[use], z.std[use], "sample", rng),
+        setting.sites(use),
+        setting.subjects(use),
+        rng,
+        permutations=permutations,
+    )
+    answers.add("leakage", "auc_rbf_sample_travelers", found.auc)
 
 
 def _beyond_people(

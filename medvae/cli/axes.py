@@ -1,0 +1,46 @@
+"""axes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import progress_bar, say
+
+
+def axes(
+    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Its training scans; else ./medvae.yaml.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File; RUN/axes.safetensors.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where prepared volumes are kept.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+) -> None:
+    """Find axes of a run's codes that tell people apart and scanners do not.
+
+    Every training scan is encoded many times, moved a little and corrupted as in
+    training. No traveler is needed, and no label of the scans that are read later.
+
+    Example: medvae axes runs/scanner --data my_scans
+    """
+    from medvae.cli.cohorts import open_cohort
+
+    scans = open_cohort(data, site_from)
+    from medvae.evaluation.run_axes import fit_run_axes
+
+    with progress_bar("Copying") as progress:
+        found = fit_run_axes(
+            run, scans, seed=seed, cache=cache, jobs=jobs, progress=progress
+        )
+    path = out or run / "axes.safetensors"
+    found.write(path)
+    say(f"{found.axes.shape[1]} axes in {path}. Use: medvae encode --axes {path}")
