@@ -53,7 +53,7 @@ def coverage(work: Path, size: int, refits: int, jobs: int) -> dict[str, Any]:
     gaussian = np.random.default_rng(3).standard_normal((size, len(NAMES)))
     numbers = [ScanEstimate(tuple(row), (1.0,) * 3, 1.0, "air") for row in gaussian]
     return {
-        name: _coverage(every, refits)
+        name: coverage_of(every, refits)
         for name, every in (
             *((name, estimates(rows)) for name, rows in pools.items()),
             ("Gaussian numbers", numbers),
@@ -61,8 +61,8 @@ def coverage(work: Path, size: int, refits: int, jobs: int) -> dict[str, Any]:
     }
 
 
-def _coverage(every: list[ScanEstimate], refits: int) -> dict[str, Any]:
-    """Coverage from a pool that is dealt into sites of 12, again and again.
+def coverage_of(every: list[ScanEstimate], refits: int) -> dict[str, Any]:
+    """Coverage of the intervals of one pool, dealt into sites of 12 again and again.
 
     The truth is the robust mean of the m scans that are not of the site, for whose own
     error the interval is widened by ``sqrt(1 + 12 / m)``.

@@ -178,9 +178,7 @@ def fit_tissue(
     )
 
 
-def fluid_level(
-    values: Array, shading: Array, classes: Classes, sigma: float
-) -> float:
+def fluid_level(values: Array, shading: Array, classes: Classes, sigma: float) -> float:
     """Mode of the dark voxels around the ventricles; the mixture's where few are.
 
     There are too few of them, beside those they share with grey matter, for a
