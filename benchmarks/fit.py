@@ -67,7 +67,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
         "psf": lambda: psf_differences(work, 12 if small else 16, jobs),
         "contrast": lambda: contrast_and_bias(work, 4 if small else 12, jobs),
         "coverage": lambda: coverage(
-            work, 26 if small else 48, 20 if small else 200, jobs
+            work, 36 if small else 120, 20 if small else 400, jobs
         ),
         "claims": lambda: null_and_power(
             work, 26 if small else 48, 5 if small else 60, jobs

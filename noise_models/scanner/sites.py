@@ -16,7 +16,9 @@ Array = NDArray[np.float64]
 HUBER = 1.5  # robust SDs beyond which a scan pulls with constant force
 OUTLIER = 5.0  # robust SDs beyond which a scan is named
 REPEATS = 400
-TOGETHER = 2**20  # numbers that are weighted at once
+MAD_SD = 1.4826  # SD of a Gaussian over its MAD
+LEAST_MAD = 0.1  # SDs that the MAD-based SD never falls below
+AT_ONCE = 2_000_000  # numbers that a bootstrap holds at a time
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def summarise_site(
             f"site {label}: subjects must name each of the {len(estimates)} scans, "
             f"got {len(people)} names."
         )
-    values = fill_gaps(np.stack([e.vector for e in estimates]), label)
+    told = np.stack([e.vector for e in estimates])
+    values = fill_gaps(told, label)
     mean = robust_mean(values, np.ones((1, len(values))))[0]
     spacing = np.median([e.spacing_mm for e in estimates], axis=0)
     kinds = [e.evidence for e in estimates]
@@ -98,7 +101,7 @@ def summarise_site(
         label=label,
         mean=tuple(mean.tolist()),
         covariance=tuple(map(tuple, shrunk_covariance(values, mean).tolist())),
-        ci95=_intervals(values, mean, people, seed),
+        ci95=_intervals(told, mean, people, seed),
         scans=len(estimates),
         subjects=len(set(people)),
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
@@ -143,7 +146,10 @@ def fill_gaps(values: Array, label: str) -> Array:
 
 
 def robust_mean(values: Array, weights: Array, rounds: int = 8) -> Array:
-    """Huber means with a fixed scale (doi:10.1214/aoms/1177703732), many at once.
+    """Huber means (doi:10.1214/aoms/1177703732) in units of the MAD, many at once.
+
+    The scale is that of the weighted scans, too: a bootstrap that kept the scale of
+    all scans would leave out that it is as uncertain as the centre.
 
     Args:
         values: Scans by parameters, (N, K).
@@ -158,19 +164,41 @@ def robust_mean(values: Array, weights: Array, rounds: int = 8) -> Array:
         >>> bool(robust_mean(x, np.ones((1, 4)))[0, 0] < 0.2)
         True
     """
-    scale = robust_scale(values)
-    start = np.median(values, axis=0)
-    few = max(1, TOGETHER // values.size)  # weightings: memory stays, whatever N is
-    centres = []
-    for first in range(0, len(weights), few):
-        counted = weights[first : first + few, :, None]
-        centre = np.broadcast_to(start, (len(counted), len(start)))
-        for _ in range(rounds):
-            far = np.abs(values[None] - centre[:, None]) / scale
-            pull = counted * np.minimum(1.0, HUBER / np.maximum(far, 1e-12))
-            centre = (pull * values).sum(1) / pull.sum(1)
-        centres.append(centre)
-    return np.concatenate(centres)
+    pieces = min(len(weights), 1 + len(weights) * values.size // AT_ONCE)
+    parts = np.array_split(weights, pieces)
+    return np.concatenate([_huber_means(values, part, rounds) for part in parts])
+
+
+def _huber_means(values: Array, weights: Array, rounds: int) -> Array:
+    counted = weights[:, :, None]
+    every = np.broadcast_to(values, (len(weights), *values.shape))
+    centre = weighted_median(every, weights)
+    mad = weighted_median(np.abs(values - centre[:, None]), weights)
+    mean = weights @ values / weights.sum(1)[:, None]
+    spread = (counted * np.square(values - mean[:, None])).sum(1) / counted.sum(1)
+    scale = np.maximum(MAD_SD * mad, LEAST_MAD * np.sqrt(spread) + 1e-9)
+    for _ in range(rounds):
+        far = np.abs(values - centre[:, None]) / scale[:, None]
+        pull = counted * np.minimum(1.0, HUBER / np.maximum(far, 1e-12))
+        centre = (pull * values).sum(1) / pull.sum(1)
+    return np.asarray(centre)
+
+
+def weighted_median(values: Array, weights: Array) -> Array:
+    """Medians (R, K) of scans (R, N, K) that count as often as ``weights`` (R, N) say.
+
+    Example:
+        >>> x = np.array([[[1.0], [2.0], [9.0]]])
+        >>> weighted_median(x, np.array([[1, 1, 2]])).tolist()
+        [[5.5]]
+    """
+    order = np.argsort(values, axis=1)
+    ascending = np.take_along_axis(values, order, 1)
+    share = np.cumsum(np.take_along_axis(weights[:, :, None], order, 1), 1)
+    half, rounding = share[:, -1:] / 2, 1e-9
+    ends = ((share < half - rounding).sum(1), (share <= half + rounding).sum(1))
+    low, high = (np.take_along_axis(ascending, k[:, None], 1)[:, 0] for k in ends)
+    return np.asarray((low + high) / 2)
 
 
 def robust_scale(values: Array) -> Array:
@@ -181,7 +209,7 @@ def robust_scale(values: Array) -> Array:
         [1.48]
     """
     mad = np.median(np.abs(values - np.median(values, axis=0)), axis=0)
-    return np.asarray(np.maximum(1.4826 * mad, 0.1 * values.std(axis=0) + 1e-9))
+    return np.asarray(np.maximum(MAD_SD * mad, LEAST_MAD * values.std(axis=0) + 1e-9))
 
 
 def shrunk_covariance(values: Array, mean: Array) -> Array:
@@ -212,19 +240,29 @@ def shrunk_covariance(values: Array, mean: Array) -> Array:
 
 
 def _intervals(
-    values: Array, mean: Array, people: Sequence[str], seed: int
+    told: Array, mean: Array, people: Sequence[str], seed: int
 ) -> tuple[tuple[float, float], ...]:
+    """95 % intervals from the scans that tell, whichever those are for a parameter."""
+    half = np.zeros(len(mean))
+    known = ~np.isnan(told)
+    who = np.asarray(people)
+    for tells in np.unique(known, axis=1).T:
+        columns = (known == tells[:, None]).all(0)
+        half[columns] = _half_widths(told[tells][:, columns], who[tells], seed)
+    return tuple((float(m - h), float(m + h)) for m, h in zip(mean, half, strict=True))
+
+
+def _half_widths(values: Array, people: NDArray[np.str_], seed: int) -> Array:
     """Bootstrap SE over subjects, widened to Student's t for few of them."""
-    names, owner = np.unique(np.asarray(people), return_inverse=True)
+    names, owner = np.unique(people, return_inverse=True)
     rng = np.random.default_rng(seed)
     count = len(names)
     if count < 2:
-        return tuple((float("-inf"), float("inf")) for _ in mean)
+        return np.full(values.shape[1], np.inf)
     picks = rng.multinomial(count, np.full(count, 1 / count), size=REPEATS)
     centres = robust_mean(values, picks[:, owner].astype(float))
-    half = stats.t.ppf(0.975, count - 1) * centres.std(axis=0, ddof=1)
-    half = half * np.sqrt(count / (count - 1))
-    return tuple((float(m - h), float(m + h)) for m, h in zip(mean, half, strict=True))
+    factor = stats.t.ppf(0.975, count - 1) * np.sqrt(count / (count - 1))
+    return np.asarray(factor * centres.std(axis=0, ddof=1))
 
 
 def _outliers(values: Array, estimates: Sequence[ScanEstimate]) -> tuple[str, ...]:

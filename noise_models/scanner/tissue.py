@@ -25,6 +25,7 @@ EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
 FLUID_BELOW = 0.8  # of grey matter
 FLUID_REACH = 0.25  # of the way from the darkest to grey matter
 FEWEST_FLUID = 60  # voxels
+FLUID_WIDTH = 0.06  # of the same way, to either side: where density is counted
 DENSEST = 20  # voxels that a mode is the mean of
 FINE_MM = 2.0  # block size on which tissue is told apart
 FLAT_SHARE = 0.6
@@ -158,7 +159,7 @@ def fit_tissue(
     places = np.argwhere(spread(head.deep, fine.shape, ratio) & (fine > 0))
     places = places[_around_ventricles(places, size, centre)]
     shading = np.exp(basis_rows(places, size, centre, fine.shape) @ coefficients)
-    csf = _fluid_level(fine[tuple(places.T)], shading, classes, sigma)
+    csf = fluid_level(fine[tuple(places.T)], shading, classes, sigma)
     levels = _unbiased(np.array([csf, *classes.levels[1:]]), sigma)
     offset = float(brain_mean_rows() @ coefficients)
     reference = float(levels[2] * np.exp(offset))
@@ -177,13 +178,27 @@ def fit_tissue(
     )
 
 
-def _fluid_level(
-    values: Array, shading: Array, classes: Classes, sigma: float
-) -> float:
+def fluid_level(values: Array, shading: Array, classes: Classes, sigma: float) -> float:
     """Mode of the dark voxels around the ventricles; the mixture's where few are.
 
     There are too few of them, beside those they share with grey matter, for a
-    mixture to hold on to.
+    mixture to hold on to. Narrow ventricles have no mode: voxels only get more on the
+    way to grey matter. Their fluid is at most as bright as the darkest of them.
+
+    Args:
+        values: Intensities around the ventricles, (M,).
+        shading: Of the same voxels, (M,).
+        classes: Of the whole brain.
+        sigma: Noise SD, or nan.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> classes = Classes(np.array([.4, .7, 1.]), np.full(3, .05), np.full(5, .2))
+        >>> shared = np.sqrt(rng.uniform(.1**2, .7**2, 3000))  # more towards grey
+        >>> narrow = fluid_level(shared, np.ones(3000), classes, 0.02)
+        >>> wide = np.r_[shared, rng.normal(.2, .02, 1000)]
+        >>> round(narrow, 1), round(fluid_level(wide, np.ones(4000), classes, 0.02), 1)
+        (0.2, 0.2)
     """
     empty = EMPTY * sigma if sigma > 0 else 0.0
     corrected = values / shading
@@ -191,8 +206,15 @@ def _fluid_level(
     if dark.size < FEWEST_FLUID:
         return float(classes.levels[0])
     # What lies further up is mostly grey, and has a mode of its own at the limit.
-    low = np.percentile(dark, 5)
-    return half_sample_mode(dark[dark < low + FLUID_REACH * (classes.levels[1] - low)])
+    low = float(np.percentile(dark, 5))
+    way = classes.levels[1] - low
+    mode = half_sample_mode(dark[dark < low + FLUID_REACH * way])
+    halfway = (mode + FLUID_BELOW * classes.levels[1]) / 2
+    here, beyond = (
+        int((np.abs(dark - level) < FLUID_WIDTH * way).sum())
+        for level in (mode, halfway)
+    )
+    return mode if here >= beyond else low
 
 
 def half_sample_mode(values: Array) -> float:

@@ -7,6 +7,7 @@ from noise_models.cosine import cosine_basis, cosine_field
 from noise_models.scanner import estimate_scan
 from noise_models.scanner.estimate import BIAS
 from noise_models.scanner.head import find_head
+from noise_models.scanner.mixture import Classes
 from noise_models.scanner.noise_level import (
     air_noise,
     air_tiles,
@@ -14,6 +15,7 @@ from noise_models.scanner.noise_level import (
     koay_sigma,
     tissue_noise,
 )
+from noise_models.scanner.tissue import fluid_level
 
 STEP = (2.0, 2.0, 2.0)
 
@@ -160,3 +162,15 @@ def test_voxels_that_blocks_do_not_divide_evenly_keep_masks_in_place():
     found = estimate_scan(x, (1.3, 1.3, 1.3))
     assert found.gm_over_wm == pytest.approx(0.7, rel=0.03)
     assert found.csf_over_wm == pytest.approx(0.3, rel=0.08)
+
+
+def test_fluid_of_narrow_ventricles_is_not_read_between_it_and_grey_matter():
+    # No voxel holds fluid alone, and most are nearly grey: there is no mode.
+    rng = np.random.default_rng(0)
+    classes = Classes(np.array([0.4, 0.7, 1.0]), np.full(3, 0.05), np.full(5, 0.2))
+    shared = np.sqrt(rng.uniform(0.1**2, 0.7**2, 3000)) + rng.normal(0, 0.02, 3000)
+    narrow = fluid_level(shared, np.ones(3000), classes, 0.02)
+    assert 0.1 < narrow < 0.2
+    wide = np.r_[shared, rng.normal(0.2, 0.02, 1000)]
+    found = fluid_level(wide, np.ones(4000), classes, 0.02)
+    assert found == pytest.approx(0.2, abs=0.01)
