@@ -17,6 +17,8 @@ GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
 """Corruptions that no scan was looked at for."""
 ORACLES = ("oracle", "oracle_wide")
 """True scanners, which only a phantom has."""
+OWN_FILES = ("scanner-unseen", "scanner-fitted", "scanner-energy")
+"""Names in the folder of fits and levels that no arm may take."""
 Baseline = Literal["pca", "combat", "nyul"]
 
 
@@ -153,6 +155,10 @@ def place(content: dict[str, Any], key: str, value: object) -> None:
     *parents, last = key.split(".")
     for parent in parents:
         content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise UserError(
+                f"{key}: {parent} must hold keys and values, got {content!r:.60}."
+            )
     content[last] = value
 
 
@@ -205,7 +211,8 @@ def _named(arms: Sequence[Arm], name: str) -> Arm:
     if name in every:
         return every[name]
     if Path(name).suffix in (".yaml", ".yml") or name in noise_models.names():
-        return Arm(name=Path(name).stem, noise=name)
+        content = {"name": Path(name).stem, "noise": name}
+        return check_settings(Arm, content, f"--noise {name}")
     return Plan(arms=tuple(every.values())).arm(name)
 
 
@@ -216,6 +223,11 @@ def _check(plan: Plan, where: str) -> None:
         raise UserError(f"{where}: arm {twice[0]!r} is named twice. Name it once.")
     if plan.seeds < 1:
         raise UserError(f"{where}: seeds must be at least 1, got {plan.seeds}.")
+    for name in set(names) & set(OWN_FILES):
+        raise UserError(
+            f"{where}: arm {name!r}: a file of the comparison itself is called so. "
+            "Choose another name."
+        )
     combat = [arm.name for arm in plan.arms if arm.baseline == "combat"]
     if combat and not any(a.noise == "none" and a.baseline is None for a in plan.arms):
         raise UserError(f"{where}: {combat[0]} corrects the arm 'none'. Name it too.")
