@@ -36,9 +36,9 @@ fast: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-# TorchIO, a peer of the corruption benchmark, is measured where it is installed.
+# mutants.py needs mutmut, which is no dependency. TorchIO, a peer of the corruption benchmark, is measured where it is installed.
 bench: $(READY)
-	@for script in $(filter-out benchmarks/performance.py,$(wildcard benchmarks/*.py)); do \
+	@for script in $(filter-out benchmarks/performance.py benchmarks/mutants.py,$(wildcard benchmarks/*.py)); do \
 	  echo "== $$script"; $(BIN)/python $$script || exit 1; done
 	$(BIN)/python benchmarks/corruption.py --size 192 --runs 5
 	$(BIN)/python benchmarks/performance.py

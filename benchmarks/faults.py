@@ -36,9 +36,8 @@ SMALL = (
     "optimiser.epochs=6",
 )
 SIZE = ("--subjects", "4", "--travelers", "2", "--voxel-scale", "5")
-# Three people a site: every step of a fit but calibration and trial, which begin with
-# four, take minutes and keep nothing until the file is written.
-FEW = ("--subjects", "3", "--travelers", "0", "--voxel-scale", "4")
+# Four people a site: the fewest that a fit calibrates and tries its transfers on.
+FEW = ("--subjects", "4", "--travelers", "0", "--voxel-scale", "4")
 COMPARE = """
 held_out: [KKI]
 seeds: 1

@@ -27,7 +27,8 @@ def export(
 
     Example: medvae export runs/scanner --format huggingface -o my-model
     """
-    target = out or run.with_name(f"{run.name}-{form}")
+    whole = run if run.name not in ("", "..") else run.resolve()  # the folder of "."
+    target = out or whole.parent / f"{whole.name}-{form}"
     if dry_run:
         say(f"would write {run} as {form} into {target}")
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -79,8 +81,9 @@ def fit_noise(
         site_scans,
     )
 
+    refuse_folders(out)
     page = _report_path(out, report, no_report)
-    refuse_folders(out, page)
+    refuse_folders(page)
     chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
     show_left_out(chosen)
     if paired:
@@ -105,6 +108,13 @@ def fit_noise(
             jobs=jobs,
             dask=dask,
             progress=progress,
+            command=_command(
+                sites,
+                {"--data": data, "--adjust": adjust, "--site-from": site_from}
+                | {"--seed": seed or None},
+                {"--paired": paired, "--with-travelers": with_travelers}
+                | {"--skip-bad": skip_bad},
+            ),
         )
     show_fit(fitted)
     say(f"written to {out}. Next: medvae train --noise {out}")
@@ -128,6 +138,17 @@ def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None
     if page.resolve() == out.resolve():
         raise UserError(f"{out} cannot hold both the fit and its report. Use --report.")
     return page
+
+
+def _command(
+    sites: Sequence[str], values: Mapping[str, object], flags: Mapping[str, bool]
+) -> str:
+    """What to type to have it again, without what decides only where and how fast."""
+    words = ["medvae", "fit-noise", *sites]
+    for option, value in values.items():
+        words += [] if value is None else [option, str(value)]
+    words += [flag for flag, is_given in flags.items() if is_given]
+    return shlex.join(words)
 
 
 def _columns(words: str) -> list[str]:

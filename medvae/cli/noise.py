@@ -47,6 +47,8 @@ def show_model(name: Name, json: Json = False) -> None:
         if json:
             emit_json(show(noise))
         else:
+            if noise.record.command:
+                say(f"made by: {noise.record.command}")
             show_fit(noise)
         return
     settings = dataclasses.asdict(noise)  # type: ignore[call-overload]  # every model is a dataclass

@@ -22,6 +22,8 @@ UNTRAINED = ("pca", "combat", "axes")
 """Baselines that train no network of their own."""
 OF_OTHERS = ("combat", "axes")
 """Baselines that need another arm to be finished."""
+OWN_FILES = ("scanner-unseen", "scanner-fitted", "scanner-energy")
+"""Names in the folder of fits and levels that no arm may take."""
 
 
 class _Section(BaseModel):
@@ -163,6 +165,10 @@ def place(content: dict[str, Any], key: str, value: object) -> None:
     *parents, last = key.split(".")
     for parent in parents:
         content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise UserError(
+                f"{key}: {parent} must hold keys and values, got {content!r:.60}."
+            )
     content[last] = value
 
 
@@ -215,7 +221,8 @@ def _named(arms: Sequence[Arm], name: str) -> Arm:
     if name in every:
         return every[name]
     if Path(name).suffix in (".yaml", ".yml") or name in noise_models.names():
-        return Arm(name=Path(name).stem, noise=name)
+        content = {"name": Path(name).stem, "noise": name}
+        return check_settings(Arm, content, f"--noise {name}")
     return Plan(arms=tuple(every.values())).arm(name)
 
 
@@ -226,6 +233,11 @@ def _check(plan: Plan, where: str) -> None:
         raise UserError(f"{where}: arm {twice[0]!r} is named twice. Name it once.")
     if plan.seeds < 1:
         raise UserError(f"{where}: seeds must be at least 1, got {plan.seeds}.")
+    for name in set(names) & set(OWN_FILES):
+        raise UserError(
+            f"{where}: arm {name!r}: a file of the comparison itself is called so. "
+            "Choose another name."
+        )
     combat = [arm.name for arm in plan.arms if arm.baseline == "combat"]
     if combat and not any(a.noise == "none" and a.baseline is None for a in plan.arms):
         raise UserError(f"{where}: {combat[0]} corrects the arm 'none'. Name it too.")

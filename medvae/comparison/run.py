@@ -11,6 +11,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from medvae.cohort import Cohort, check_cohort, read_cohort
+from medvae.comparison.claim import claim
 from medvae.comparison.plan import OF_OTHERS, ORACLES, Plan
 from medvae.comparison.report import write_comparison_report
 from medvae.comparison.result import collect
@@ -145,6 +146,8 @@ def _run(
     waiting = [u for own in units.values() for u in own if not u.is_done()]
     total = sum(len(own) for own in units.values())
     say(f"{total - len(waiting)} of {total} runs are finished already.")
+    fits = {unit.stage.folder: unit.stage.mark() for unit in waiting}
+    claim({unit.folder: unit.digest() for unit in waiting} | fits)
     for stage in stages:
         _share(stage, [unit for unit in waiting if unit.stage is stage])
     done = total - len(waiting)

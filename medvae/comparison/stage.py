@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medvae.cohort import Cohort, Scan
+from medvae.comparison.claim import mark_of
 from medvae.comparison.plan import ORACLES, Arm, Plan
 from medvae.comparison.reimaged import reimage_scans
 from medvae.errors import UserError
@@ -101,6 +102,17 @@ class Stage:
         known = {who: s for who, s in self.splits.items() if s in LEARNED}
         split = {s.subject: known.get(s.subject, "test") for s in self.cohort.scans}
         return stored_scans(self.store, self.cohort.scans, split)
+
+    def mark(self) -> str:
+        """Changes with everything that decides the fits and the levels of this seed."""
+        grid = self.store.grid
+        content = {
+            "scans": self.content,
+            "held_out": sorted(self.plan.held_out),
+            "energy_scans": self.plan.energy_scans,
+            "grid": [*grid.shape, *grid.spacing_mm],
+        }
+        return mark_of(content)
 
     @property
     def folder(self) -> Path:

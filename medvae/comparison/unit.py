@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from medvae.comparison.claim import check_mark, mark_of
 from medvae.comparison.plan import UNTRAINED, Arm
 from medvae.comparison.scores import read_scores, score
 from medvae.comparison.selection import Validation, choose, validate
@@ -26,7 +25,7 @@ from medvae.evaluation.latents import EncoderLike
 from medvae.evaluation.protocol import ask, open_setting
 from medvae.evaluation.questions.setting import Setting
 from medvae.evaluation.result import Evaluation, read_evaluation
-from medvae.files import write_json
+from medvae.files import digest, write_json
 from medvae.inputs import AGAIN, read_record
 from medvae.training.config import TrainConfig
 from medvae.training.run import network_of, train
@@ -76,8 +75,10 @@ class Unit:
             "permutations": plan.permutations,
             "matched": any(a.noise == "scanner" for a in plan.arms),
         }
-        text = json.dumps(content, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        file = Path(self.arm.noise)
+        if file.suffix in (".yaml", ".yml") and file.is_file():
+            content["noise"] = digest(file)
+        return mark_of(content)
 
     @property
     def other(self) -> Unit:
@@ -90,16 +91,7 @@ class Unit:
         Raises:
             UserError: It was finished with others.
         """
-        path = self.folder / "done.json"
-        if not path.exists():
-            return False
-        found = read_record(path, AGAIN)
-        if found.get("digest") != self.digest():
-            raise UserError(
-                f"{self.folder}: finished with other settings or scans. Remove it, or "
-                "choose another folder with -o."
-            )
-        return True
+        return check_mark(self.folder / "done.json", self.digest())
 
     def finished(self) -> dict[str, Any]:
         """What is known of a finished unit: choice, energy, validation."""

@@ -9,6 +9,7 @@ in safetensors instead of a pickled ``model.pt``. Price: medvae must be installe
 
 from __future__ import annotations
 
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,11 @@ def write_bundle(run: Path, encoder: Encoder, out: Path) -> list[str]:
     write_text(out / "docs" / "training.json", described(story))
     write_text(out / "LICENSE", LICENSE)
     command = (
-        f"python -m monai.bundle run --bundle_root {out} --config_file "
-        f"{out}/configs/inference.json --dataset_dir SCANS --output_dir codes"
+        *("python", "-m", "monai.bundle", "run", "--bundle_root", str(out)),
+        *("--config_file", f"{out}/configs/inference.json"),
+        *("--dataset_dir", "SCANS", "--output_dir", "codes"),
     )
-    return [f"MONAI bundle in {out}", f"run it with: {command}"]
+    return [f"MONAI bundle in {out}", f"run it with: {shlex.join(command)}"]
 
 
 def _inference(encoder: Encoder) -> dict[str, Any]:

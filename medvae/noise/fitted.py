@@ -32,6 +32,7 @@ def fit_sites(
     dask: str | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
+    command: str = "",
 ) -> ScannerNoise:
     """Fit how the sites of a cohort differ, and write the fitted file.
 
@@ -46,6 +47,7 @@ def fit_sites(
         dask: Address of a Dask scheduler whose workers do the work instead.
         cache: Folder of scan estimates; by default the user's cache.
         progress: Called with (done, total, name).
+        command: What was typed, for the record.
 
     Raises:
         UserError: A scan that cannot be measured, or too few of them.
@@ -72,6 +74,7 @@ def fit_sites(
             dask=dask,
             cache=folder,
             progress=progress,
+            command=command,
         )
     except (ValueError, ImportError) as error:
         raise UserError(str(error)) from None

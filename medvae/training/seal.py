@@ -108,7 +108,7 @@ def check_seal(run: Path) -> Verdict:
         codes = _sample_codes(load_model(run))
         largest = float(np.abs(codes[:SHOWN] - shown).max())
         same = hashlib.sha256(codes.tobytes()).hexdigest() == sample["codes_sha256"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a seal ({error}). Copy the run again.") from None
     return Verdict((), largest, same, others)
 

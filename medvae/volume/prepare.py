@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from medvae.errors import UserError
 from medvae.threads import one_thread
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.grid import Grid, Placement, covering, place_on_head
+from medvae.volume.header import MAX_VOXELS
 from medvae.volume.intensity import extreme_scale, reference_level
 from medvae.volume.nifti import Source, Volume
 
@@ -68,7 +70,7 @@ def prepare(
         reach: Let the grid grow by multiples of this until it holds the whole scan.
 
     Raises:
-        UserError: The scan is not finite, or has no foreground.
+        UserError: The scan is not finite, has no foreground, or is metres across.
 
     Example:
         >>> from medvae.volume import read_volume
@@ -90,6 +92,7 @@ def prepare(
         raise UserError(f"{volume.name}: {error}. Remove the scan.") from error
     if reach:
         placement = covering(placement, reach)
+        _refuse_vast(volume, placement.grid)
     on_grid = placement.to_grid(head if chosen is None else chosen) > 0.5
     image = np.maximum(placement.to_grid(data) / np.float32(reference.level), 0)
     return Prepared(
@@ -115,6 +118,17 @@ def refuse_unusable(volume: Volume) -> None:
     if extreme:
         raise UserError(
             f"{volume.name}: {extreme}. Scale the intensities to ordinary numbers."
+        )
+
+
+def _refuse_vast(volume: Volume, grid: Grid) -> None:
+    """Few large voxels are many of the grid's: a wrong unit would take all memory."""
+    if math.prod(grid.shape) > MAX_VOXELS:
+        size = " x ".join(f"{width:.0f}" for width in grid.extent_mm)
+        raise UserError(
+            f"{volume.name}: its field of view takes a grid of {size} mm, "
+            f"{math.prod(grid.shape)} voxels, more than {MAX_VOXELS}. Correct its "
+            "voxel size, or use cover 'head'."
         )
 
 

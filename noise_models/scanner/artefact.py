@@ -99,7 +99,8 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
             "software": dict(record.versions),
             "inputs_sha256": dict(record.inputs),
             "warnings": list(record.warnings),
-        },
+        }
+        | ({"command": record.command} if record.command else {}),
     }
     if record.paired:
         content["paired"] = {k: paired_content(p) for k, p in record.paired.items()}
@@ -150,6 +151,7 @@ def load_scanner(
         warnings=tuple(file.provenance.warnings),
         paired={key: read_paired(found) for key, found in file.paired.items()},
         covariates={n: read_covariate(found) for n, found in file.covariates.items()},
+        command=file.provenance.command,
     )
     try:
         return ScannerNoise(sites, record=record, **options)

@@ -48,6 +48,7 @@ def fit(
     cache: str | Path | None = None,
     goodness: bool = True,
     calibration: bool = True,
+    command: str = "",
 ) -> ScannerNoise:
     """Fit how the scanners of two or more sites differ.
 
@@ -73,6 +74,7 @@ def fit(
         cache: Folder where estimates are kept by content.
         goodness: Whether to try the fit on held-out scans.
         calibration: Whether to correct each transfer by what it does (`calibrate`).
+        command: What was typed, for the record.
 
     Returns:
         The noise, with no source and no target chosen.
@@ -151,6 +153,7 @@ def fit(
         ),
         paired=travelers.evidence(sites, left),
         covariates=plan.covariates,
+        command=command,
     )
     return ScannerNoise(sites, record=record)
 

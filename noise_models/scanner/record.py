@@ -91,6 +91,7 @@ class Record:
         warnings: Sentences for the reader.
         paired: ``"A->B"`` to what travelers say, where they link the two.
         covariates: Age, sex and others across the sites, by name.
+        command: What was typed to make it; empty for fits made in Python.
 
     Example:
         >>> Record().evidence
@@ -106,3 +107,4 @@ class Record:
     warnings: tuple[str, ...] = ()
     paired: Mapping[str, PairedEvidence] = field(default_factory=dict, hash=False)
     covariates: Mapping[str, Covariate] = field(default_factory=dict, hash=False)
+    command: str = ""

@@ -153,6 +153,7 @@ class Provenance(_Strict):
     software: dict[str, str]
     inputs_sha256: dict[str, str]
     warnings: list[str] = []
+    command: str = ""
 
 
 class ScannerFile(_Strict):

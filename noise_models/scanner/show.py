@@ -40,6 +40,7 @@ def show(noise: ScannerNoise) -> dict[str, Any]:
         "warnings": list(record.warnings),
         "paired": {key: paired_content(p) for key, p in record.paired.items()},
         "covariates": {n: covariate_content(c) for n, c in record.covariates.items()},
+        "command": record.command,
     }
 
 

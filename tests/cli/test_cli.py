@@ -1,8 +1,11 @@
 """The command line end to end on a small phantom, and its errors."""
 
+import html
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -114,6 +117,29 @@ def test_the_fit_is_told_in_sentences_that_show_repeats(fitted):
     assert "NYU" in told
     assert "UM_1" in told
     assert told in run("noise", "show", fitted).output
+
+
+def test_a_fitted_file_tells_the_command_that_makes_it_again(fitted, phantom):
+    words = ["medvae", "fit-noise", "NYU", "UM_1", "--data", str(phantom)]
+    content = json.loads(run("noise", "show", fitted, "--json").stdout)
+    assert shlex.split(content["command"]) == words
+    assert content["command"] in run("noise", "show", fitted).output
+    assert html.escape(content["command"]) in fitted.with_suffix(".html").read_text()
+
+
+def test_the_command_of_a_fit_is_what_decides_its_numbers(
+    phantom, tmp_path, monkeypatch
+):
+    typed = []
+    monkeypatch.setattr(
+        "medvae.noise.fitted.fit_sites", lambda *_, command, **__: typed.append(command)
+    )
+    monkeypatch.setattr("medvae.cli.fitted.show_fit", lambda _: None)
+    numbers = ("NYU", "UM_1", "--data", phantom, "--adjust", "age,sex", "--seed", 3)
+    place = ("-o", tmp_path / "s.yaml", "--jobs", 1, "--no-report")
+    run("fit-noise", *numbers, "--paired", "--skip-bad", *place)
+    words = ["medvae", "fit-noise", *map(str, numbers), "--paired", "--skip-bad"]
+    assert [shlex.split(one) for one in typed] == [words]
 
 
 def test_a_report_lies_beside_the_fit_and_can_be_made_again(fitted, phantom, tmp_path):
@@ -275,6 +301,16 @@ def test_a_dry_run_says_and_writes_nothing(words, phantom, trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", [".", "../run"])
+def test_an_export_lies_beside_its_run_whatever_the_run_is_called_by(
+    name, trained, monkeypatch
+):
+    monkeypatch.chdir(trained)
+    told = run("export", name, "--format", "onnx", "--dry-run").output
+    target = Path(told.split(" into ")[1].strip())
+    assert target.resolve() == trained.with_name("run-onnx")
+
+
 def main_with(monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["medvae", *map(str, words)])
     with pytest.raises(SystemExit) as ended:
@@ -305,6 +341,7 @@ def main_with(monkeypatch, *words):
             "exclude each other",
         ),
         (("fit-noise", "A", "B", "-o", "fit.html"), "Use --report"),
+        (("fit-noise", "A", "B", "-o", "."), ". is a folder. Name a file."),
     ],
 )
 def test_an_error_is_one_line_with_exit_code_2(

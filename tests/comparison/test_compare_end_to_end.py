@@ -6,7 +6,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from tiny_study import ARMS, compare, no_bar, tiny_plan
+from tiny_study import ARMS, TRAIN, compare, no_bar, tiny_plan
 
 from medvae.cli.app import app
 from medvae.cohort import read_cohort
@@ -15,6 +15,7 @@ from medvae.comparison import stage as comparison_stage
 from medvae.comparison import unit as comparison_unit
 from medvae.comparison.run import open_data
 from medvae.comparison.stage import Stage, open_store
+from medvae.comparison.unit import Unit
 from medvae.errors import UserError
 
 CHOICES = [{"objective.beta": 1.0}, {"objective.beta": 0.3}]
@@ -67,6 +68,45 @@ def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypat
             cohort=cohort,
             cache=cache,
         )
+
+
+def test_what_was_begun_is_gone_on_with_by_the_same_comparison_alone(
+    world, tmp_path, monkeypatch
+):
+    _, cohort, cache = world
+    plan = tiny_plan(UNFITTED[:1])
+
+    def killed(unit):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparison_run, "run_unit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        compare(plan, tmp_path, cohort=cohort, cache=cache)
+    longer = TRAIN | {"optimiser": {"epochs": 3}}
+    for change in ({"held_out": ("NYU",)}, {"train": longer}):
+        other = plan.model_copy(update=change)
+        with pytest.raises(UserError, match="none/seed-0: begun with other settings"):
+            compare(other, tmp_path, cohort=cohort, cache=cache)
+    # The fit of an arm that has not begun may have seen the site, too.
+    other = tiny_plan([{"name": "second"}], held_out=["NYU"])
+    with pytest.raises(UserError, match="noise/seed-0: begun with other settings"):
+        compare(other, tmp_path, cohort=cohort, cache=cache)
+    more = tiny_plan([*UNFITTED[:1], {"name": "second"}])
+    with pytest.raises(KeyboardInterrupt):  # an arm more is no other comparison
+        compare(more, tmp_path, cohort=cohort, cache=cache)
+
+
+def test_an_arm_of_an_edited_preset_is_another_arm(world, tmp_path):
+    _, cohort, cache = world
+    preset = tmp_path / "mine.yaml"
+    plan = tiny_plan([{"name": "mine", "noise": str(preset)}])
+    store = open_store(plan, cohort, cache, 1, no_bar)
+    stage = Stage(plan, cohort, store, 0, tmp_path, cache, 1, no_bar)
+    marks = []
+    for sigma in (0.1, 0.2, 0.1):
+        preset.write_text(f"model: rician\nsigma: [0.01, {sigma}]\n")
+        marks.append(Unit(plan.arms[0], stage).digest())
+    assert marks[0] == marks[2] != marks[1]
 
 
 def poisoned(cohort, root, held_out):

@@ -71,6 +71,11 @@ arms:
         ("arms: [{name: x, baseline: axes, of: y}]", "no arm named 'y'"),
         ("arms: [{name: x, baseline: axes, of: x}]", "must name an arm that trains"),
         ("[1, 2]", "must hold keys and values"),
+        (
+            "train: {objective: 3}\narms: [{name: a, overrides: {objective.beta: 1}}]",
+            "objective.beta: objective must hold keys and values, got 3",
+        ),
+        ("arms: [{name: scanner-unseen, noise: gaussian}]", "Choose another name"),
     ],
 )
 def test_a_wrong_plan_is_one_clear_line(tmp_path, text, match):
@@ -85,6 +90,8 @@ def test_the_command_line_names_arms():
     assert plan.seeds == 2
     with pytest.raises(UserError, match="Did you mean 'scanner'"):
         load_plan(noise=["scaner"])
+    with pytest.raises(UserError, match=r"--noise my arm.yaml: name: .*got 'my arm'"):
+        load_plan(noise=["my arm.yaml"])
 
 
 def test_without_a_plan_all_arms_run_that_any_data_can_carry():

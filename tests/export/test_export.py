@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -92,14 +93,13 @@ def test_the_card_states_sites_noise_evaluation_and_limits(run):
 
 @pytest.mark.slow
 def test_the_bundle_runs_with_monai_s_own_command(run, tmp_path):
-    bundle, scans = tmp_path / "bundle", tmp_path / "scans"
-    export_run(run, bundle, "monai-bundle")
+    bundle, scans = tmp_path / "my bundle", tmp_path / "scans"
+    told = export_run(run, bundle, "monai-bundle")
     scans.mkdir()
     nib.save(head_image(), scans / "a.nii.gz")
-    configs = bundle / "configs"
-    words = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(bundle)]
-    words += ["--config_file", str(configs / "inference.json")]
-    words += ["--dataset_dir", str(scans), "--output_dir", str(tmp_path / "codes")]
+    words = shlex.split(told[1].removeprefix("run it with: "))
+    named = {"python": sys.executable, "SCANS": scans, "codes": tmp_path / "codes"}
+    words = [str(named.get(word, word)) for word in words]
     subprocess.run(words, check=True, env=os.environ, capture_output=True)
     index, vectors = read_table(tmp_path / "codes")
     assert list(index.index) == ["a"]

@@ -40,6 +40,23 @@ def test_yaml_round_trip_draws_the_same(fitted, tmp_path):
     assert again.record.pairs.keys() == fitted.record.pairs.keys()
 
 
+def test_the_command_travels_with_the_file(fitted, tmp_path):
+    typed = "medvae fit-noise 'site \u00e4' B --seed 3"
+    named = replace(fitted, record=replace(fitted.record, command=typed))
+    path = save_scanner(named, tmp_path / "scanner.yaml")
+    assert noise_models.load(path).record.command == typed
+    assert show(noise_models.load(path))["command"] == typed
+    path.write_text(path.read_text().replace("--seed 3", "--seed 4"))
+    with pytest.raises(ValueError, match="changed after it was fitted"):
+        noise_models.load(path)
+
+
+def test_a_file_of_before_commands_were_noted_is_read(fitted, tmp_path):
+    path = save_scanner(fitted, tmp_path / "scanner.yaml")
+    assert "command:" not in path.read_text()
+    assert noise_models.load(path).record.command == ""
+
+
 def test_a_broken_file_is_refused_with_line_and_key(fitted, tmp_path):
     path = save_scanner(fitted, tmp_path / "scanner.yaml")
     text = path.read_text()

@@ -86,6 +86,7 @@ def noise(scans, tmp_path_factory):
         goodness={key: tried},
         seed=7,
         versions={"torch": "0"},
+        command=f"medvae fit-noise {HOSTILE} B",
         inputs={e.label: e.digest for e in estimates},
         warnings=(f"{HOSTILE} is small.",),
     )
@@ -155,6 +156,7 @@ def test_provenance_counts_the_inputs_and_lists_their_digests(page, noise):
     assert "4 scans" in found
     assert all(digest in found for digest in noise.record.inputs.values())
     assert "<dd>7</dd>" in found
+    assert "medvae fit-noise &lt;script&gt;" in found
 
 
 def test_every_scan_has_its_own_point(page):

@@ -213,4 +213,15 @@ FREESURFER = [
 ]
 
 
+def vast(verb, *more):
+    """Ten metres of field of view: few voxels of its own, many of the model's grid."""
+    content = scan(head((105,) * 3), np.diag([99.0, 99, 99, 1]), np.uint8)
+    words = (verb, "{run}", "{here}/" + NII, *more, "--cover", "scan", "-o", "{here}/o")
+    make = written(content, NII)
+    return Bad(
+        f"metres-across-{verb}", make, words, NII.split("/")[-1], "field of view"
+    )
+
+
+WHOLE = [vast("encode"), vast("harmonize", "--to", "A")]
 SCANS = [*HEADERS, *VOXELS, *CUT, *KINDS, *PLACES, *FREESURFER]

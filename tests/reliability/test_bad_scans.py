@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from bad_input import as_parameters, assert_refused
-from bad_scans import SCANS
+from bad_scans import SCANS, WHOLE
 from permissions import as_anybody
 
 # A thin scan is no cohort's, but may be corrupted or encoded on demand.
@@ -42,6 +42,13 @@ def test_a_verb_names_a_bad_scan(
     row, run_folder, fit_file, tmp_path, monkeypatch, capsys
 ):
     assert_refused(row, tmp_path, monkeypatch, capsys, run=run_folder, fit=fit_file)
+
+
+@as_parameters(WHOLE)
+def test_a_scan_of_the_wrong_unit_does_not_take_all_memory(
+    row, run_folder, tmp_path, monkeypatch, capsys
+):
+    assert_refused(row, tmp_path, monkeypatch, capsys, run=run_folder)
 
 
 @pytest.mark.study  # two minutes: every scan with every verb

@@ -122,6 +122,16 @@ def test_other_software_is_named(run, monkeypatch, capsys):
     assert "torch 1.0 -> " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("software", [[], "torch", None])
+def test_a_seal_without_a_table_of_software_is_refused(
+    software, run, monkeypatch, capsys
+):
+    seal = json.loads((run / "seal.json").read_text())
+    (run / "seal.json").write_text(json.dumps(seal | {"software": software}))
+    assert command(monkeypatch, ["verify", run]) == 2
+    assert "seal.json: not a seal" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}', "[" * 9999])
 def test_a_broken_seal_is_refused(content, run, monkeypatch, capsys):
     (run / "seal.json").write_text(content)

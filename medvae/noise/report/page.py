@@ -87,6 +87,7 @@ def write_fit_report(
         "outliers": [(site.label, scan) for site in sites for scan in site.outliers],
         "seed": noise.record.seed,
         "versions": noise.record.versions,
+        "command": noise.record.command,
     }
     return write_page(path, "medvae.noise.report", "page.html.j2", content)
 

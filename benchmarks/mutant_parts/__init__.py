@@ -1,0 +1,1 @@
+"""Mutants, the tests that reach them, and what the tests say; see ../mutants.py."""
