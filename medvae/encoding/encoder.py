@@ -335,7 +335,7 @@ class Encoder:
         latent = next(self.encode_each([image], 1, cover))
         if not detail:
             return self.decode(latent, to)
-        return repaint(self, image, latent, to, made_at)
+        return repaint(self, image, latent, to, made_at).image
 
 
 def _with_affine(scan: Scannable, affine: npt.ArrayLike | None) -> Path | SpatialImage:
