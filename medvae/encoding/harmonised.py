@@ -20,7 +20,7 @@ from medvae.inputs import read_text
 INDEX = "index.tsv"
 
 Basis = Literal["given", "data", "likeliest", "none"]
-"""Who named the source: the caller, the data's labels, the model, or nobody needed to."""
+"""Who named the source: the caller, the data's labels, the model; nobody had to."""
 
 
 @dataclass(frozen=True)

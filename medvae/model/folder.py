@@ -54,7 +54,7 @@ def _no_run(folder: Path) -> str:
     )
     close = difflib.get_close_matches(folder.name, runs, n=1)
     remedy = f"Did you mean {beside / close[0]}?" if close else "Make it: medvae train."
-    return f"{folder}: no such folder. {remedy}"
+    return f"{folder}: not a run folder (it does not exist). {remedy}"
 
 
 def check_sites(folder: Path, **asked: str | None) -> None:

@@ -85,7 +85,9 @@ def test_files_are_changed_as_images_are(encoder, scan, tmp_path, detail, made_a
     (row,), problems = harmonize_files(encoder, [Item(path)], [out], "B", **how)
     assert not problems
     assert row.changed
-    assert (row.source, row.known_from) == ((made_at, "given") if detail else ("", "none"))
+    assert (row.source, row.known_from) == (
+        (made_at, "given") if detail else ("", "none")
+    )
     want = encoder.harmonize(path, "B", **how)
     np.testing.assert_array_equal(nib.load(out).get_fdata(), want.get_fdata())
 
@@ -146,7 +148,9 @@ def test_an_unseen_site_that_looks_like_the_target_is_left_alone_and_said(
     assert (row.source, row.known_from, row.changed) == (to, "likeliest", False)
     lines = told([row], tmp_path)
     assert lines[0].startswith(f"1 images in {tmp_path}: 0 changed, 1 unchanged")
-    assert f"1 of C, no training site, whose likeliest training site is {to}" in lines[1]
+    assert (
+        f"1 of C, no training site, whose likeliest training site is {to}" in lines[1]
+    )
     assert "--from SITE" in lines[2]
 
 
