@@ -47,7 +47,6 @@ def evaluate(
     Example: medvae evaluate runs/scanner --held-out SITE_C
     """
     from medvae.cli.cohorts import check_known, open_cohort, show_left_out
-
     from medvae.model.folder import check_sites
 
     check_sites(run)
