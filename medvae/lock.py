@@ -64,6 +64,40 @@ def sole_writer(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait for ``path``, a file that only the one whose turn it is holds and removes.
+
+    Raises:
+        OSError: The folder cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with turn(folder / ".index.lock"):
+        ...     [path.name for path in folder.iterdir()]
+        ['.index.lock']
+        >>> list(folder.iterdir())
+        []
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if _is_at(handle, path):
+            break
+        os.close(handle)  # whoever had it has removed it
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
 def _taken(path: Path) -> int:
     """An open, locked file at ``path``; one that its holder removed is tried again."""
     import fcntl  # not on Windows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,26 @@ def open_cohort(
     with progress_bar("Checking") as progress:
         found = examined_cohort(path, site_from, progress=progress)
     return without_bad(found.cohort, skip_bad)
+
+
+def check_known(sites: Sequence[str], data: Path | None, site_from: str | None) -> None:
+    """Refuse held-out sites that the data does not have, before its voxels are read.
+
+    Raises:
+        UserError: Names the sites there are.
+    """
+    if not sites:
+        return
+    from medvae.cohort import read_cohort
+
+    known = list(read_cohort(data or Path("medvae.yaml"), site_from).sites)
+    for site in sites:
+        if site not in known:
+            close = difflib.get_close_matches(site, known, n=1)
+            raise UserError(
+                f"--held-out {site}: no such site; known: {', '.join(known)}."
+                f"{' Did you mean ' + repr(close[0]) + '?' if close else ''}"
+            )
 
 
 def show_left_out(cohort: Cohort) -> None:

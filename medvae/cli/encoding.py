@@ -57,8 +57,11 @@ def encode(
 
     Example: medvae encode runs/scanner siteA/*.nii.gz -o latents
     """
+    from medvae.model.folder import check_sites
+
     if keep is not None and axes is None:
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
+    check_sites(run)
     items = _items(scans)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")
@@ -104,7 +107,9 @@ def decode(
 
     Example: medvae decode runs/scanner latents -o images --site NYU
     """
-    from medvae.encoding.encoder import Encoder
+    from medvae.model.folder import check_sites
+
+    check_sites(run, site=site)  # before what takes seconds to import
     from medvae.encoding.images import decode_files, image_names
     from medvae.encoding.names import check_outputs, find_latents
 
@@ -114,6 +119,8 @@ def decode(
     if dry_run:
         say(f"would decode {len(paths)} latents with {run} into {out}")
         return
+    from medvae.encoding.encoder import Encoder
+
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
     with progress_bar("Decoding") as progress:
@@ -130,7 +137,8 @@ def harmonize(
         str | None,
         typer.Option(
             "--from",
-            help="The training site that made the scans; else the likeliest, for each.",
+            help="The training site that made all scans; else the data's label of each "
+            "if it is a training site, else the likeliest.",
         ),
     ] = None,
     detail: Annotated[
@@ -148,33 +156,40 @@ def harmonize(
     """Change scans to what one training site would have scanned.
 
     To each is added what the decoder makes of its code for that site, less what it
-    makes of it for the site that made it. Noise and sharpness stay as they are.
+    makes of it for the site that made it. Noise and sharpness stay as they are. The
+    images are listed in OUT/index.tsv, with the site that each was taken to come from.
 
     A bad scan is named at the end and stops no other (exit code 2).
 
-    Example: medvae harmonize runs/scanner KKI/*.nii.gz --from KKI --to NYU -o as_nyu
+    Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
     """
     if made_at is not None and not detail:
         raise UserError(
             f"--from {made_at} changes nothing with --no-detail: an image painted from "
             "its code alone has no origin. Leave one of them out."
         )
-    from medvae.encoding.encoder import Encoder
-    from medvae.encoding.images import harmonize_files
+    from medvae.encoding.harmonised import read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems
+    from medvae.model.folder import check_sites
 
-    paths = [item.path for item in _items(scans)]
+    check_sites(run, **{"to": to, "from": made_at})
+    items = _items(scans)
+    paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
+    read_index(out)  # refuses a folder that holds another table
     if dry_run:
         say(f"would write {len(paths)} scans as {to} into {out}")
         return
+    from medvae.encoding.encoder import Encoder
+    from medvae.encoding.images import harmonize_files
+
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
     with progress_bar("Harmonizing") as progress:
-        problems = harmonize_files(
+        rows, problems = harmonize_files(
             encoder,
-            paths,
+            items,
             targets,
             to,
             made_at=made_at,
@@ -184,7 +199,9 @@ def harmonize(
             cover=cover,
             progress=progress,
         )
-    _end(f"{len(paths) - len(problems)} images in {out}", problems)
+    if rows:
+        write_index(out, rows)
+    _end("\n".join(told(rows, out)), problems)
 
 
 def _end(words: str, problems: list[str]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from medvae.cli.console import emit_json, progress_bar, say, show_table
+from medvae.cli.console import emit_json, progress_bar, say
 
 
 def evaluate(
@@ -47,10 +46,14 @@ def evaluate(
 
     Example: medvae evaluate runs/scanner --held-out SITE_C
     """
-    from medvae.cli.cohorts import open_cohort, show_left_out
+    from medvae.cli.cohorts import check_known, open_cohort, show_left_out
+    from medvae.model.folder import check_sites
 
+    check_sites(run)
+    check_known(held_out or (), data, site_from)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
+    from medvae.evaluation.report import describe
     from medvae.evaluation.run import evaluate_run, write_run_report
 
     with progress_bar("Evaluating") as progress:
@@ -72,22 +75,8 @@ def evaluate(
     if json:
         emit_json(content)
         return
-    rows = [
-        [group, name, number.get("value"), _interval(number), number.get("n")]
-        for group, numbers in content["metrics"].items()
-        for name, number in numbers.items()
-    ]
-    show_table(("group", "metric", "value", "95 % interval", "n"), rows)
+    for sentence in describe(found):
+        say(f"- {sentence}")
     for row in found.unanswered:
-        say(f"not answered: {row.question}: {row.reason}")
-    say(f"report: {report}")
-
-
-def _interval(number: Mapping[str, Any]) -> str:
-    """Both ends to three digits, or nothing.
-
-    Example:
-        >>> _interval({"ci95": [0.0000419, 0.0648]}), _interval({"ci95": None})
-        ('4.19e-05 to 0.0648', '')
-    """
-    return " to ".join(f"{end:.3g}" for end in number.get("ci95") or ())
+        say(f"not answered: {row.question}: {row.reason}.")
+    say(f"every number: {folder / 'evaluation.json'} and {report}")

@@ -14,7 +14,6 @@ from medvae.cli.console import (
     progress_bar,
     quiet_libraries,
     say,
-    show_table,
     warn,
 )
 
@@ -67,9 +66,10 @@ def train(
 
     Example: medvae train --noise scanner --held-out SITE_C -o runs/scanner
     """
-    from medvae.cli.cohorts import open_cohort, show_left_out
+    from medvae.cli.cohorts import check_known, open_cohort, show_left_out
     from medvae.training.config import load_config
     from medvae.training.ranks import process_rank
+    from medvae.training.run_folder import refuse_used
 
     if process_rank() > 0:
         hush()
@@ -83,11 +83,15 @@ def train(
     }
     settings = load_config(config, set_ or (), **flags)
     run = out or Path("runs") / Path(settings.noise).stem
+    if process_rank() == 0:
+        refuse_used(run, resume=resume)
+    check_known(settings.held_out, data, site_from)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
     from medvae.noise.named import open_noise
     from medvae.training.material import check_held_out, gather
     from medvae.training.run import accelerator_of, network_of
+    from medvae.training.split import assign_splits, told
 
     check_held_out(scans, settings.held_out)
     accelerator_of(settings.device)
@@ -100,6 +104,8 @@ def train(
             f"the noise was fitted on scans of held-out {', '.join(sorted(fitted))}: "
             "report it as the regime 'fitted', not 'unseen'."
         )
+    splits = assign_splits(scans, settings.held_out, settings.seed)
+    say(told(splits, scans, settings.held_out))
     if dry_run:
         say(f"would train on {len(scans)} scans of {data or 'medvae.yaml'} into {run}")
         say(f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}")
@@ -120,13 +126,24 @@ def train(
             progress=progress,
             command=shlex.join(["medvae", *sys.argv[1:]]),
         )
-    _show_end(run)
+    _show_end(run, data)
 
 
-def _show_end(run: Path) -> None:
-    import json
+def _show_end(run: Path, data: Path | None) -> None:
+    from medvae.training.progress import read_metrics
 
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    last = json.loads(lines[-1])
-    show_table(list(last), [list(last.values())])
-    say(f"run written to {run}. Next: medvae evaluate {run}")
+    rows = read_metrics(run / "metrics.jsonl")
+    watched = [row for row in rows if "validation_bound" in row]
+    if watched:
+        best = max(watched, key=lambda row: row["validation_bound"])
+        kept, last = best["validation_bound"], watched[-1]["validation_bound"]
+        say(
+            f"{len(rows)} epochs; the weights kept are those of epoch "
+            f"{best['epoch'] + 1}, best on the validation scans: bound {kept:.0f} nats "
+            f"a scan (higher is better), {last:.0f} at the end. All numbers: "
+            f"{run / 'metrics.jsonl'}"
+        )
+    else:
+        say(f"{len(rows)} epochs; no validation scans, so the last weights are kept.")
+    again = ["medvae", "evaluate", str(run), *(["--data", str(data)] if data else [])]
+    say(f"run written to {run}. Next: {shlex.join(again)}")

@@ -15,7 +15,6 @@ from medvae.comparison.selection import Validation, choose, validate
 from medvae.comparison.stage import Stage
 from medvae.encoding.axes import read_axes
 from medvae.encoding.encoder import Encoder
-from medvae.errors import UserError
 from medvae.evaluation.baselines.axes import AxesEncoder
 from medvae.evaluation.baselines.combat import fit_combat
 from medvae.evaluation.baselines.nyul import MatchedEncoder

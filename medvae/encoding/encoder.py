@@ -47,6 +47,8 @@ class Encoder:
         >>> ball = np.linalg.norm(np.indices((40, 40, 40)) - 19.5, axis=0) < 15
         >>> scan = nib.Nifti1Image(700 * ball.astype(np.float32), 4 * np.eye(4))
         >>> encoder = Encoder(vae)
+        >>> encoder
+        <Encoder: sites A, B; grid 16x16x16 of 8x8x8 mm; code 2x4x4x4; on cpu>
         >>> latent = encoder.encode(scan)
         >>> latent.mean.shape, latent.vector.shape
         ((2, 4, 4, 4), (128,))
@@ -60,6 +62,16 @@ class Encoder:
         self.vae = vae.to(device).eval()
         self.device = torch.device(device)
         self.model_digest = model_digest
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.grid.shape))
+        step = "x".join(f"{mm:g}" for mm in self.grid.spacing_mm)
+        code = "x".join(map(str, self.vae.config.latent_shape))
+        sites = ", ".join(self.sites) or "none"
+        return (
+            f"<Encoder: sites {sites}; grid {shape} of {step} mm; code {code}; "
+            f"on {self.device}>"
+        )
 
     @classmethod
     def load(cls, run: str | os.PathLike[str], device: str = "cpu") -> Encoder:
@@ -335,7 +347,7 @@ class Encoder:
         latent = next(self.encode_each([image], 1, cover))
         if not detail:
             return self.decode(latent, to)
-        return repaint(self, image, latent, to, made_at)
+        return repaint(self, image, latent, to, made_at).image
 
 
 def _with_affine(scan: Scannable, affine: npt.ArrayLike | None) -> Path | SpatialImage:

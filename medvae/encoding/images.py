@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 
 from medvae.encoding.encoder import Encoder
-from medvae.encoding.folder import encode_arrivals
+from medvae.encoding.folder import Item, encode_arrivals
+from medvae.encoding.harmonised import Harmonised, known_source
 from medvae.encoding.latent_file import read_latent
 from medvae.encoding.names import ENDING
 from medvae.encoding.reading import Cover, read_ahead
@@ -74,7 +75,7 @@ def decode_files(
 
 def harmonize_files(
     encoder: Encoder,
-    scans: Sequence[Path],
+    items: Sequence[Item],
     targets: Sequence[Path],
     to: str,
     *,
@@ -84,13 +85,16 @@ def harmonize_files(
     jobs: int = 0,
     cover: Cover = "head",
     progress: Progress | None = None,
-) -> list[str]:
+) -> tuple[list[Harmonised], list[str]]:
     """Write scans as training site ``to`` would have made them.
 
-    See `Encoder.harmonize` for ``made_at`` and ``detail``.
+    A scan whose label is a training site is taken to come from there; ``made_at`` says
+    so of all of them; any other comes from the training site likeliest for it. See
+    `Encoder.harmonize` for ``made_at`` and ``detail``.
 
     Returns:
-        One message for every scan that could not be read; the others are done.
+        What became of every scan, and one message for every scan that could not be
+        read; the others are done.
 
     Raises:
         UserError: The decoder does not know a site.
@@ -98,23 +102,29 @@ def harmonize_files(
     for site in (to, made_at):
         encoder.check_site(site)
     reach = encoder.reach(cover)
+    scans = [item.path for item in items]
     read = read_ahead(scans, encoder.grid, jobs=jobs, ahead=batch_size, reach=reach)
-    coded = zip(scans, targets, encode_arrivals(encoder, read, batch_size), strict=True)
-    problems = []
-    for done, (path, target, (arrived, latent)) in enumerate(coded, start=1):
+    coded = zip(items, targets, encode_arrivals(encoder, read, batch_size), strict=True)
+    rows: list[Harmonised] = []
+    problems: list[str] = []
+    for done, (item, target, (arrived, latent)) in enumerate(coded, start=1):
         if arrived.problem:
             problems.append(arrived.problem)
         if latent is not None:
+            source, basis = known_source(made_at, item.site, encoder.sites)
             try:
-                image = (
-                    repaint(encoder, path, latent, to, made_at)
-                    if detail
-                    else encoder.decode(latent, to)
-                )
+                if detail:
+                    found = repaint(encoder, item.path, latent, to, source)
+                    image, source, changed = found.image, found.source, found.changed
+                else:
+                    image, source, changed = encoder.decode(latent, to), "", True
+                    basis = "none"
             except UserError as error:  # it was there when its code was made
                 problems.append(str(error))
             else:
                 write_image(image, target)
+                named = (target.name, str(item.path), item.site or "", source)
+                rows.append(Harmonised(*named, basis, to, changed))
         if progress:
-            progress(done, len(scans), path.name)
-    return problems
+            progress(done, len(items), item.path.name)
+    return rows, problems

@@ -10,6 +10,7 @@ from the other scanner's real scan than the scan itself; the difference came nea
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,28 @@ if TYPE_CHECKING:
 _TISSUE = 0.1  # reference units; darker is air
 
 
+@dataclass(frozen=True)
+class Repainted:
+    """A scan as another site would have made it.
+
+    Args:
+        image: On the scan's own grid and in its own units.
+        source: The training site that it was taken to come from.
+        changed: Whether any voxel differs from the scan's.
+    """
+
+    image: nib.Nifti1Image
+    source: str
+    changed: bool
+
+
 def repaint(
     encoder: Encoder,
     scan: Path | SpatialImage,
     latent: Latent,
     to: str,
     made_at: str | None = None,
-) -> nib.Nifti1Image:
+) -> Repainted:
     """A scan plus what the model takes to be the difference between two sites.
 
     Args:
@@ -45,26 +61,28 @@ def repaint(
         made_at: The training site that made the scan; by default the likeliest.
 
     Returns:
-        A float32 image on the scan's own grid and in its own units, never negative.
+        A float32 image, never negative, and what it was made from.
 
     Raises:
         UserError: The scan cannot be read, or the decoder does not know a site.
     """
     volume = read_volume(scan)
     wanted = encoder.paint(latent, to)
-    had = (
-        encoder.paint(latent, made_at) if made_at else nearest(encoder, volume, latent)
-    )
+    if made_at is None:
+        source, had = nearest(encoder, volume, latent)
+    else:
+        source, had = made_at, encoder.paint(latent, made_at)
     native = latent.placement.to_native(wanted - had) * np.float32(latent.reference)
     after = np.maximum(volume.data + native, 0, dtype=np.float32)
     data = latent.source.restore(after)
-    return nifti_image(data, latent.source.affine, np.float32)
+    image = nifti_image(data, latent.source.affine, np.float32)
+    return Repainted(image, source, bool((after != volume.data).any()))
 
 
 def nearest(
     encoder: Encoder, volume: Volume, latent: Latent
-) -> npt.NDArray[np.float32]:
-    """Of a code's paintings, a training site each, the one nearest to the scan.
+) -> tuple[str, npt.NDArray[np.float32]]:
+    """The training site whose painting of a code is nearest to the scan, and that.
 
     A scan of any other hospital is taken for one of the known scanner most like its
     own. On the latent's grid, in reference units.
@@ -75,4 +93,5 @@ def nearest(
     def error(painted: npt.NDArray[np.float32]) -> float:
         return float(np.square(painted - seen)[tissue].mean())
 
-    return min((encoder.paint(latent, site) for site in encoder.sites), key=error)
+    painted = ((site, encoder.paint(latent, site)) for site in encoder.sites)
+    return min(painted, key=lambda one: error(one[1]))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -21,6 +19,7 @@ from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_text
 from medvae.inputs import refuse_special
+from medvae.lock import turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +69,7 @@ def write_table(
     lines = io.StringIO()
     table = csv.writer(lines, delimiter="\t", lineterminator="\n")
     table.writerow(COLUMNS)
-    with _turn(out):
+    with turn(out / ".index.lock"):
         known = [(row, finished_digest(row.target, model, cover)) for row in rows]
         done = [(row, mark) for row, mark in known if mark]
         for i, (row, mark) in enumerate(done):
@@ -144,11 +143,3 @@ def _write_vectors(path: Path, targets: Sequence[Path]) -> None:
         else:
             return
     path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _turn(out: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with the process that holds it."""
-    with (out / ".index.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from medvae.evaluation.latents import EncoderLike, PreparedScan
+from medvae.evaluation.reconstruction import z_scored_error
 from medvae.evaluation.report import Picture
 from medvae.files import atomic_path
 from noise_models.base import NoiseModel
@@ -100,10 +101,26 @@ def _row(
         "reconstructed": lead.decode_batch(lead.encode_batch(x)[0], known),
     }
     for name, encoder in encoders.items():
-        moved = encoder.decode_batch(encoder.encode_batch(x)[0], target)
-        panels[f"as {target or 'the average site'} ({name})"] = moved
+        z = encoder.encode_batch(x)[0]
+        moved = encoder.decode_batch(z, target)
+        if target is not None:
+            origin = _origin(encoder, z, scan)
+            kept = torch.clamp(x + (moved - origin).to(x), min=0)
+            panels[f"as {target}, detail kept ({name})"] = kept
+        panels[f"as {target or 'the average site'}, decoded ({name})"] = moved
     label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
     return picture_of(label, panels, spacing)
+
+
+def _origin(encoder: EncoderLike, z: Tensor, scan: PreparedScan) -> Tensor:
+    """A code painted for the site that made the scan, or for the likeliest one."""
+    if scan.site in encoder.sites:
+        return encoder.decode_batch(z, scan.site)
+    painted = [encoder.decode_batch(z, site) for site in encoder.sites]
+    return min(
+        painted,
+        key=lambda p: z_scored_error(p[0, 0].cpu().numpy(), scan.image, scan.mask),
+    )
 
 
 def _slice(volume: NDArray[np.float32]) -> NDArray[np.float32]:

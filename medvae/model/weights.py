@@ -11,10 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_json
-from medvae.inputs import read_json, refuse_special
+from medvae.inputs import refuse_special
+from medvae.model.folder import FORMAT, VERSION, read_content
 from medvae.model.network import DenoisingVAE, NetworkConfig
-
-FORMAT, VERSION = "medvae-model", 1
 
 
 def save_model(vae: DenoisingVAE, folder: Path) -> None:
@@ -100,27 +99,7 @@ def check_device(device: str) -> None:
 
 
 def _read_config(folder: Path) -> NetworkConfig:
-    path = folder / "config.json"
-    try:
-        content = read_json(path)
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder}: not a run folder (no config.json). Make one: medvae train."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read as JSON ({error}). Copy the run again."
-        ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(
-            f"{path}: not the configuration of a medvae model. "
-            "Name a folder that medvae train wrote."
-        )
-    if content.get("version") != VERSION:
-        raise UserError(
-            f"{path}: format version {content.get('version')!r}, this medvae reads "
-            f"{VERSION}. Install a matching medvae."
-        )
+    path, content = folder / "config.json", read_content(folder)
     try:
         return NetworkConfig.model_validate(content.get("network"))
     except ValidationError as error:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK = "#1d2b36"
+INK_ON_DARK = "#e7ecee"
 SOFT = "#8a97a3"
 # Okabe & Ito's palette, told apart by most colour-blind readers.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00")

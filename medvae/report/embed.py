@@ -11,15 +11,29 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
+from medvae.report.canvas import INK, INK_ON_DARK
+
+_INKS = (
+    f"svg{{color:{INK}}}@media(prefers-color-scheme:dark){{svg{{color:{INK_ON_DARK}}}}}"
+)
 WINDOW = (0.0, 1.3)  # reference units, the same for every picture of a report
 
 
 def svg(figure: Figure) -> str:
-    """A figure as a data address, byte for byte the same each time."""
+    """A figure as a data address, byte for byte the same each time.
+
+    Its ground is transparent and its ink follows the page, dark on light or light on
+    dark. Lines over a picture keep their colour.
+    """
     out = io.BytesIO()
     with rc_context({"svg.hashsalt": "medvae"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return _address("image/svg+xml", out.getvalue())
+        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    text = out.getvalue().decode()
+    over_picture = any(axes.images for axes in figure.axes)
+    for use in ("fill",) if over_picture else ("fill", "stroke"):
+        text = text.replace(f"{use}: {INK}", f"{use}: currentColor")
+    text = text.replace("<defs>", f"<style>{_INKS}</style><defs>", 1)
+    return _address("image/svg+xml", text.encode())
 
 
 def slice_png(image: NDArray[np.floating], window: tuple[float, float] = WINDOW) -> str:

@@ -30,21 +30,31 @@ for (const root of document.querySelectorAll(".viewer")) {
     for (const [name, [a, b]] of Object.entries(planes)) {
       const canvas = root.querySelector(`canvas[data-plane=${name}]`);
       const [width, height] = [about.shape[a], about.shape[b]];
-      [canvas.width, canvas.height] = [width, height];
+      const fine = Math.max(1, Math.round(384 / Math.max(width, height)));
+      [canvas.width, canvas.height] = [width * fine, height * fine];
       canvas.style.aspectRatio =
         `${width * about.spacing_mm[a]} / ${height * about.spacing_mm[b]}`;
-      const pen = canvas.getContext("2d");
-      const pixels = pen.createImageData(width, height);
+      const plain = document.createElement("canvas");
+      [plain.width, plain.height] = [width, height];
+      const pixels = plain.getContext("2d").createImageData(width, height);
       const place = [...at];
       for (let i = 0; i < width; i++) for (let j = 0; j < height; j++) {
         [place[a], place[b]] = [i, j];
         const value = grey(...place), to = 4 * ((height - 1 - j) * width + i);
-        const crossed = (i === at[a]) !== (j === at[b]);
-        pixels.data.set(
-          crossed ? [(value + 90) >> 1, (value + 200) >> 1, (value + 200) >> 1, 255]
-                  : [value, value, value, 255], to);
+        pixels.data.set([value, value, value, 255], to);
       }
-      pen.putImageData(pixels, 0, 0);
+      plain.getContext("2d").putImageData(pixels, 0, 0);
+      const pen = canvas.getContext("2d");
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(plain, 0, 0, canvas.width, canvas.height);
+      // A hair through the middle of the voxels, with a gap around the place itself.
+      const [across, down] = [(at[a] + .5) * fine, (height - .5 - at[b]) * fine];
+      const gap = 1.5 * fine + 6;
+      pen.fillStyle = "#5fc4c4";
+      for (const [x, y, w, h] of [
+        [0, down, across - gap, 1], [across + gap, down, canvas.width, 1],
+        [across, 0, 1, down - gap], [across, down + gap, 1, canvas.height],
+      ]) if (w > 0 && h > 0) pen.fillRect(Math.floor(x), Math.floor(y), w, h);
     }
     inputs.forEach((input, axis) => {
       const mm = (at[axis] - (about.shape[axis] - 1) / 2) * about.spacing_mm[axis];

@@ -46,18 +46,31 @@ def open_run(
             return None
         read_checkpoint(last)  # refuses what is damaged or foreign
         return last
-    there = {path.name for path in run.iterdir()} if run.exists() else set()
-    started = {LOCK, "noise.yaml", "splits.json"}  # then config.yaml: killed between
-    if there - (started if resume else {LOCK}):
-        raise UserError(
-            f"{run}: not empty. Go on with --resume, or choose another folder with -o."
-        )
+    refuse_used(run, resume=resume)
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     freeze(noise, run / "noise.yaml")
     content = {"sites": plan.sites, "subjects": dict(sorted(plan.subjects.items()))}
     write_json(run / "splits.json", content)
     write_text(written, settings)
     return None
+
+
+def refuse_used(run: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds something else than a run to go on with.
+
+    Raises:
+        UserError: Says so before any work.
+    """
+    if run.exists() and not run.is_dir():
+        raise UserError(f"{run}: not a folder to write to. Choose another.")
+    if resume and (run / "config.yaml").exists():
+        return
+    there = {path.name for path in run.iterdir()} if run.exists() else set()
+    started = {LOCK, "noise.yaml", "splits.json"}  # then config.yaml: killed between
+    if there - (started if resume else {LOCK}):
+        raise UserError(
+            f"{run}: not empty. Go on with --resume, or choose another folder with -o."
+        )
 
 
 def join_run(run: Path, *, resume: bool) -> Path | None:

@@ -34,3 +34,26 @@ def assign_splits(cohort: Cohort, held_out: tuple[str, ...], seed: int) -> Split
     for name, part in split_subjects(residents, FRACTIONS, seed=seed).items():
         splits |= {scan.subject: name for scan in part.scans}
     return splits
+
+
+def told(splits: Splits, cohort: Cohort, held_out: tuple[str, ...]) -> str:
+    """The split in one line.
+
+    Example:
+        >>> from pathlib import Path
+        >>> nobody = Cohort(Path(), "table", ())
+        >>> told({"a": "train", "b": "train", "c": "test"}, nobody, ())
+        'split, by person: 2 train, 0 validation, 1 test'
+    """
+    parts = [
+        f"{sum(split == name for split in splits.values())} {name}"
+        for name in FRACTIONS
+    ]
+    text = f"split, by person: {', '.join(parts)}"
+    travelers = [t for t in cohort.travelers() if splits.get(t) == "test"]
+    if travelers:
+        text += f" ({len(travelers)} of them, seen at several sites, always)"
+    if held_out:
+        apart = sum(split == "held-out" for split in splits.values())
+        text += f"; {apart} at {', '.join(held_out)} alone are held out"
+    return text

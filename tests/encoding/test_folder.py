@@ -221,3 +221,9 @@ def test_what_is_no_latent_is_refused(tmp_path):
 def test_a_scan_given_twice_is_refused(tmp_path):
     with pytest.raises(UserError, match="named twice"):
         stems([tmp_path / "a.nii", tmp_path / "a.nii"])
+
+
+def test_no_lock_stays_in_a_folder_of_codes(encoder, tmp_path):
+    encode_folder(encoder, folder_of(tmp_path, 1), tmp_path / "out")
+    hidden = {p.name for p in (tmp_path / "out").iterdir() if p.name.startswith(".")}
+    assert hidden == {".bidsignore"}

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from medvae.encoding import Encoder, repainting
+from medvae.encoding.folder import Item
+from medvae.encoding.harmonised import Harmonised, read_index, told, write_index
 from medvae.encoding.images import harmonize_files
 from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE, NetworkConfig
@@ -80,7 +82,12 @@ def test_files_are_changed_as_images_are(encoder, scan, tmp_path, detail, made_a
     path, out = tmp_path / "scan.nii.gz", tmp_path / "out.nii.gz"
     nib.save(scan, path)
     how = {"made_at": made_at, "detail": detail}
-    assert not harmonize_files(encoder, [path], [out], "B", **how, jobs=0)
+    (row,), problems = harmonize_files(encoder, [Item(path)], [out], "B", **how)
+    assert not problems
+    assert row.changed
+    assert (row.source, row.known_from) == (
+        (made_at, "given") if detail else ("", "none")
+    )
     want = encoder.harmonize(path, "B", **how)
     np.testing.assert_array_equal(nib.load(out).get_fdata(), want.get_fdata())
 
@@ -103,7 +110,9 @@ def test_a_scan_that_went_away_stops_no_other(encoder, scan, tmp_path, monkeypat
 
     monkeypatch.setattr(repainting, "read_volume", gone)
     targets = [tmp_path / f"as_b_{k}.nii.gz" for k in range(2)]
-    problems = harmonize_files(encoder, paths, targets, "B", jobs=0)
+    items = [Item(path) for path in paths]
+    rows, problems = harmonize_files(encoder, items, targets, "B", jobs=0)
+    assert [row.path for row in rows] == [str(paths[1])]
     assert problems == [f"{paths[0]}: not found"]
     assert [target.exists() for target in targets] == [False, True]
 
@@ -111,5 +120,56 @@ def test_a_scan_that_went_away_stops_no_other(encoder, scan, tmp_path, monkeypat
 def test_an_unknown_site_is_refused_before_any_work(encoder, tmp_path):
     with pytest.raises(UserError, match="C"):
         harmonize_files(
-            encoder, [tmp_path / "x.nii"], [tmp_path / "y"], "A", made_at="C"
+            encoder, [Item(tmp_path / "x.nii")], [tmp_path / "y"], "A", made_at="C"
         )
+
+
+@pytest.mark.parametrize("site", ["A", "B"])
+def test_a_training_site_named_by_the_data_is_the_source(encoder, scan, tmp_path, site):
+    path, out = tmp_path / "scan.nii.gz", tmp_path / "out.nii.gz"
+    nib.save(scan, path)
+    (row,), _ = harmonize_files(encoder, [Item(path, site=site)], [out], "B")
+    want = encoder.harmonize(path, "B", made_at=site)
+    np.testing.assert_array_equal(nib.load(out).get_fdata(), want.get_fdata())
+    assert (row.source, row.known_from, row.changed) == (site, "data", site == "A")
+
+
+def test_an_unseen_site_that_looks_like_the_target_is_left_alone_and_said(
+    encoder, scan, tmp_path
+):
+    path, out = tmp_path / "scan.nii.gz", tmp_path / "out.nii.gz"
+    nib.save(scan, path)
+    to = next(
+        s
+        for s in ("A", "B")
+        if (encoder.harmonize(path, s).get_fdata() == scan.get_fdata()).all()
+    )
+    (row,), _ = harmonize_files(encoder, [Item(path, site="C")], [out], to)
+    assert (row.source, row.known_from, row.changed) == (to, "likeliest", False)
+    lines = told([row], tmp_path)
+    assert lines[0].startswith(f"1 images in {tmp_path}: 0 changed, 1 unchanged")
+    assert (
+        f"1 of C, no training site, whose likeliest training site is {to}" in lines[1]
+    )
+    assert "--from SITE" in lines[2]
+
+
+def test_the_table_of_harmonised_scans_grows_with_every_call(tmp_path):
+    first = Harmonised("a.nii.gz", "a", "A", "A", "data", "B", changed=True)
+    second = Harmonised("b.nii.gz", "b", "C", "B", "likeliest", "B", changed=False)
+    write_index(tmp_path, [first, second])
+    again = Harmonised("b.nii.gz", "b", "C", "A", "given", "B", changed=True)
+    write_index(tmp_path, [again])
+    assert read_index(tmp_path) == [
+        ("a.nii.gz", "a", "A", "A", "data", "B", "yes"),
+        ("b.nii.gz", "b", "C", "A", "given", "B", "yes"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "name\tpath\n", "file\n\x00", '"'])
+def test_another_table_is_not_written_over(tmp_path, text):
+    (tmp_path / "index.tsv").write_text(text)
+    row = Harmonised("a.nii.gz", "a", "A", "A", "data", "B", changed=True)
+    with pytest.raises(UserError, match="not a table of harmonised scans"):
+        write_index(tmp_path, [row])
+    assert (tmp_path / "index.tsv").read_text() == text

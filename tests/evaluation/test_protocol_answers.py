@@ -353,3 +353,10 @@ def test_harmonising_takes_away_the_difference_of_the_nearest_known_scanner(blin
 def test_harmonising_by_a_decoder_that_tells_no_sites_apart_does_nothing(seeing):
     for row in seeing.travelers:
         assert row.with_detail == pytest.approx(row.do_nothing, rel=1e-3)  # >= 0
+
+
+def test_three_travelers_give_an_agreement_without_interval():
+    found = run(cohort=fake_cohort(travelers=3), permutations=2)
+    agreed = found.get("travelers", "icc_seen")
+    assert agreed.n == 3
+    assert agreed.ci95 is None  # resampled, it would end at its own value

@@ -1,3 +1,4 @@
+import base64
 import json
 import re
 import sys
@@ -11,7 +12,7 @@ from fake_cohort import FakeEncoder, fake_cohort
 from page_outline import Outline
 
 from medvae.errors import UserError
-from medvae.evaluation import Evaluation, evaluate
+from medvae.evaluation import Estimate, Evaluation, evaluate
 from medvae.evaluation.report import Picture, describe, write_report
 
 
@@ -111,8 +112,66 @@ def test_the_same_numbers_make_the_same_page(runs, tmp_path):
 
 def test_sentences_say_when_no_site_could_be_read(runs):
     text = " ".join(describe(runs["none"]))
-    assert "the site can be read" in text
+    assert "The site can be read" in text
     assert "never seen in training" in text
+
+
+def leak(n, p):
+    numbers = {
+        f"auc_rbf_{view}": Estimate(value, (0.25, 1.0), n, 0.5, p)
+        for view, value in (("mean", 1.0), ("sample", 0.67))
+    }
+    return describe(Evaluation("r", (), {"leakage": numbers}))[0]
+
+
+def test_with_few_people_leakage_is_not_judged_and_the_codes_come_first():
+    text = leak(4, 0.14)
+    assert text.startswith("With 4 test subjects leakage cannot be judged (AUC 1.00")
+    assert "posterior samples" in text
+    assert leak(40, 0.14).startswith("No site could be read: AUC 1.00")
+    assert leak(4, 0.01).startswith("The site can be read: AUC 1.00")
+
+
+def test_the_age_sentence_prints_the_interval_and_p_that_it_judges_by():
+    numbers = {
+        "mae_years_across": Estimate(10.2, (6.3, 14.6), 7, 19.4, 0.13),
+        "share_of_chance_across": Estimate(0.53, (0.25, 1.18), 7, 1.0, 0.13),
+    }
+    (text,) = describe(Evaluation("r", ("N",), {"age": numbers}))
+    assert "0.53 (0.25 to 1.18)" in text
+    assert "p = 0.13, not better beyond the margin of error" in text
+    assert "6.3" not in text
+
+
+def test_the_transfer_sentence_opens_with_what_harmonize_writes():
+    numbers = {
+        name: Estimate(value, None, 3)
+        for name, value in (
+            ("error", 0.66),
+            ("do_nothing", 0.54),
+            ("with_detail", 0.29),
+        )
+    }
+    (text,) = describe(Evaluation("r", ("N",), {"transfer": numbers}))
+    assert text.startswith("Harmonised to a training site with its own detail kept")
+    assert re.findall(r"0\.\d\d", text) == ["0.29", "0.54", "0.66"]
+
+
+def test_errors_are_told_by_site_imitated_and_in_words(page):
+    assert "By the site imitated" in page
+    assert "harmonised, detail kept" in page
+    assert "AUC, RBF probe, of codes (posterior means)" in page
+    assert not re.search(r">[^<]*auc rbf", page)
+    assert "left alone</td>" in page  # what a transfer error is held against
+
+
+def test_ink_of_plots_follows_the_page(page):
+    svg = next(a for a in Outline(page).images if "svg" in a["src"])["src"]
+    text = base64.b64decode(svg.partition(",")[2]).decode()
+    assert "prefers-color-scheme:dark" in text
+    assert "fill: currentColor" in text
+    assert "#1d2b36" not in text.partition("</style>")[2]
+    assert "#ffffff; stroke: none" not in text  # no card of its own
 
 
 def test_an_unknown_reference_is_refused(runs, tmp_path):

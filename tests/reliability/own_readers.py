@@ -15,6 +15,7 @@ import numpy as np
 from scan_bytes import AFFINE, head
 
 from medvae.comparison.scores import Probe, Row, Scores, read_scores
+from medvae.encoding.harmonised import COLUMNS, read_index
 from medvae.encoding.table import read_table
 from medvae.evaluation import evaluate, read_evaluation
 from medvae.evaluation.report import write_report
@@ -100,6 +101,13 @@ def vectors(path):
 def index(path):
     (path.parent / "latents.npy").write_bytes(seeds_of_vectors()[0])
     read_table(path.parent)
+
+
+HARMONISED = "\t".join(COLUMNS) + "\na.nii.gz\ta.nii\tA\tA\tdata\tB\tyes\n"
+
+
+def harmonised(path):
+    read_index(path.parent)
 
 
 def seeds_of_seal():

@@ -216,6 +216,9 @@ READERS = {
     "scores": Reader(own_readers.scored, "scores.json", own_readers.seeds_of_scores),
     "recipe": Reader(own_readers.recipe, "phantom.json", own_readers.seeds_of_recipe),
     "index": Reader(own_readers.index, "index.tsv", _texts(own_readers.INDEX)),
+    "harmonised": Reader(
+        own_readers.harmonised, "index.tsv", _texts(own_readers.HARMONISED)
+    ),
     "vectors": Reader(
         own_readers.vectors, "latents.npy", own_readers.seeds_of_vectors
     ),

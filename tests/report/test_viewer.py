@@ -71,7 +71,13 @@ needs = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 PIXELS = (
     "Array.from(document.querySelector('canvas[data-plane={}]')"
-    ".getContext('2d').getImageData(0, 0, 99, 99).data).reduce((a, b) => a + b)"
+    ".getContext('2d').getImageData(0, 0, 384, 384).data).reduce((a, b) => a + b)"
+)
+HAIR = (  # share of the plane that is not grey
+    "(() => { const c = document.querySelector('canvas[data-plane=z]');"
+    "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+    "let n = 0; for (let i = 0; i < d.length; i += 4) n += d[i] !== d[i + 1];"
+    "return n / (c.width * c.height) })()"
 )
 READY = "document.querySelector('.viewer').dataset.ready === '{}'"
 
@@ -84,11 +90,14 @@ def test_keys_move_the_planes_and_change_the_image(page):
             await tab.wait(READY.format("as scanned"))
             mark = await tab.ask(
                 "(() => { const c = document.querySelector('canvas[data-plane=z]');"
-                "return Array.from(c.getContext('2d').getImageData(9, 15 - 3, 1, 1)"
+                "return Array.from(c.getContext('2d').getImageData("
+                "(9 + .5) * c.width / 12, (15 - 3 + .5) * c.height / 16, 1, 1)"
                 ".data) })()"
             )
             expected = (3 / 16 * 0.9 + 0.3) / 1.3 * 255
             assert mark[0] == pytest.approx(expected, abs=0.51)
+            painted = await tab.ask(HAIR)
+            assert 0 < painted < 0.03  # seen, and covers next to nothing
             for _ in range(40):  # reached by the tab key alone
                 await tab.press("Tab", 9)
                 if await tab.ask("document.activeElement.name === 'y'"):

@@ -21,6 +21,7 @@ from medvae.evaluation.result import Answers
 from medvae.evaluation.travelers import image_icc, recognised
 
 LEAST = 3  # travelers below this number give no agreement worth printing
+LEAST_RESAMPLED = 6  # of fewer, most draws repeat someone, and agreement shrinks
 LEAST_AGES = 5
 
 
@@ -84,7 +85,9 @@ def _agreement(
                 values.append(image_icc(x[rows]))
         return float(np.mean(values)) if values else float("nan")
 
-    ci95 = interval(statistic, everyone, rng, draws=500)
+    ci95 = None
+    if len(everyone) >= LEAST_RESAMPLED:
+        ci95 = interval(statistic, everyone, rng, draws=500)
     whole = statistic(np.arange(len(everyone)))
     return Estimate(whole, ci95, len(everyone), chance=0.0)
 

@@ -101,7 +101,7 @@ def _beyond_people(
     if None in ages or len(set(ages)) < LEAST_AGES:
         answers.cannot(
             "site leakage beyond age",
-            f"needs the age of every test subject, {LEAST_AGES} different ones",
+            f"needs every test subject's age, and {LEAST_AGES} different ages at least",
         )
         return
     table, names = covariate_table(

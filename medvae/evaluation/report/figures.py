@@ -120,15 +120,29 @@ def _whiskers(number: Estimate) -> list[list[float]] | None:
     return [[max(number.value - low, 0.0)], [max(high - number.value, 0.0)]]
 
 
-def transfer_lines(evaluations: Mapping[str, Evaluation]) -> Figure | None:
-    """Every traveler's transfer error, a line from arm to arm, with the means."""
+TRANSFERS = {"error": "decoded alone", "with_detail": "detail kept"}
+
+
+def transfer_lines(
+    evaluations: Mapping[str, Evaluation], measures: Sequence[str]
+) -> Figure | None:
+    """Every traveler's transfer error, a line from way to way, with the means.
+
+    Args:
+        evaluations: By arm.
+        measures: Of `TravelerTransfer`; one where there are several arms.
+    """
     # The first arm is the report's subject; it comes last, where the eye ends.
     arms = reversed(list(evaluations.items()))
     scored = {arm: run.travelers for arm, run in arms if run.travelers}
-    values = {arm: by_traveler(rows) for arm, rows in scored.items()}
-    for rows in scored.values():  # the same for every arm: no network is in it
-        values = {"scan left alone": by_traveler(rows, "do_nothing")} | values
-    if not values:
+    values: dict[str, dict[str, float]] = {}
+    for arm, rows in scored.items():
+        values.setdefault("left alone", by_traveler(rows, "do_nothing"))  # in all alike
+        for measure in measures:
+            name = arm if len(measures) == 1 else TRANSFERS[measure]
+            if found := by_traveler(rows, measure):
+                values[name] = found
+    if len(values) < 2:
         return None
     shared = sorted(set.intersection(*(set(v) for v in values.values())))
     if not shared:

@@ -17,6 +17,7 @@ from medvae.evaluation.report.rows import (
     cohort_rows,
     headline_rows,
     number_rows,
+    target_rows,
 )
 from medvae.evaluation.report.sentences import describe, describe_comparison
 from medvae.evaluation.result import Evaluation
@@ -106,6 +107,7 @@ def write_report(
         "plots_of": _plots(
             evaluations, {k: _rows(v) for k, v in (curves or {}).items()}
         ),
+        "targets": target_rows(evaluations),
         "numbers": number_rows(evaluations),
         "notes": list(dict.fromkeys(s for e in evaluations.values() for s in e.notes)),
         "unanswered": list(
@@ -166,6 +168,16 @@ def viewed(pictures: Sequence[Picture]) -> dict[str, Any] | None:
     return {"label": row.label, "viewer": viewer(row.volumes, row.spacing_mm)}
 
 
+def _transfers(arms: int) -> list[tuple[tuple[str, ...], str]]:
+    """Which errors go into a plot: both of one arm, or one of several arms."""
+    if arms == 1:
+        return [(("error", "with_detail"), "Error of every traveler")]
+    return [
+        (("with_detail",), "Error of every traveler, harmonised, detail kept"),
+        (("error",), "Error of every traveler, decoded alone"),
+    ]
+
+
 def _plots(
     evaluations: Mapping[str, Evaluation],
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -197,7 +209,8 @@ def _plots(
         )
     ]
     lines: list[tuple[Figure | None, str]] = [
-        (figures.transfer_lines(evaluations), "Transfer error of every traveler")
+        (figures.transfer_lines(evaluations, measures), caption)
+        for measures, caption in _transfers(len(evaluations))
     ]
     training: list[tuple[Figure | None, str]] = [
         (figures.training_curves(curves, key, label), f"Training: {label}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.report.sentences import number
+from medvae.evaluation.report.words import words_of
 from medvae.evaluation.result import Evaluation
 
 GROUPS = {
@@ -47,11 +48,50 @@ def headline_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, Any]]
                 "words": words,
                 "better": better,
                 "cells": cells,
-                "chance": "" if chance is None else f"{chance:.{digits}f}",
+                "chance": _reference(evaluations, group, chance, digits),
                 "n": max(e.n for e in found if e),
             }
         )
     return rows
+
+
+def _reference(
+    evaluations: Mapping[str, Evaluation], group: str, chance: float | None, digits: int
+) -> str:
+    """What a number is to be held against, and what that is."""
+    if chance is not None:
+        return f"{chance:.{digits}f} by chance"
+    still = next(iter(evaluations.values())).get("transfer", "do_nothing")
+    if group == "transfer" and still is not None:
+        return f"{still.value:.{digits}f} left alone"
+    return "none"
+
+
+def target_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, object]]:
+    """Transfer errors by the site imitated, means over travelers, a row an arm."""
+    rows: list[dict[str, object]] = []
+    for arm, run in evaluations.items():
+        for source, target in sorted({(t.source, t.target) for t in run.travelers}):
+            mine = [
+                t for t in run.travelers if (t.source, t.target) == (source, target)
+            ]
+            rows.append(
+                {
+                    "run": arm,
+                    "from": source,
+                    "to": target,
+                    "left alone": _mean([t.do_nothing for t in mine]),
+                    "harmonised, detail kept": _mean([t.with_detail for t in mine]),
+                    "decoded alone": _mean([t.error for t in mine]),
+                    "travelers": len({t.subject for t in mine}),
+                }
+            )
+    return rows
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.2f}" if known else "–"
 
 
 def _cell(estimate: Estimate | None, digits: int) -> dict[str, str]:
@@ -74,7 +114,8 @@ def number_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
         )
         rows = [
             {
-                "name": name.replace("_", " "),
+                "name": words_of(name),
+                "key": name,
                 "cells": [_full(run.get(group, name)) for run in evaluations.values()],
             }
             for name in names

@@ -6,6 +6,9 @@ from medvae.evaluation.bootstrap import PairedDifference
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.result import Evaluation, names_of
 
+FEW = 10
+"""Below so many test subjects, a site that was not read says nothing."""
+
 
 def number(estimate: Estimate, digits: int = 2) -> str:
     """A value and its interval.
@@ -91,30 +94,41 @@ def _transfer(run: Evaluation) -> str | None:
     error, still = (run.get("transfer", name) for name in ("error", "do_nothing"))
     if error is None or still is None:
         return None
-    text = (
-        f"Decoding a traveler's scan from {names_of(run.held_out)} to a training site "
-        f"misses the real scan there by {number(error)} of its variance; leaving the "
-        f"scan alone misses by {still.value:.2f} ({error.n} travelers)."
-    )
     changed = run.get("transfer", "with_detail")
     if changed is None:
-        return text
+        return (
+            f"Decoded to a training site, a traveler's scan from "
+            f"{names_of(run.held_out)} misses the real scan there by {number(error)} "
+            f"of its variance; left alone it misses by {still.value:.2f} "
+            f"({error.n} travelers)."
+        )
     return (
-        f"{text} Harmonised with its own detail kept, it misses by {number(changed)}."
+        f"Harmonised to a training site with its own detail kept, a traveler's scan "
+        f"from {names_of(run.held_out)} misses the real scan there by "
+        f"{number(changed)} of its variance; left alone it misses by "
+        f"{still.value:.2f}; decoded from its code alone, blurred, by {number(error)} "
+        f"({error.n} travelers)."
     )
 
 
 def _leak(run: Evaluation) -> str | None:
-    sample = run.get("leakage", "auc_rbf_sample")
     mean = run.get("leakage", "auc_rbf_mean")
+    sample = run.get("leakage", "auc_rbf_sample")
     if sample is None or mean is None:
         return None
-    verdict = "the site can be read" if _found(sample) else "no site could be read"
-    return (
-        f"From posterior samples {verdict}: AUC {number(sample)}, chance .50, "
-        f"{p_value(sample.p if sample.p is not None else 1.0)}; from the posterior "
-        f"mean, {mean.value:.2f} ({sample.n} test subjects)."
+    told = (
+        f"AUC {number(mean)} from the codes (posterior means), {p_value(mean.p or 1)}; "
+        f"{number(sample)} from posterior samples, {p_value(sample.p or 1)}; "
+        f"chance 0.50"
     )
+    if _found(mean) or _found(sample):
+        return f"The site can be read: {told} ({mean.n} test subjects)."
+    if mean.n < FEW:
+        return (
+            f"With {mean.n} test subjects leakage cannot be judged ({told}). "
+            f"{FEW} are the least."
+        )
+    return f"No site could be read: {told} ({mean.n} test subjects)."
 
 
 def _found(number: Estimate) -> bool:
@@ -138,13 +152,22 @@ def _age(run: Evaluation) -> str | None:
     across = run.get("age", "mae_years_across")
     if across is None or across.chance is None:
         return None
-    share = run.get("age", "share_of_chance_across")
-    better = share is not None and share.ci95 is not None and share.ci95[1] < 1
-    word = "" if better else ", which is not better beyond the margin of error"
-    return (
-        f"Age is read at {names_of(run.held_out)} to {number(across, 1)} years by a "
+    text = (
+        f"Age is read at {names_of(run.held_out)} to {across.value:.1f} years by a "
         f"probe trained on other sites; guessing the mean age misses by "
-        f"{across.chance:.1f}{word} ({across.n} subjects)."
+        f"{across.chance:.1f}"
+    )
+    share = run.get("age", "share_of_chance_across")
+    if share is None:
+        return f"{text} ({across.n} subjects)."
+    better = share.ci95 is not None and share.ci95[1] < 1
+    told = p_value(share.p) if share.p is not None else ""
+    judged = ", ".join(
+        filter(None, (told, "" if better else "not better beyond the margin of error"))
+    )
+    return (
+        f"{text}, so {number(share)} of that error is left"
+        f"{': ' * bool(judged)}{judged} ({across.n} subjects)."
     )
 
 
@@ -156,5 +179,6 @@ def _quiet(run: Evaluation) -> str | None:
         return None
     return (
         f"{quiet.value:.0f} of {whole.value:.0f} latent dimensions are inactive "
-        f"({100 * quiet.value / whole.value:.0f}%)."
+        f"({100 * quiet.value / whole.value:.0f}%): they hardly differ between the "
+        f"{quiet.n} scans evaluated here. Fewer scans, or ones more alike, leave more."
     )

@@ -1,0 +1,155 @@
+"""What became of each harmonised scan: from which site it was taken to come, and why.
+
+OUT/index.tsv   a row an image; a later call with the same OUT adds its own rows
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from medvae.errors import UserError
+from medvae.files import write_text
+from medvae.inputs import read_text
+
+INDEX = "index.tsv"
+
+Basis = Literal["given", "data", "likeliest", "none"]
+"""Who named the source: the caller, the data's labels, the model; nobody had to."""
+
+
+@dataclass(frozen=True)
+class Harmonised:
+    """One harmonised scan.
+
+    Args:
+        file: The image, relative to its folder.
+        path: The scan.
+        site: The data's label of the scan; empty where it has none.
+        source: The training site that the scan was taken to come from; empty where the
+            image was painted from its code alone.
+        known_from: ``given`` by the caller, the label in the ``data``, the
+            ``likeliest`` training site, or ``none``.
+        target: The training site that was imitated.
+        changed: Whether any voxel differs from the scan's.
+    """
+
+    file: str
+    path: str
+    site: str
+    source: str
+    known_from: Basis
+    target: str
+    changed: bool
+
+
+COLUMNS = tuple(field.name for field in fields(Harmonised))
+
+
+def known_source(
+    made_at: str | None, site: str | None, known: Sequence[str]
+) -> tuple[str | None, Basis]:
+    """The training site that made a scan, as far as anyone has said, and who said it.
+
+    Args:
+        made_at: What the caller says of all scans.
+        site: What the data says of this one; counts if it is a training site.
+        known: The training sites.
+
+    Example:
+        >>> known_source(None, "UM_1", ["NYU", "UM_1"])
+        ('UM_1', 'data')
+        >>> known_source("NYU", "UM_1", ["NYU", "UM_1"])
+        ('NYU', 'given')
+        >>> known_source(None, "KKI", ["NYU", "UM_1"])
+        (None, 'likeliest')
+    """
+    if made_at is not None:
+        return made_at, "given"
+    if site in known:
+        return site, "data"
+    return None, "likeliest"
+
+
+def read_index(out: Path) -> list[tuple[str, ...]]:
+    """Rows of the table that an earlier call left in ``out``; none if there is none.
+
+    Raises:
+        UserError: The folder has an index.tsv of something else.
+    """
+    path = out / INDEX
+    try:
+        rows = list(csv.reader(io.StringIO(read_text(path)), delimiter="\t"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, csv.Error):
+        rows = []
+    if not rows or any(len(row) != len(COLUMNS) for row in rows):
+        rows = [[]]
+    if tuple(rows[0]) != COLUMNS:
+        raise UserError(
+            f"{path}: not a table of harmonised scans. Choose another folder with -o."
+        )
+    return [tuple(row) for row in rows[1:]]
+
+
+def write_index(out: Path, rows: Sequence[Harmonised]) -> None:
+    """Write index.tsv; rows of other images, from earlier calls, stay.
+
+    Raises:
+        UserError: As of :func:`read_index`.
+    """
+    made = {row.file for row in rows}
+    kept = [row for row in read_index(out) if row[0] not in made]
+    lines = io.StringIO()
+    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows([*kept, *([_cell(v) for v in astuple(row)] for row in rows)])
+    write_text(out / INDEX, lines.getvalue())
+
+
+def _cell(value: str | bool) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def told(rows: Sequence[Harmonised], out: Path) -> list[str]:
+    """How many scans were changed, and why the others were not, in sentences.
+
+    Example:
+        >>> rows = [Harmonised("a.nii.gz", "a", "UM_1", "UM_1", "data", "NYU", True),
+        ...         Harmonised("b.nii.gz", "b", "NYU", "NYU", "data", "NYU", False)]
+        >>> told(rows, Path("as_nyu"))
+        ['2 images in as_nyu: 1 changed, 1 unchanged (as_nyu/index.tsv).',
+         'unchanged: 1 made at NYU, by the data.']
+    """
+    same = [row for row in rows if not row.changed]
+    lines = [
+        f"{len(rows)} images in {out}: {len(rows) - len(same)} changed, "
+        f"{len(same)} unchanged ({out / INDEX})."
+    ]
+    guessed = [row for row in same if row.known_from == "likeliest"]
+    reasons = Counter(_reason(row) for row in same)
+    if reasons:
+        counted = "; ".join(f"{count} {why}" for why, count in reasons.items())
+        lines.append(f"unchanged: {counted}.")
+    if guessed:
+        lines.append(
+            f"A scan that already looks most like {guessed[0].target}'s is left as it "
+            "is. If you know a training site whose scanner is like the one that made "
+            "it, give --from SITE."
+        )
+    return lines
+
+
+def _reason(row: Harmonised) -> str:
+    where = f"of {row.site}, no training site," if row.site else "without a known site,"
+    return {
+        "given": f"made at {row.target}, by --from",
+        "data": f"made at {row.target}, by the data",
+        "likeliest": f"{where} whose likeliest training site is {row.target}",
+    }.get(row.known_from, "painted alike")

@@ -1,0 +1,141 @@
+"""What is refused before any work, and what is said after it, with a tiny model."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from medvae.cli.app import app
+from medvae.cli.training import _show_end
+from medvae.cohort import Cohort, Scan
+from medvae.errors import UserError
+from medvae.evaluation import Estimate, Evaluation
+from medvae.evaluation import run as evaluation
+from medvae.model.network import DenoisingVAE, NetworkConfig
+from medvae.model.weights import save_model
+from medvae.training.split import assign_splits, told
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Sites A, B and C of one scan each, and a run that knows A and B."""
+    root = tmp_path_factory.mktemp("world")
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        grid_shape=(16, 16, 16),
+        spacing_mm=(8.0, 8.0, 8.0),
+        channels=(4, 8),
+        latent_channels=2,
+        sites=("A", "B"),
+    )
+    vae = DenoisingVAE(config)
+    with torch.no_grad():
+        for value in vae.parameters():
+            value.add_(0.1 * torch.randn_like(value))
+    save_model(vae, root / "runs" / "scanner")
+    rng = np.random.default_rng(0)
+    ball = np.linalg.norm(np.indices((40, 36, 40)) - 19.0, axis=0) < 15
+    for site in "ABC":
+        voxels = ball * np.maximum(600 + 100 * rng.standard_normal(ball.shape), 0)
+        path = root / "scans" / site / f"{site.lower()}1.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(
+            nib.Nifti1Image(voxels.astype(np.float32), np.diag([3, 3, 3, 1])), path
+        )
+    return root
+
+
+def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):
+    out = tmp_path / "as_b"
+    done = run(
+        *("harmonize", world / "runs/scanner", world / "scans", "--to", "B"),
+        *("-o", out, "--jobs", 0),
+    )
+    rows = {
+        line.split("\t")[0]: line.split("\t")[2:]
+        for line in (out / "index.tsv").read_text().splitlines()[1:]
+    }
+    assert rows["a1.nii.gz"] == ["A", "A", "data", "B", "yes"]
+    assert rows["b1.nii.gz"] == ["B", "B", "data", "B", "no"]
+    assert rows["c1.nii.gz"][2:4] == ["likeliest", "B"]
+    assert f"3 images in {out}: " in done.output
+    assert "1 made at B, by the data" in done.output
+    for name in ("a1", "b1"):
+        before = nib.load(world / "scans" / name[0].upper() / f"{name}.nii.gz")
+        same = np.array_equal(
+            before.get_fdata(), nib.load(out / f"{name}.nii.gz").get_fdata()
+        )
+        assert same is (name == "b1")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("harmonize", "runs/scanner", "nowhere", "--to", "D", "-o", "o"),
+            "--to D: not",
+        ),
+        (
+            *[("harmonize", "runs/scanner", "nowhere", "--to", "A", "--from", "AA")],
+            "--from AA: not among the training sites of runs/scanner: A, B.",
+        ),
+        (("encode", "runs/scaner", "nowhere", "-o", "o"), "Did you mean runs/scanner?"),
+        (
+            ("evaluate", "runs/scanner", "--held-out", "CC", "--data", "scans"),
+            "known: A,",
+        ),
+        (("train", "--data", "nowhere", "-o", "runs/scanner"), "not empty"),
+    ],
+)
+def test_names_are_checked_before_anything_is_read(world, monkeypatch, words, message):
+    monkeypatch.chdir(world)
+    monkeypatch.setattr("medvae.cohort.examined_cohort", None)
+    words = (*words, "-o", "o") if "--from" in words else words
+    with pytest.raises(UserError, match=message):
+        run(*words)
+
+
+def test_evaluate_says_sentences_and_leaves_the_numbers_to_files(
+    world, monkeypatch, tmp_path
+):
+    numbers = {"psnr_seen": Estimate(24.0, (23.0, 25.0), 9)}
+    found = Evaluation("scanner", (), {"reconstruction": numbers})
+    monkeypatch.setattr(evaluation, "evaluate_run", lambda *_, **__: found)
+    monkeypatch.setattr(evaluation, "write_run_report", lambda path, *_: path)
+    words = ("evaluate", world / "runs/scanner", "--data", world / "scans")
+    text = run(*words, "-o", tmp_path).output
+    assert "- Scans come back at 24.0 dB on training sites (9 test subjects)." in text
+    assert "psnr_seen" not in text
+    content = json.loads(run(*words, "-o", tmp_path, "--json").stdout)
+    assert content["metrics"]["reconstruction"]["psnr_seen"]["value"] == 24.0
+
+
+def test_the_end_of_training_names_the_epoch_that_was_kept(tmp_path, capsys):
+    bounds = (10.0, 30.0, 20.0)
+    lines = [
+        json.dumps({"epoch": k, "validation_bound": b}) for k, b in enumerate(bounds)
+    ]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    _show_end(tmp_path, tmp_path / "my scans")
+    text = capsys.readouterr().out
+    assert "3 epochs; the weights kept are those of epoch 2" in text
+    assert "bound 30 nats a scan" in text
+    assert f"--data '{tmp_path / 'my scans'}'" in text
+
+
+def test_the_split_is_told_before_training(tmp_path):
+    where = [(f"{site}{k}", site) for site in "ABC" for k in range(4)]
+    where += [("T1", "A"), ("T1", "C")]
+    scans = tuple(Scan(tmp_path / f"{w}{s}.nii", w, s) for w, s in where)
+    cohort = Cohort(tmp_path, "table", scans)
+    text = told(assign_splits(cohort, ("C",), 0), cohort, ("C",))
+    assert text.startswith("split, by person: ")
+    assert "(1 of them, seen at several sites, always)" in text
+    assert text.endswith("; 4 at C alone are held out")
