@@ -13,10 +13,15 @@ from medvae.errors import UserError
 if TYPE_CHECKING:
     from medvae.encoding.folder import Item
 
-Run = Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+]
 Scans = Annotated[
     list[Path],
-    typer.Argument(help="NIfTI files, DICOM series folders, or a cohort (see cohort)."),
+    typer.Argument(
+        metavar="SCANS",
+        help="NIfTI files, DICOM series folders, or a cohort (see cohort).",
+    ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
@@ -78,7 +83,10 @@ def encode(
 def decode(
     run: Run,
     latents: Annotated[
-        list[Path], typer.Argument(help="*_latent.nii.gz files, or their folder.")
+        list[Path],
+        typer.Argument(
+            metavar="LATENTS", help="*_latent.nii.gz files, or their folder."
+        ),
     ],
     out: Out,
     site: Annotated[
@@ -139,7 +147,7 @@ def harmonize(
 
     A bad scan is named at the end and stops no other (exit code 2).
 
-    Example: medvae harmonize runs/scanner KKI/*.nii.gz --from KKI --to NYU -o as_nyu
+    Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
     """
     if made_at is not None and not detail:
         raise UserError(

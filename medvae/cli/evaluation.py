@@ -14,7 +14,9 @@ from medvae.cli.console import emit_json, progress_bar, say, show_table
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
     ] = None,
@@ -28,7 +30,9 @@ def evaluate(
         Path | None, typer.Option(help="Where prepared volumes are kept.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of intervals, folds and permutations.")
+    ] = 0,
     copies: Annotated[
         int,
         typer.Option(min=0, help="Corrupted copies to average codes over; 0: none."),
@@ -45,7 +49,7 @@ def evaluate(
 
     Writes evaluation.json and report.html, one file that opens offline.
 
-    Example: medvae evaluate runs/scanner --held-out SITE_C
+    Example: medvae evaluate runs/scanner --data my_bids
     """
     from medvae.cli.cohorts import open_cohort, show_left_out
 

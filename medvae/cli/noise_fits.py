@@ -15,7 +15,9 @@ from medvae.files import refuse_folders
 
 
 def report_fit(
-    file: Annotated[Path, typer.Argument(help="A file that fit-noise wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that fit-noise wrote.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="HTML to write.")],
     data: Annotated[
         Path | None, typer.Option(help="The scans that it was fitted to.")
@@ -45,8 +47,8 @@ def report_fit(
 
 
 def score(
-    file: Annotated[Path, typer.Argument(help="What fit-noise wrote.")],
-    scans: Annotated[list[Path], typer.Argument(help="NIfTI files.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What fit-noise wrote.")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCANS", help="NIfTI files.")],
     site: Annotated[
         str | None, typer.Option(help="The site they are said to be from.")
     ] = None,

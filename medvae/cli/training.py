@@ -17,6 +17,7 @@ from medvae.cli.console import (
     show_table,
     warn,
 )
+from medvae.cli.hints import command
 
 
 def train(
@@ -44,7 +45,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after an interruption.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of split, weights and corruption.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps.")] = None,
     precision: Annotated[
         str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")
@@ -120,13 +123,14 @@ def train(
             progress=progress,
             command=shlex.join(["medvae", *sys.argv[1:]]),
         )
-    _show_end(run)
+    scans_of = {"data": data, "site_from": site_from, "skip_bad": skip_bad}
+    _show_end(run, command("evaluate", run, **scans_of, cache=cache))
 
 
-def _show_end(run: Path) -> None:
+def _show_end(run: Path, then: str) -> None:
     import json
 
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     last = json.loads(lines[-1])
     show_table(list(last), [list(last.values())])
-    say(f"run written to {run}. Next: medvae evaluate {run}")
+    say(f"run written to {run}. Next: {then}")

@@ -18,7 +18,7 @@ Folders = tuple[str, ...]
 
 
 def named_by_folder(scans: Sequence[Scan], root: Path) -> list[Scan]:
-    """Take the person from the folder where files of different folders are called alike.
+    """Take the person from the folder above where files are called alike.
 
     ``NYU/p01/T1.nii.gz`` beside ``NYU/p02/T1.nii.gz`` shows p01; the name above is
     taken where the folder, too, is called alike (``p01/anat/T1.nii.gz``). Names that
@@ -81,7 +81,9 @@ def doubtful_people(scans: Iterable[Scan], root: Path) -> list[Problem]:
 
 def _folders(scan: Scan, root: Path) -> Folders:
     """Between the root and the file, without the site's own."""
-    inside = scan.path.relative_to(root) if scan.path.is_relative_to(root) else scan.path
+    inside = (
+        scan.path.relative_to(root) if scan.path.is_relative_to(root) else scan.path
+    )
     return tuple(part for part in inside.parts[:-1] if part != scan.site)
 
 
