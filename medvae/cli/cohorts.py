@@ -24,10 +24,14 @@ def open_cohort(
     return without_bad(found.cohort, skip_bad)
 
 
-def show_left_out(cohort: Cohort) -> None:
+def show_left_out(cohort: Cohort, *, one_site_will_do: bool = False) -> None:
     """Say what ``--skip-bad`` left out and what is unusual."""
+    from medvae.cohort.check import few_sites
+
+    usual = {*few_sites(cohort)} if one_site_will_do else set()
     for problem in cohort.problems:
-        warn(str(problem))
+        if problem not in usual:
+            warn(str(problem))
 
 
 def site_scans(

@@ -54,7 +54,7 @@ def evaluate(
     from medvae.cli.cohorts import open_cohort, show_left_out
 
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
-    show_left_out(scans)
+    show_left_out(scans, one_site_will_do=True)
     from medvae.evaluation.run import evaluate_run, write_run_report
 
     with progress_bar("Evaluating") as progress:

@@ -57,6 +57,7 @@ class TaskPool:
                 self._tell(label)
                 results.append(next(work))
                 self.done += 1
+            results += work  # nothing: the pool ends
             self._tell(named[-1][0] if named else "")
         return results
 

@@ -15,8 +15,8 @@ def _shape(term: str) -> str:
     """Of a cosine over the head, from its orders along x, y and z.
 
     Example:
-        >>> _shape("100"), _shape("020"), _shape("111")
-        ('left-right trend', 'back-front bowl', 'left-right by back-front by bottom-top')
+        >>> _shape("100"), _shape("020"), _shape("011")
+        ('left-right trend', 'back-front bowl', 'back-front by bottom-top')
     """
     orders = [int(k) for k in term]
     along = [axis for axis, order in zip(_AXES, orders, strict=True) if order]

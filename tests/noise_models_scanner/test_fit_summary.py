@@ -66,7 +66,7 @@ def test_the_other_way_round_says_the_opposite():
     b = site("B", log_sigma=math.log(0.042), psf_z_mm2=0.15)
     text = describe_pair(b, site("A"))
     assert "Against B, A is less noisy by 2.1 times (2.0 to 2.3)" in text
-    blurrier = "B is blurrier than A along z, as if by a kernel of 0.9 mm (0.6 to 1.1)"
+    blurrier = "B is blurrier than A along z, as if by a kernel of 0.9 mm (0.7 to 1.1)"
     assert blurrier in text
     assert "sharper" not in text
 

@@ -131,7 +131,7 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
         if min(counts) < LEAST_AGES:
             answers.cannot(
                 f"age, {label} sites",
-                f"needs {LEAST_AGES} training and {LEAST_AGES} test subjects with an "
+                f"it needs {LEAST_AGES} training and {LEAST_AGES} test subjects with an "
                 f"age, got {counts[0]} and {counts[1]}",
             )
             continue

@@ -31,7 +31,7 @@ def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) ->
         counts = names_of([f"{s}: {n}" for s, n in people.items()])
         answers.cannot(
             "site leakage",
-            f"needs two training sites with two test subjects each, got {counts}",
+            f"it needs two training sites with two test subjects each, got {counts}",
         )
     else:
         if len(kept) < len(people):
@@ -70,7 +70,8 @@ def _beyond_people(
     if None in ages or len(set(ages)) < LEAST_AGES:
         answers.cannot(
             "site leakage beyond age",
-            f"needs the age of every test subject, {LEAST_AGES} different ones",
+            f"the ages of all test subjects must be known, {LEAST_AGES} or more of "
+            "them different",
         )
         return
     table, names = covariate_table(
@@ -132,7 +133,7 @@ def stranger(setting: Setting, answers: Answers, seed: int, permutations: int) -
     if min(len(part) for part in people) < 2:
         answers.cannot(
             "distance of the held-out site",
-            "needs two test subjects at training sites and two at a held-out site, got "
+            "it needs two test subjects at training sites and two at a held-out site, got "
             f"{len(people[0])} and {len(people[1])}",
         )
         return
