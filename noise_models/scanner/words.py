@@ -52,7 +52,7 @@ def _feature(name: str) -> str:
     if kind == "power":
         return f"texture of {rest}"
     if rest.startswith("q"):
-        return f"{kind}'s {rest[1:]} % quantile"
+        return f"{kind}, {rest[1:]} % quantile"
     return {"air level": "level of air", "air mean/SD": "air, mean over SD"}[name]
 
 

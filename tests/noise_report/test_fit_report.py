@@ -149,7 +149,7 @@ def test_numbers_of_the_trial_are_on_the_page(page):
     assert len(Outline(found).images) == len(FEATURES)
     assert "pass up to 0.65; warn up to 0.80" in found
     first = re.search(r'<figure class="differs"><figcaption>(.*?)<', found).group(1)
-    assert first == "head's 95 % quantile"
+    assert first == "head, 95 % quantile"
 
 
 def test_provenance_counts_the_inputs_and_lists_their_digests(page, noise):

@@ -133,8 +133,8 @@ def stranger(setting: Setting, answers: Answers, seed: int, permutations: int) -
     if min(len(part) for part in people) < 2:
         answers.cannot(
             "distance of the held-out site",
-            "it needs two test subjects at training sites and two at a held-out site, got "
-            f"{len(people[0])} and {len(people[1])}",
+            "it needs two test subjects at training sites and two at a held-out site, "
+            f"got {len(people[0])} and {len(people[1])}",
         )
         return
     index = [*seen, *unseen]
