@@ -53,8 +53,8 @@ def load(path_or_name: str | os.PathLike[str], **options: object) -> NoiseModel:
         path = preset
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} not found. Make it with: medvae fit-noise SITE_A SITE_B "
-            f"-o {path}. Or name a preset, or one of: {', '.join(_known())}."
+            f"{path} not found.{_near(path)} Make it with: medvae fit-noise SITE_A "
+            f"SITE_B -o {path}. Or name a preset, or one of: {', '.join(_known())}."
         )
     content = _read(path)
     if content.get("format") == SCANNER_FORMAT:
@@ -66,6 +66,15 @@ def load(path_or_name: str | os.PathLike[str], **options: object) -> NoiseModel:
         return build({**content, **options})
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _near(path: Path) -> str:
+    """A file beside it that may have been meant."""
+    import difflib  # here, because only mistakes need it
+
+    beside = {other.stem: other for other in sorted(path.parent.glob("*.y*ml"))}
+    found = difflib.get_close_matches(path.stem, beside, n=1)
+    return f" Did you mean {beside[found[0]]}?" if found else ""
 
 
 def build(content: object) -> NoiseModel:

@@ -21,6 +21,7 @@ from medvae.cli import (
     training,
     verify,
 )
+from medvae.cli.usage import use_verbs
 
 app = typer.Typer(
     name="medvae",
@@ -74,3 +75,4 @@ app.command("compare")(comparison.compare)
 app.command("verify")(verify.verify)
 app.command("export")(export.export)
 app.add_typer(config.group, name="config")
+use_verbs(app, noise.group, config.group)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +46,14 @@ def check_known(sites: Sequence[str], data: Path | None, site_from: str | None) 
             )
 
 
-def show_left_out(cohort: Cohort) -> None:
+def show_left_out(cohort: Cohort, *, one_site_will_do: bool = False) -> None:
     """Say what ``--skip-bad`` left out and what is unusual."""
+    from medvae.cohort.check import few_sites
+
+    usual = {*few_sites(cohort)} if one_site_will_do else set()
     for problem in cohort.problems:
-        warn(str(problem))
+        if problem not in usual:
+            warn(str(problem))
 
 
 def site_scans(
@@ -61,17 +64,13 @@ def site_scans(
     Raises:
         UserError: Fewer than two sites, or one that is neither.
     """
-    from medvae.cohort import check_cohort, read_cohort
+    from medvae.cohort import check_cohort
+    from medvae.cohort.reader import read_site_folders
 
     if len(set(sites)) < 2:
         raise UserError(f"two different sites are needed, got {', '.join(sites)}.")
     if data is None and all(Path(site).is_dir() for site in sites):
-        scans = [
-            replace(scan, site=folder.name)
-            for folder in map(Path, sites)
-            for scan in read_cohort(folder).scans
-        ]
-        found = replace(read_cohort(Path(sites[0])), scans=tuple(scans))
+        found = read_site_folders([Path(site) for site in sites])
         with progress_bar("Checking") as progress:
             return check_cohort(found, skip_bad=skip_bad, progress=progress)
     found = open_cohort(data, site_from, skip_bad=skip_bad)
@@ -90,13 +89,16 @@ def residents_of(cohort: Cohort) -> Cohort:
     Raises:
         UserError: A site has fewer than two scans without them.
     """
+    from medvae.cohort.people import REMEDY, named
+
     travelers = cohort.travelers()
     rest = cohort.without_subjects(travelers)
     thin = [site for site in cohort.sites if len(rest.at(site)) < 2]
     if thin and travelers:
         raise UserError(
-            f"{thin[0]}: fewer than two scans without the people seen at several "
-            "sites. Fit on them too with --with-travelers."
+            f"{thin[0]}: fewer than two scans without the people at several sites "
+            f"({named(sorted(travelers))}). {REMEDY} If they are the same, fit on them "
+            "too with --with-travelers."
         )
     if travelers:
         say(f"{len(travelers)} people seen at several sites are left for the test.")

@@ -97,9 +97,13 @@ def progress_bar(title: str) -> Iterator[Progress]:
         TextColumn("[dim]{task.fields[label]}"),
     )
     with Progress(*columns, console=err) as bars:
-        task = bars.add_task(title, total=None, label="")
+        task = bars.add_task(title, total=None, label="", visible=False)
         yield lambda done, total, label: bars.update(
-            task, completed=done, total=total, label=plain(label).replace("[", r"\[")
+            task,
+            completed=done,
+            total=total,
+            label=plain(label).replace("[", r"\["),
+            visible=True,  # what is known already shows no bar that never moved
         )
 
 

@@ -8,13 +8,20 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import emit_json, fail, progress_bar, say, show_table, warn
+from medvae.cli.hints import command
 from medvae.errors import UserError
 
 
 def phantom(
-    out: Annotated[Path, typer.Argument(help="Folder to write the data set into.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder to write the data set into.")
+    ],
     sites: Annotated[
-        str | None, typer.Option(help="Comma-separated site names; all by default.")
+        str | None,
+        typer.Option(
+            help="Comma-separated; all by default: CALTECH, KKI, LEUVEN_1, MAX_MUN, "
+            "NYU, OHSU, OLIN, PITT, SDSU, STANFORD, TRINITY, UCLA_1, UM_1, YALE."
+        ),
     ] = None,
     subjects: Annotated[int, typer.Option(min=0, help="Subjects a site.")] = 24,
     travelers: Annotated[
@@ -25,7 +32,9 @@ def phantom(
         float, typer.Option(min=1.0, help="Multiplies every voxel size; 2 is quick.")
     ] = 1.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written.")
+    ] = False,
 ) -> None:
     """Make a multi-site BIDS data set from real anatomy and simulated scanners.
 
@@ -51,11 +60,14 @@ def phantom(
             progress=progress,
             jobs=jobs,
         )
-    say(f"{scans} scans of {', '.join(chosen)} in {out}. Next: medvae cohort {out}")
+    then = command("cohort", out)
+    say(f"{scans} scans of {', '.join(chosen)} in {out}. Next: {then}")
 
 
 def cohort(
-    data: Annotated[Path | None, typer.Argument(help="BIDS, folders or table.")] = None,
+    data: Annotated[
+        Path | None, typer.Argument(metavar="DATA", help="BIDS, folders or table.")
+    ] = None,
     site_from: Annotated[
         str | None, typer.Option(help="Where the site label lives, if not found.")
     ] = None,

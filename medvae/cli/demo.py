@@ -11,7 +11,9 @@ from medvae.cli.console import progress_bar, quiet_libraries, say
 
 
 def demo(
-    out: Annotated[Path, typer.Argument(help="Folder to write.")] = Path("demo"),
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")] = Path(
+        "demo"
+    ),
     seed: Annotated[int, typer.Option(min=0, help="Decides every number.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     dry_run: Annotated[

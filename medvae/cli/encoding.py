@@ -13,10 +13,15 @@ from medvae.errors import UserError
 if TYPE_CHECKING:
     from medvae.encoding.folder import Item
 
-Run = Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+]
 Scans = Annotated[
     list[Path],
-    typer.Argument(help="NIfTI files, DICOM series folders, or a cohort (see cohort)."),
+    typer.Argument(
+        metavar="SCANS",
+        help="NIfTI files, DICOM series folders, or a cohort (see cohort).",
+    ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
@@ -94,7 +99,10 @@ def encode(
 def decode(
     run: Run,
     latents: Annotated[
-        list[Path], typer.Argument(help="*_latent.nii.gz files, or their folder.")
+        list[Path],
+        typer.Argument(
+            metavar="LATENTS", help="*_latent.nii.gz files, or their folder."
+        ),
     ],
     out: Out,
     site: Annotated[

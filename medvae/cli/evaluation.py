@@ -13,7 +13,9 @@ from medvae.cli.console import emit_json, progress_bar, say
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
     ] = None,
@@ -27,7 +29,9 @@ def evaluate(
         Path | None, typer.Option(help="Where prepared volumes are kept.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of intervals, folds and permutations.")
+    ] = 0,
     copies: Annotated[
         int,
         typer.Option(min=0, help="Corrupted copies to average codes over; 0: none."),
@@ -44,7 +48,7 @@ def evaluate(
 
     Writes evaluation.json and report.html, one file that opens offline.
 
-    Example: medvae evaluate runs/scanner --held-out SITE_C
+    Example: medvae evaluate runs/scanner --data my_bids
     """
     from medvae.cli.cohorts import check_known, open_cohort, show_left_out
     from medvae.model.folder import check_sites
@@ -52,7 +56,7 @@ def evaluate(
     check_sites(run)
     check_known(held_out or (), data, site_from)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
-    show_left_out(scans)
+    show_left_out(scans, one_site_will_do=True)
     from medvae.evaluation.report import describe
     from medvae.evaluation.run import evaluate_run, write_run_report
 

@@ -11,7 +11,9 @@ from medvae.cli.console import say
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+    ],
     form: Annotated[
         Literal["monai-bundle", "onnx", "huggingface"],
         typer.Option("--format", help="What to write."),

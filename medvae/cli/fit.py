@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import progress_bar, say
+from medvae.cli.hints import command, data_of
 from medvae.errors import UserError
 from medvae.files import refuse_folders
 
@@ -17,7 +18,10 @@ from medvae.files import refuse_folders
 def fit_noise(
     sites: Annotated[
         list[str],
-        typer.Argument(help="Two or more: directories of scans, or labels in --data."),
+        typer.Argument(
+            metavar="SITES",
+            help="Two or more: directories of scans, or labels in --data.",
+        ),
     ],
     data: Annotated[
         Path | None, typer.Option(help="Scans that carry the labels; ./medvae.yaml.")
@@ -117,7 +121,9 @@ def fit_noise(
             ),
         )
     show_fit(fitted)
-    say(f"written to {out}. Next: medvae train --noise {out}")
+    scans = {"site_from": site_from, "skip_bad": skip_bad}
+    then = command("train", noise=out, data=data_of(sites, data), **scans)
+    say(f"written to {out}. Next: {then}")
     if page is not None:
         from medvae.noise.report import write_fit_report
         from noise_models.scanner import load_scanner

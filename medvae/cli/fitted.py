@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from noise_models.scanner import ScannerNoise
 
 _PSF = "psf_{}_mm2"
+_AUC = ("auc_before", "auc_after", "auc_floor")
 
 
 def show_fit(fitted: ScannerNoise) -> None:
@@ -27,45 +28,34 @@ def show_fit(fitted: ScannerNoise) -> None:
         [
             site,
             values["scans"],
-            values["noise_sigma"]["median"],
+            100 * values["noise_sigma"]["median"],
             values["bias_rms"],
             values["tissue_contrast"]["gm_over_wm"],
             values["tissue_contrast"]["csf_over_wm"],
         ]
         for site, values in content["sites"].items()
     ]
-    show_table(("site", "scans", "noise sigma", "bias rms", "gm/wm", "csf/wm"), rows)
-    pairs: list[list[object]] = []
-    for pair, values in content["pairs"].items():
-        fit = content["goodness"].get(pair, {})
-        blur = [values["psf_add_fwhm_mm"][axis] for axis in "xyz"]
-        pairs.append(
-            [
-                pair,
-                values["sigma_add"],
-                " ".join(f"{width:.2f}" for width in blur),
-                values["clipped"]["noise"],
-                values["clipped"]["psf"],
-                _or_dash(fit.get("auc_before")),
-                _or_dash(fit.get("auc_after")),
-                _or_dash(fit.get("auc_floor")),
-                fit.get("verdict", "-"),
-            ]
-        )
     show_table(
-        (
-            "pair",
-            "sigma added",
-            "blur added mm",
-            "clipped noise",
-            "clipped psf",
-            "AUC before",
-            "after",
-            "floor",
-            "verdict",
-        ),
-        pairs,
+        ("site", "scans", "noise, % of white", "shading rms", "gm/wm", "csf/wm"), rows
     )
+    added = [
+        [
+            pair,
+            f"{100 * values['sigma_add']:.1f}",
+            " ".join(f"{values['psf_add_fwhm_mm'][axis]:.1f}" for axis in "xyz"),
+            f"{100 * values['clipped']['noise']:.0f}",
+            f"{100 * values['clipped']['psf']:.0f}",
+        ]
+        for pair, values in content["pairs"].items()
+    ]
+    columns = ("adds", "noise, %", "blur x y z, mm", "clipped noise, %", "blur, %")
+    show_table(columns, added)
+    tried = [
+        [pair, *(_or_dash(fit[name]) for name in _AUC), fit["verdict"]]
+        for pair, fit in content["goodness"].items()
+    ]
+    if tried:
+        show_table(("tried", "AUC before", "after", "floor", "verdict"), tried)
     _show_paired(content["paired"])
 
 
@@ -100,7 +90,14 @@ def _show_paired(paired: dict[str, Any]) -> None:
                 " / ".join(f"{spectrum[arm]:.2f}" for arm in spectrum) or "-",
             ]
         )
-    columns = ("pair", "people", "logit gm/wm", "psf mm2 x y z", "PSNR dB", "spectrum")
+    columns = (
+        "pair",
+        "people",
+        "gm/wm, log-odds",
+        "blur x y z, mm²",
+        "PSNR dB",
+        "spectrum",
+    )
     show_table(columns, rows)
     arms = " / ".join(next(iter(paired.values()))["psnr_db"])
     if arms:

@@ -14,7 +14,9 @@ from medvae.errors import UserError
 
 group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use them.")
 
-Name = Annotated[str, typer.Argument(help="A model's name, a preset or fitted file.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A model's name, a preset or fitted file.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,14 +64,14 @@ def show_model(name: Name, json: Json = False) -> None:
 @group.command("preview")
 def preview(
     name: Name,
-    scan: Annotated[Path, typer.Argument(help="A NIfTI file.")],
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A NIfTI file.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
     from_: Annotated[
         str | None, typer.Option("--from", help="Site it is from.")
     ] = None,
     to: Annotated[str | None, typer.Option(help="Site it goes to.")] = None,
-    draws: Annotated[int, typer.Option(min=1, max=8)] = 3,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: Annotated[int, typer.Option(min=1, max=8, help="Corruptions to show.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first.")] = 0,
 ) -> None:
     """Draw a scan beside corruptions of it.
 
@@ -87,14 +89,16 @@ def preview(
 @group.command("apply")
 def apply(
     name: Name,
-    scans: Annotated[list[Path], typer.Argument(help="NIfTI files.")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCANS", help="NIfTI files.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     from_: Annotated[
         str | None, typer.Option("--from", help="Site they are from.")
     ] = None,
     to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written.")
+    ] = False,
 ) -> None:
     """Write corrupted copies of scans, each on its own grid, under its own name.
 

@@ -15,7 +15,9 @@ from medvae.files import refuse_folders
 
 
 def report_fit(
-    file: Annotated[Path, typer.Argument(help="A file that fit-noise wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that fit-noise wrote.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="HTML to write.")],
     data: Annotated[
         Path | None, typer.Option(help="The scans that it was fitted to.")
@@ -45,8 +47,8 @@ def report_fit(
 
 
 def score(
-    file: Annotated[Path, typer.Argument(help="What fit-noise wrote.")],
-    scans: Annotated[list[Path], typer.Argument(help="NIfTI files.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What fit-noise wrote.")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCANS", help="NIfTI files.")],
     site: Annotated[
         str | None, typer.Option(help="The site they are said to be from.")
     ] = None,
@@ -55,18 +57,23 @@ def score(
 ) -> None:
     """Say how far scans lie outside a fitted site: drift, or a wrong label.
 
-    Every scan is measured on its own grid. p is the share of the site's own scans that
-    would lie as far out: 'unusual' below .05, 'outside' below .01. With --site and
-    three scans or more, their common drift is tested, too.
+    Every scan is measured on its own grid, and held against the site named or else the
+    likeliest, the fitted site that explains it best. Distance is in SDs of the site's
+    scans, all parameters together; p is the share of the site's own scans that would
+    lie as far out: 'unusual' below .05, 'outside' below .01. Strange is what lies
+    more than 3 SD off. With --site and three scans or more, their common drift is
+    tested, too.
 
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
     from medvae.noise.scored import not_comparable, score_scans
+    from noise_models.scanner.words import PARAMETERS
 
     fitted = open_fit(file, "scores need")
     shut = not_comparable(fitted)
     if shut and not json:
-        say(f"not compared, since the fit was adjusted or paired: {', '.join(shut)}")
+        names = ", ".join(PARAMETERS[name] for name in shut)
+        say(f"not compared, since the fit was adjusted or paired: {names}")
     with progress_bar("Measuring") as progress:
         rows, moved = score_scans(
             fitted, scans, site=site, jobs=jobs, progress=progress
@@ -80,17 +87,17 @@ def score(
             }
         )
         return
+    against = site or "the likeliest"
     show_table(
-        ("scan", "site", "distance", "p", "verdict", "likeliest", "what is strange"),
+        ("scan", f"SD from {against}", "p", "verdict", "likeliest", "what is strange"),
         [
             [
                 row.path.name,
-                best.site,
                 best.distance,
                 best.p,
                 best.verdict,
                 row.likeliest,
-                ", ".join(f"{name} {sd:+.1f} SD" for name, sd in best.strange[:3])
+                ", ".join(f"{PARAMETERS[k]} {sd:+.1f} SD" for k, sd in best.strange[:3])
                 or "-",
             ]
             for row in rows
@@ -98,7 +105,8 @@ def score(
         ],
     )
     if moved:
+        what = PARAMETERS[moved.parameter]
         say(
-            f"together: {moved.parameter} moved by {moved.change:+.3f} from {site} "
+            f"together: {what} moved by {moved.change:+.3f} from {site} "
             f"(p {moved.p:.3f} over {moved.scans} scans, all parameters counted)"
         )

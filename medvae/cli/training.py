@@ -16,6 +16,7 @@ from medvae.cli.console import (
     say,
     warn,
 )
+from medvae.cli.hints import command
 
 
 def train(
@@ -43,7 +44,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after an interruption.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of split, weights and corruption.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps.")] = None,
     precision: Annotated[
         str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")
@@ -126,10 +129,11 @@ def train(
             progress=progress,
             command=shlex.join(["medvae", *sys.argv[1:]]),
         )
-    _show_end(run, data)
+    scans_of = {"data": data, "site_from": site_from, "skip_bad": skip_bad}
+    _show_end(run, command("evaluate", run, **scans_of, cache=cache))
 
 
-def _show_end(run: Path, data: Path | None) -> None:
+def _show_end(run: Path, then: str) -> None:
     from medvae.training.progress import read_metrics
 
     rows = read_metrics(run / "metrics.jsonl")
@@ -145,5 +149,4 @@ def _show_end(run: Path, data: Path | None) -> None:
         )
     else:
         say(f"{len(rows)} epochs; no validation scans, so the last weights are kept.")
-    again = ["medvae", "evaluate", str(run), *(["--data", str(data)] if data else [])]
-    say(f"run written to {run}. Next: {shlex.join(again)}")
+    say(f"run written to {run}. Next: {then}")

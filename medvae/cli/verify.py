@@ -12,7 +12,9 @@ from medvae.errors import UserError
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+    ],
 ) -> None:
     """Check that a run is what it was when its training ended.
 

@@ -36,7 +36,7 @@ def examine_cohort(
             problems += check_mask(scan.mask, scan.path)
         if progress:
             progress(done, len(cohort), scan.path.name)
-    problems += [*_listed_twice(cohort), *_torn_subjects(cohort), *_few_sites(cohort)]
+    problems += [*_listed_twice(cohort), *_torn_subjects(cohort), *few_sites(cohort)]
     if not header_only:
         problems += _same_content(cohort)
     return replace(cohort, problems=tuple(dict.fromkeys(problems)))
@@ -89,7 +89,8 @@ def _missing_sites(cohort: Cohort) -> Iterator[Problem]:
             yield Problem(scan.path, "its site is not known", how)
 
 
-def _few_sites(cohort: Cohort) -> Iterator[Problem]:
+def few_sites(cohort: Cohort) -> Iterator[Problem]:
+    """A warning where there is nothing to compare scanners by."""
     if len(cohort.sites) == 1:
         what = f"only one site, {cohort.sites[0]!r}"
         how = "A scanner difference needs two; is the site label where it should be?"

@@ -9,6 +9,7 @@ from medvae.cohort.bids import SKIPPED_FOLDERS, is_bids, read_bids
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.cohort.covariates import parse_age, parse_sex
 from medvae.cohort.labels import is_scan_name, parse_name, stem
+from medvae.cohort.people import doubtful_people, named_by_folder
 from medvae.cohort.site import SiteRule
 from medvae.errors import UserError
 from medvae.problem import Problem
@@ -58,7 +59,9 @@ def read_folders(
     if not scans:
         raise UserError(f"{root}: no NIfTI file in it. Name a folder with scans.")
     layout = "folder per site" if groups else "folder"
-    problems += [*_shared_names(scans), *_left_out(root, looked_at, scans, suffix)]
+    scans = named_by_folder(scans, root)
+    problems += doubtful_people(scans, root)
+    problems += _left_out(root, looked_at, scans, suffix)
     return Cohort(root, layout, tuple(scans), tuple(problems))
 
 
@@ -111,17 +114,3 @@ def _scan(
     site = rule.site(path, root, parts.session, {}) if rule else parts.site
     age, sex = parse_age(parts.age), parse_sex(parts.sex)
     return Scan(path, parts.subject, site, parts.session, age, sex, mask)
-
-
-def _shared_names(scans: list[Scan]) -> list[Problem]:
-    """Names at two sites are one person to us; the user must know."""
-    travelers = Cohort(Path(), "", tuple(scans)).travelers()
-    return [
-        Problem(
-            next(iter(at.values())).path,
-            f"subject {who!r}, at sites {', '.join(at)}, is read as one traveler",
-            "If they are several people, give a table with subject and site.",
-            "warning",
-        )
-        for who, at in travelers.items()
-    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medvae.cohort.bids import is_bids, read_bids
-from medvae.cohort.cohort import Cohort
+from medvae.cohort.cohort import Cohort, Scan
 from medvae.cohort.datalist import read_datalist
 from medvae.cohort.fets import is_partitioning, read_partitioning
 from medvae.cohort.folders import read_folders
-from medvae.cohort.labels import is_scan_name
+from medvae.cohort.labels import is_scan_name, parse_name
+from medvae.cohort.people import doubtful_people, named_by_folder
 from medvae.cohort.site import SiteRule, parse_rule
 from medvae.cohort.table import read_table
 from medvae.errors import UserError
 from medvae.inputs import is_there, read_text, refuse_special
+from medvae.problem import Problem
 from noise_models.plain_yaml import read_plain
 
 
@@ -64,6 +68,33 @@ def read_cohort(data: Path | str, site_from: str | None = None) -> Cohort:
         chosen = site_from or pointer.site_from
         return _read(target, parse_rule(chosen), pointer.suffix)
     return _read(path, parse_rule(site_from), "T1w")
+
+
+def read_site_folders(folders: Sequence[Path]) -> Cohort:
+    """Read folders that are a site each; the name of each is its site.
+
+    Args:
+        folders: Directories of scans.
+
+    Raises:
+        UserError: One of them cannot be read.
+    """
+    scans: list[Scan] = []
+    problems: list[Problem] = []
+    for folder in folders:
+        inside = read_cohort(folder)
+        here = [_alone(scan, folder) for scan in inside.scans]
+        scans += named_by_folder(here, folder)
+        doubts = doubtful_people(inside.scans, inside.root)  # of its folders as sites
+        problems += [problem for problem in inside.problems if problem not in doubts]
+    problems += doubtful_people(scans, folders[0].parent)
+    return Cohort(folders[0].parent, "folder per site", tuple(scans), tuple(problems))
+
+
+def _alone(scan: Scan, site: Path) -> Scan:
+    """As its name has it: what lies below the folder of a site is no site."""
+    who = parse_name(scan.path.relative_to(site)).subject
+    return replace(scan, subject=who, site=site.resolve().name)
 
 
 def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:

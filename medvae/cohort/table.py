@@ -16,6 +16,7 @@ from medvae.cohort.covariates import (
     parse_sex,
 )
 from medvae.cohort.labels import parse_name
+from medvae.cohort.people import doubtful_people, named_by_folder
 from medvae.cohort.rows import Row, read_rows
 from medvae.cohort.site import SiteRule
 from medvae.errors import UserError
@@ -65,8 +66,12 @@ def read_table(path: Path, rule: SiteRule | None = None) -> Cohort:
     _require_path(path, list(rows[0][1]))
     if rule and rule.column:
         _require_column(path, list(rows[0][1]), rule.column)
-    scans = tuple(_scan(path, row, rule) for row in rows)
-    return Cohort(path, "table", scans)
+    scans = [_scan(path, row, rule) for row in rows]
+    if any(name.casefold() in SUBJECT_COLUMNS for name in rows[0][1]):
+        return Cohort(path, "table", tuple(scans))
+    scans = named_by_folder(scans, path.parent)
+    doubts = doubtful_people(scans, path)
+    return Cohort(path, "table", tuple(scans), tuple(doubts))
 
 
 def parse_split(value: str | None, where: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ latent = encoder.encode("scan.nii.gz")
 ```
 
 **Limits.** Not a medical device. What it does on a scanner unlike all of its training
-sites has to be measured, not assumed: `medvae evaluate {path} --held-out SITE`.
+sites has to be measured, not assumed: `{evaluate}`.
 """
 
 
@@ -177,5 +178,8 @@ def write_card(
         channels=config.network.latent_channels,
         seed=config.seed,
         path=run.as_posix(),
+        evaluate=shlex.join(
+            ["medvae", "evaluate", run.as_posix(), "--data", cohort.root.as_posix()]
+        ),
     )
     write_text(run / "README.md", text)

@@ -31,6 +31,7 @@ MOST_PAIRS = 6  # pairs whose goodness is tried
 MOST_MOVED = 20  # pairs that are calibrated
 MOST_SCANS = 16  # people of a site who are looked at on the common grid
 FEW_SUBJECTS = 10
+NO_AGES = "No ages known: differences in contrast may be the people's."
 EVIDENCE = ("unpaired", "matched", "paired")
 
 
@@ -238,7 +239,9 @@ def _confounding(plan: Adjustment, evidence: str) -> list[str]:
     """Where age or sex could pass for a scanner. Pairs do not mind."""
     if evidence == "paired":
         return []
-    said = (one.sentence(name) for name, one in plan.covariates.items())
+    said = [one.sentence(name) for name, one in plan.covariates.items()]
+    if "age" not in plan.covariates:
+        said.append(NO_AGES)
     return [sentence for sentence in said if sentence]
 
 

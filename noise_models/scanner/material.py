@@ -68,7 +68,7 @@ class Material:
         which = [(pair, visit) for pair, found in visits.items() for visit in found]
         tasks = [
             (
-                f"{who} at {a} and {b}",
+                f"comparing {who} at {a} and {b}",
                 delayed(compare)(
                     self.scans[a][i],
                     self.scans[b][j],
@@ -115,7 +115,7 @@ class Material:
         self.pool.total += len(trials)
         tasks = [
             (
-                f"{'->'.join(pair)}: {couple.a.subject}",
+                f"trying {'->'.join(pair)} on {couple.a.subject}",
                 delayed(residual)(couple, noise, others, seed=self.seed),
             )
             for pair, (couple, noise, others) in trials
@@ -130,7 +130,7 @@ class Material:
         which = [(site, i) for site, chosen in shown.items() for i in chosen]
         tasks = [
             (
-                f"{self.estimates[site][i].label} on the common grid",
+                f"resampling {self.estimates[site][i].label}",
                 delayed(specimen)(
                     self.scans[site][i], self.estimates[site][i], self.people[site][i]
                 ),
@@ -159,7 +159,7 @@ class Material:
         }
         tasks = [
             (
-                f"{a}->{b}: calibration",
+                f"calibrating {a}->{b}",
                 delayed(calibrate)(
                     chosen[a, b][0][:MOST_CALIBRATED],
                     feature_table(chosen[a, b][1]),
@@ -193,7 +193,7 @@ class Material:
             for pair in tried
         ]
         tasks = [
-            (f"{a}->{b}: trial", delayed(try_half)(half))
+            (f"trying {a}->{b}", delayed(try_half)(half))
             for (a, b), pair in zip(tried, both, strict=True)
             for half in pair
         ]

@@ -15,6 +15,7 @@ from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
 from noise_models.scanner.sites import Site
 from noise_models.scanner.summary import describe
 from noise_models.scanner.transfer import Pair
+from noise_models.scanner.words import in_words
 
 _AXES = ("x", "y", "z")
 
@@ -37,7 +38,7 @@ def show(noise: ScannerNoise) -> dict[str, Any]:
         "goodness": {key: _goodness(g) for key, g in record.goodness.items()},
         "evidence": record.evidence,
         "summary": describe(noise),
-        "warnings": list(record.warnings),
+        "warnings": [in_words(text) for text in record.warnings],
         "paired": {key: paired_content(p) for key, p in record.paired.items()},
         "covariates": {n: covariate_content(c) for n, c in record.covariates.items()},
         "command": record.command,

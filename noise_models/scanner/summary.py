@@ -26,6 +26,7 @@ from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
 AXES = ("x", "y", "z")
+STILL_USED = "A difference too small to be certain is still used as estimated."
 MENTIONED = 0.05  # share of clipped draws from which it is worth a word
 _TISSUES = (
     ("logit_gm_over_wm", "grey/white contrast"),
@@ -35,16 +36,19 @@ _TISSUES = (
 
 @dataclass(frozen=True)
 class _Said:
-    """What could be seen, as ``is`` adjectives and ``shows`` nouns, and what not."""
+    """What could be seen: ``is`` adjectives, ``shows`` nouns, sentences; what not."""
 
     adjectives: tuple[str, ...] = ()
     nouns: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
 
 
 def describe(noise: ScannerNoise) -> list[str]:
     """Every pair of sites in a sentence or two, then what no transfer can reach."""
     differences = [describe_pair(a, b) for a, b in combinations(noise.sites, 2)]
+    if any("could be seen" in text for text in differences):
+        differences.append(STILL_USED)
     limits = [describe_limits(key, pair) for key, pair in noise.record.pairs.items()]
     return differences + [text for text in limits if text]
 
@@ -60,14 +64,18 @@ def describe_pair(a: Site, b: Site) -> str:
     adjectives = [text for part in told for text in part.adjectives]
     nouns = [text for part in told for text in part.nouns]
     unseen = _list([text for part in told for text in part.unseen], "or")
-    if not adjectives and not nouns:
+    sentences = [text for part in told for text in part.sentences]
+    if not (adjectives or nouns or sentences):
         return (
             f"Between {a.label} and {b.label} no difference in {unseen} could be seen."
         )
     claims = [f"is {_list(adjectives, 'and')}"] if adjectives else []
     claims += [f"shows {_list(nouns, 'and')}"] if nouns else []
-    text = f"Against {a.label}, {b.label} {'; it '.join(claims)}."
-    return f"{text} No difference in {unseen} could be seen." if unseen else text
+    if claims:
+        sentences.insert(0, f"Against {a.label}, {b.label} {'; it '.join(claims)}.")
+    if unseen:
+        sentences.append(f"No difference in {unseen} could be seen.")
+    return " ".join(sentences)
 
 
 def describe_limits(key: str, pair: Pair) -> str | None:
@@ -141,17 +149,32 @@ def _noise(a: Site, b: Site) -> _Said:
 
 def _sharpness(a: Site, b: Site) -> _Said:
     found = {axis: blur_mm(a, b, k) for k, axis in enumerate(AXES)}
-    seen = []
-    for word, sign in (("blurrier", 1), ("sharper", -1)):
-        parts = [
-            f"{_range(_turned(width, sign), ' mm', none=0)} along {axis}"
-            for axis, width in found.items()
-            if width.excludes(0) and width.value * sign > 0
-        ]
-        seen += [f"{word} by {_list(parts, 'and')}"] if parts else []
+    more, less = (
+        _kernels(
+            {
+                axis: _turned(width, sign)
+                for axis, width in found.items()
+                if width.excludes(0) and width.value * sign > 0
+            }
+        )
+        for sign in (1, -1)
+    )
     still = [axis for axis, width in found.items() if not width.excludes(0)]
-    unseen = (f"sharpness along {_list(still, 'or')}",) if still else ()
-    return _Said(tuple(seen), unseen=unseen)
+    return _Said(
+        (f"blurrier {more}",) if more else (),
+        sentences=(f"{a.label} is blurrier than {b.label} {less}.",) if less else (),
+        unseen=(f"sharpness along {_list(still, 'or')}",) if still else (),
+    )
+
+
+def _kernels(widths: dict[str, Interval]) -> str:
+    """Axes and the kernels that part two sites along them; empty for none."""
+    words = [
+        f"along {axis}{', as if by a kernel of' if k == 0 else ' by one of'} "
+        f"{_range(width, ' mm', none=0)}{' FWHM' if k == 0 else ''}"
+        for k, (axis, width) in enumerate(widths.items())
+    ]
+    return _list(words, "and")
 
 
 def _shading(a: Site, b: Site) -> _Said:

@@ -22,7 +22,7 @@ class TaskPool:
     Args:
         jobs: Processes of this machine; not looked at on a cluster.
         total: Tasks that will be run in all, for the progress.
-        progress: Called with (done, total, label).
+        progress: Called with (done, total, label of what is waited for).
         dask: Address of a Dask scheduler, ``tcp://host:8786``, whose workers do the
             work. A task whose worker dies is given to another one.
 
@@ -52,13 +52,18 @@ class TaskPool:
         named = list(tasks)
         with self._workers() as pool:
             work = pool(delayed(_on_one_thread)(*task) for _, task in named)
-            results = []
-            for (label, _), result in zip(named, work, strict=True):
-                results.append(result)
+            results: list[Any] = []
+            for label, _ in named:  # told before it is waited for
+                self._tell(label)
+                results.append(next(work))
                 self.done += 1
-                if self.progress is not None:
-                    self.progress(self.done, self.total, label)
+            results += work  # nothing: the pool ends
+            self._tell(named[-1][0] if named else "")
         return results
+
+    def _tell(self, label: str) -> None:
+        if self.progress is not None and label:
+            self.progress(self.done, self.total, label)
 
     @contextmanager
     def _workers(self) -> Iterator[Any]:

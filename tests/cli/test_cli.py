@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import medvae
-from medvae.cli import main
+from medvae.cli import console, main
 from medvae.cli.app import app
 from medvae.encoding.axes import read_axes
 from medvae.errors import UserError
@@ -68,6 +69,27 @@ def test_noise_score_tells_whose_scan_it_is(phantom, fitted):
     assert [row["likeliest_site"] for row in content["scans"]] == ["NYU"] * 3
     assert all(row["sites"]["NYU"]["verdict"] != "outside" for row in content["scans"])
     assert content["drift"]["p"] > 0.01
+
+
+def test_a_terminal_of_80_columns_holds_the_fit_in_words_and_one_unit(
+    fitted, monkeypatch
+):
+    monkeypatch.setattr(console.out, "width", 80)
+    told = run("noise", "show", fitted).output
+    pair = json.loads(run("noise", "show", fitted, "--json").stdout)["pairs"]
+    share = pair["NYU->UM_1"]["clipped"]["noise"]
+    (row,) = re.findall(r"^NYU->UM_1 +([\d.]+) +[\d. ]+? +(\d+) +\d+ *$", told, re.M)
+    assert float(row[0]) == round(100 * pair["NYU->UM_1"]["sigma_add"], 1)
+    assert int(row[1]) == round(100 * share)
+    assert "clipped noise, %" in told
+    assert not re.search("log_sigma|logit_|psf_", told)
+
+
+def test_noise_score_speaks_of_noise_not_of_its_logarithm(phantom, fitted):
+    scan = sorted(phantom.glob("sub-*KKI*/**/anat/*.nii.gz"))[0]
+    told = run("noise", "score", fitted, scan, "--site", "NYU").output
+    assert re.search(r"\bnoise [+-]\d", told)
+    assert "log_sigma" not in told
 
 
 def test_noise_score_finds_a_scan_of_another_scanner(phantom, fitted):
@@ -251,7 +273,8 @@ def test_a_new_cohort_is_evaluated_without_the_run_s_own_sites(
     rows = [f"{p},{p.name[4:9]},NEW" for p in scans_at(phantom, "KKI")[:3]]
     only.write_text("\n".join(["path,subject,site", *rows]) + "\n")
     options = ("--data", only, "--held-out", "NEW", "-o", tmp_path, "--jobs", 1)
-    run("evaluate", trained, *options)
+    told = run("evaluate", trained, *options).output
+    assert "only one site" not in told
     content = json.loads((tmp_path / "evaluation.json").read_text())
     assert content["held_out"] == ["NEW"]
 

@@ -53,7 +53,7 @@ def test_the_same_name_at_two_sites_is_one_person_and_said_so(tree, name):
     cohort = read_cohort(root)
     assert list(cohort.travelers()) == ["01"]
     assert cohort.problems[0].severity == "warning"
-    assert "'01', at sites A, B, is read as one traveler" in cohort.problems[0].message
+    assert cohort.problems[0].message == "1 person is at several sites (01)"
 
 
 def test_a_column_in_a_site_folder_beats_its_name(tree):

@@ -56,9 +56,12 @@ def supplied(world):
         target.parent.mkdir(exist_ok=True)
         shutil.copy(scan, target)
         lines.append(f"{target},new{i},NEW")
-    (world / "new_site.csv").write_text("\n".join(lines) + "\n")
-    lines += [f"{scan},nyu{i},NYU" for i, scan in enumerate(scans_of(world, "NYU"))]
-    (world / "both.csv").write_text("\n".join(lines) + "\n")
+    ours = [f"{scan},nyu{i},NYU" for i, scan in enumerate(scans_of(world, "NYU"))]
+    (world / "fit_both.csv").write_text("\n".join([*lines, *ours]) + "\n")
+    kept = sorted((world / "my_scans").glob("sub-T*/ses-NYU/**/*_T1w.nii.gz"))
+    assert kept
+    ours = [f"{scan},{scan.parts[-4].removeprefix('sub-')},NYU" for scan in kept]
+    (world / "both.csv").write_text("\n".join([*lines, *ours]) + "\n")
     supply_harmony(world / "on-harmony", world / "travelers")
     return world
 
@@ -149,4 +152,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
 def test_every_shell_block_is_one_that_is_run():
     for path in DOCS.rglob("*.md"):
         for block in blocks(path.relative_to(DOCS)):
-            assert block.language in ("bash", "python", "yaml"), (path, block.language)
+            assert block.language in ("bash", "python", "yaml", "csv"), (
+                path,
+                block.language,
+            )

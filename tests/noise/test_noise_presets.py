@@ -128,3 +128,12 @@ def test_a_pipe_and_a_file_too_long_are_not_read(tmp_path):
         plain_text(tmp_path / "long.yaml")
     with pytest.raises(IsADirectoryError):
         plain_text(tmp_path)
+
+
+def test_a_misspelt_file_is_told_the_one_beside_it(tmp_path):
+    (tmp_path / "scanner.yaml").write_text("model: none\n")
+    with pytest.raises(FileNotFoundError, match=r"Did you mean .*/scanner\.yaml\?"):
+        noise_models.load(tmp_path / "scaner.yaml")
+    with pytest.raises(FileNotFoundError) as told:
+        noise_models.load(tmp_path / "elsewhere.yaml")
+    assert "Did you mean" not in str(told.value)

@@ -18,6 +18,7 @@ from noise_models.scanner.contrasts import (
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.summary import (
+    STILL_USED,
     describe_goodness,
     describe_limits,
     describe_pair,
@@ -56,7 +57,8 @@ def test_a_noisier_and_blurrier_site_is_said_to_be_so():
     b = site("B", log_sigma=math.log(0.042), psf_z_mm2=0.9**2 / (8 * math.log(2)))
     text = describe_pair(site("A"), b)
     assert text.startswith("Against A, B is noisier by 2.1 times (2.0 to 2.3) ")
-    assert "blurrier by 0.9 mm (0.6 to 1.1) along z" in text
+    blurrier = "blurrier along z, as if by a kernel of 0.9 mm (0.6 to 1.1) FWHM"
+    assert blurrier in text
     assert "sharpness along x or y" in text.split("No difference in ")[1]
 
 
@@ -64,7 +66,17 @@ def test_the_other_way_round_says_the_opposite():
     b = site("B", log_sigma=math.log(0.042), psf_z_mm2=0.15)
     text = describe_pair(b, site("A"))
     assert "Against B, A is less noisy by 2.1 times (2.0 to 2.3)" in text
-    assert "sharper by 0.9 mm" in text
+    blurrier = "B is blurrier than A along z, as if by a kernel of 0.9 mm (0.7 to 1.1)"
+    assert blurrier in text
+    assert "sharper" not in text
+
+
+def test_a_site_that_is_only_sharper_is_said_by_the_other_s_blur():
+    text = describe_pair(site("A", psf_x_mm2=0.15, psf_y_mm2=0.3), site("B"))
+    assert text.startswith(
+        "A is blurrier than B along x, as if by a kernel of 0.9 mm ("
+    )
+    assert ") FWHM and along y by one of 1.3 mm (" in text
 
 
 def test_contrast_is_given_for_both_sites():
@@ -168,7 +180,8 @@ def test_a_pair_that_was_not_tried_says_so():
 def test_show_holds_the_summary_of_every_pair():
     noise = ScannerNoise((site("A"), site("B"), site("C")))
     summary = show(noise)["summary"]
-    assert len(summary) == 3
+    assert len(summary) == 4
+    assert summary[3] == STILL_USED
     assert summary[1].startswith("Between A and C")
 
 

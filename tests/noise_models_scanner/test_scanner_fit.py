@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from joblib import delayed
 from simulated_head import STEP, Scanner, scan
 
 from noise_models.scanner import (
     fit,
 )
 from noise_models.scanner.goodness import verdict_of
+from noise_models.scanner.task_pool import TaskPool
 
 
 def generator(seed=0):
@@ -61,5 +63,16 @@ def test_estimates_are_kept_by_content_and_progress_is_told(images, tmp_path):
     )
     assert len(list(tmp_path.glob("*.json"))) == 4
     assert first.sites == again.sites
-    assert told[3][:2] == (4, 4)
+    assert [call[:2] for call in told[:5]] == [(done, 4) for done in range(5)]
     assert told[0][2] == "sharp/0"
+
+
+def test_progress_names_what_is_waited_for():
+    told = []
+    pool = TaskPool(1, 2, lambda *call: told.append(call))
+    pool.run((word, delayed(len)(word)) for word in ("measuring", "calibrating a->b"))
+    assert told == [
+        (0, 2, "measuring"),
+        (1, 2, "calibrating a->b"),
+        (2, 2, "calibrating a->b"),
+    ]

@@ -22,7 +22,9 @@ from medvae.errors import UserError
 from medvae.noise.report import inputs_among, write_fit_report
 from medvae.noise.report.examples import REACH_MM, box_mm, plane_mm
 from medvae.noise.report.fields import percent_field
+from medvae.noise.report.measures import measures
 from noise_models.scanner import Goodness, Record, ScannerNoise, estimate_cached
+from noise_models.scanner.contrasts import blur_mm
 from noise_models.scanner.features import FEATURES
 from noise_models.scanner.record import Spectra
 from noise_models.scanner.sites import summarise_site
@@ -36,7 +38,7 @@ SECTIONS = {
     "parameters": "Fitted parameters",
     "spectra": "Radial spectra",
     "fields": "Shading",
-    "goodness": "Does corrupt(A) pass for B?",
+    "goodness": "Do corrupted scans of A pass for scans of B?",
     "warnings": "Warnings and outliers",
     "provenance": "Where this comes from",
 }
@@ -148,7 +150,7 @@ def test_numbers_of_the_trial_are_on_the_page(page):
     assert len(Outline(found).images) == len(FEATURES)
     assert "pass up to 0.65; warn up to 0.80" in found
     first = re.search(r'<figure class="differs"><figcaption>(.*?)<', found).group(1)
-    assert first == "head q95"
+    assert first == "head, 95 % quantile"
 
 
 def test_provenance_counts_the_inputs_and_lists_their_digests(page, noise):
@@ -243,3 +245,36 @@ def test_a_box_about_the_head_keeps_its_voxels_in_place():
     box = box_mm(x, (4.0, 3.0, 4.0), (30.0, 35.0, 30.0))
     places = np.argwhere(box) * 2.0 + [low for low, _ in REACH_MM]
     assert np.abs(places.mean(0) - (40, 0, 0)).max() <= 2
+
+
+def test_numbers_go_by_the_names_that_readers_use(page):
+    assert "noise 9.0 SD away" in section(page, "warnings")
+    assert "log_sigma" not in page
+    assert "fine detail along x" in section(page, "goodness")
+    assert "corrupt(" not in page
+
+
+def test_too_few_scans_are_not_said_to_agree(noise, tmp_path):
+    (key,) = noise.record.goodness
+    few = replace(
+        noise.record.goodness[key],
+        scans=(4, 4),
+        verdict="not enough evidence",
+        auc_after_ci95=(float("nan"),) * 2,
+    )
+    record = replace(noise.record, goodness={key: few})
+    page = write_fit_report(tmp_path / "a.html", replace(noise, record=record))
+    found = section(page.read_text(), "goodness")
+    assert "4 and 4 scans are too few to test" in found
+    assert "KS 0." not in found
+    assert 'class="differs"' not in found
+    assert "––" not in found
+
+
+def test_blur_is_drawn_in_the_unit_of_the_sentences(noise):
+    (blur,) = (m for m in measures(noise) if m.caption == "Blur along y")
+    first, second = (blur.of_site(site).value for site in noise.sites)
+    told = blur_mm(*noise.sites, 1).value
+    assert max(first, second) == pytest.approx(abs(told))
+    assert min(first, second) == 0
+    assert "FWHM, mm" in blur.axis

@@ -37,9 +37,7 @@ def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
         answers.cannot("reconstruction on training sites", "no test subject has a scan")
     _keep(answers, "seen", own, setting.subjects(seen), rng)
     if not unseen:
-        answers.cannot(
-            "reconstruction on a held-out site", "no scan of a held-out site"
-        )
+        answers.cannot("reconstruction on a held-out site", "there is no scan of one")
         return
     by_site = {
         site: code_scores(setting, unseen, site, seed, PLAIN)

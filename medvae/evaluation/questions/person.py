@@ -134,8 +134,8 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
         if min(counts) < LEAST_AGES:
             answers.cannot(
                 f"age, {label} sites",
-                f"needs {LEAST_AGES} training and {LEAST_AGES} test subjects with an "
-                f"age, got {counts[0]} and {counts[1]}",
+                f"it needs {LEAST_AGES} training and {LEAST_AGES} test subjects with "
+                f"an age, got {counts[0]} and {counts[1]}",
             )
             continue
         z, years = setting.latents.mean, _years(setting, train)

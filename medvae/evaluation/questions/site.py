@@ -32,7 +32,7 @@ def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) ->
         counts = names_of([f"{s}: {n}" for s, n in people.items()])
         answers.cannot(
             "site leakage",
-            f"needs two training sites with two test subjects each, got {counts}",
+            f"it needs two training sites with two test subjects each, got {counts}",
         )
     else:
         if len(kept) < len(people):
@@ -163,8 +163,8 @@ def stranger(setting: Setting, answers: Answers, seed: int, permutations: int) -
     if min(len(part) for part in people) < 2:
         answers.cannot(
             "distance of the held-out site",
-            "needs two test subjects at training sites and two at a held-out site, got "
-            f"{len(people[0])} and {len(people[1])}",
+            "it needs two test subjects at training sites and two at a held-out site, "
+            f"got {len(people[0])} and {len(people[1])}",
         )
         return
     index = [*seen, *unseen]

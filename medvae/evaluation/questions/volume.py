@@ -47,7 +47,8 @@ def bright_volume(setting: Setting, answers: Answers, seed: int) -> None:
     if len(people) < LEAST:
         answers.cannot(
             "variation of a volume over scanners",
-            f"needs {LEAST} travelers at the same number of sites, got {len(people)}",
+            f"it needs {LEAST} travelers at the same number of sites, got "
+            f"{len(people)}",
         )
         return
     index = [i for at in people for i in at.values()]

@@ -12,11 +12,13 @@ from noise_models.scanner.contrasts import (
     Interval,
     noise_percent,
     shading_rms,
+    signed_fwhm,
     tissue_ratio,
 )
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.sites import Site
+from noise_models.scanner.words import UNITS
 
 Vector = NDArray[np.float64]
 
@@ -49,7 +51,7 @@ def measures(noise: ScannerNoise) -> list[Measure]:
     return [
         Measure(
             "Noise",
-            "noise SD, % of white matter",
+            UNITS["noise"],
             noise_percent,
             lambda v: float(100 * np.exp(v[log_sigma])),
         ),
@@ -58,7 +60,7 @@ def measures(noise: ScannerNoise) -> list[Measure]:
         _contrast("logit_csf_over_gm", "CSF over grey matter"),
         Measure(
             "Shading",
-            "RMS of the log-field",
+            UNITS["shading"],
             shading_rms,
             lambda v: float(np.linalg.norm(v[bias])),
         ),
@@ -71,13 +73,15 @@ def _sharpness(noise: ScannerNoise, name: str) -> Measure:
 
     def of_site(site: Site) -> Interval:
         low, high = site.ci95[index]
-        return Interval(site.mean[index] - sharpest, low - sharpest, high - sharpest)
+        return Interval(
+            *(signed_fwhm(v - sharpest) for v in (site.mean[index], low, high))
+        )
 
     return Measure(
         f"Blur along {axis}",
-        "variance over the sharpest site's, mm²",
+        f"{UNITS['blur']}, over the sharpest site; below 0 sharper",
         of_site,
-        lambda v: float(v[index] - sharpest),
+        lambda v: signed_fwhm(float(v[index] - sharpest)),
     )
 
 
@@ -85,7 +89,7 @@ def _contrast(name: str, caption: str) -> Measure:
     index = NAMES.index(name)
     return Measure(
         caption,
-        "ratio of intensities",
+        UNITS["contrast"],
         lambda site: tissue_ratio(site, name),
         lambda v: float(1 / (1 + np.exp(-v[index]))),
     )

@@ -19,7 +19,8 @@ from medvae.noise.report.trials import quantile_groups, trials
 from medvae.report import write_page
 from noise_models.scanner import ScannerNoise
 from noise_models.scanner.goodness import RULE
-from noise_models.scanner.summary import describe_limits, describe_pair
+from noise_models.scanner.summary import STILL_USED, describe_limits, describe_pair
+from noise_models.scanner.words import in_words
 
 Progress = Callable[[int, int, str], None]
 
@@ -72,6 +73,7 @@ def write_fit_report(
         "trials": trials(noise.record.goodness),
         "rule": RULE,
         "differences": [describe_pair(a, b) for a, b in combinations(sites, 2)],
+        "still_used": STILL_USED,
         "limits": _limits(noise),
         "added": _added(noise),
         "examples": example_pairs(noise, examples, drawn),
@@ -84,7 +86,7 @@ def write_fit_report(
         "pairs": len(sites) * (len(sites) - 1),
         "quantiles": quantile_groups(noise.record.goodness),
         "warnings": _warnings(noise),
-        "outliers": [(site.label, scan) for site in sites for scan in site.outliers],
+        "outliers": [(s.label, in_words(o)) for s in sites for o in s.outliers],
         "seed": noise.record.seed,
         "versions": noise.record.versions,
         "command": noise.record.command,
@@ -124,7 +126,8 @@ def _warnings(noise: ScannerNoise) -> list[str]:
         for site in noise.sites
         for scan in site.outliers
     }
-    return [text for text in noise.record.warnings if text not in outliers]
+    kept = [text for text in noise.record.warnings if text not in outliers]
+    return [in_words(text) for text in kept]
 
 
 def _names(labels: Sequence[str]) -> str:

@@ -1,0 +1,42 @@
+"""The command that comes next, as the user would have to type it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+
+def command(*words: object, **options: object) -> str:
+    """A medvae command to paste: what was asked for already is asked for again.
+
+    Args:
+        words: Verb and arguments.
+        options: Value by name; None and False are left out, True is a flag.
+
+    Example:
+        >>> command("evaluate", Path("my runs/a"), data="scans", skip_bad=False)
+        "medvae evaluate 'my runs/a' --data scans"
+    """
+    typed = ["medvae", *map(str, words)]
+    for name, value in options.items():
+        if value is not None and value is not False:
+            typed.append(f"--{name.replace('_', '-')}")
+            typed += [] if value is True else [str(value)]
+    return shlex.join(typed)
+
+
+def data_of(sites: list[str], data: Path | None) -> str | None:
+    """Where the scans of fitted sites are: as asked for, or the folder above them.
+
+    None where it need not be told: ``medvae.yaml`` here tells it.
+
+    Example:
+        >>> data_of(["NYU", "KKI"], Path("my_bids"))
+        'my_bids'
+    """
+    if data is not None:
+        return str(data)
+    if not all(Path(site).is_dir() for site in sites):
+        return None
+    above = {Path(site).parent for site in sites}
+    return str(above.pop()) if len(above) == 1 else "DATA"

@@ -1,0 +1,73 @@
+"""What a verb says to do next works as it is printed, pasted into a shell."""
+
+import re
+import shlex
+from functools import partial
+from pathlib import Path
+
+import pytest
+from test_cli import SMALL, run
+
+from medvae.cli.hints import data_of
+from medvae.evaluation import run as evaluation
+from noise_models import scanner
+
+FASTER = {
+    "fit-noise": ("--jobs", "1", "--no-report"),
+    "train": SMALL,
+    "evaluate": ("--jobs", "1"),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a space in its name, and nothing in it but what verbs write."""
+    folder = tmp_path_factory.mktemp("a place")
+    fit = partial(scanner.fit, goodness=False, calibration=False)
+    asked = partial(evaluation.evaluate, permutations=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setattr(scanner, "fit", fit)
+        patch.setattr(evaluation, "evaluate", asked)
+        patch.chdir(folder)
+        options = ("--sites", "NYU,UM_1,KKI", "--subjects", 3, "--travelers", 1)
+        told = run("phantom", "my scans", *options, "--voxel-scale", 4, "--jobs", 1)
+        yield told.output
+
+
+def hint(output):
+    """Words of the command that stands behind 'Next:', without medvae itself."""
+    program, *words = shlex.split(re.search(r"Next: (.*)", output)[1])
+    assert program == "medvae"
+    return words
+
+
+def follow(words, *more):
+    result = run(*words, *more, *FASTER.get(words[0], ()))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_from_the_phantom_to_the_report_by_the_printed_hints(place, tmp_path):
+    assert "my scans: BIDS" in follow(hint(place))
+    elsewhere = ("--data", "my scans", "--skip-bad", "-o", "fits/a b.yaml")
+    fitted = follow(["fit-noise", "NYU", "UM_1"], *elsewhere)
+    kept = ("--held-out", "KKI", "-o", "runs/a", "--cache", str(tmp_path))
+    trained = follow(hint(fitted), *kept)
+    again = hint(trained)
+    assert again[again.index("--cache") + 1] == str(tmp_path)
+    assert "--skip-bad" in hint(fitted)
+    assert "report: runs/a/report.html" in follow(again)
+    card = Path("runs/a/README.md").read_text()
+    (command,) = re.findall(r"`medvae (evaluate .*)`", card)
+    assert "report: runs/a/report.html" in follow(shlex.split(command))
+
+
+def test_sites_named_as_folders_are_trained_on_from_the_folder_above(tmp_path):
+    for site in ("NYU", "KKI"):
+        (tmp_path / "a" / site).mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    inside = [str(tmp_path / "a" / site) for site in ("NYU", "KKI")]
+    assert data_of(inside, None) == str(tmp_path / "a")
+    assert data_of([inside[0], str(tmp_path / "b")], None) == "DATA"
+    assert data_of(["NYU", "KKI"], None) is None
