@@ -146,6 +146,10 @@ def harmonize(
             f"--from {made_at} changes nothing with --no-detail: an image painted from "
             "its code alone has no origin. Leave one of them out."
         )
+    if made_at == to:
+        raise UserError(
+            f"--from {made_at} --to {to} would change nothing. Name two sites."
+        )
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files
     from medvae.encoding.names import check_outputs, stems

@@ -6,7 +6,7 @@ import torch
 import noise_models
 from noise_models.normals import DRAWN, fill_normal, on_threads
 from noise_models.scanner.spectrum import coloured_noise, complex_noise
-from noise_models.separable import along, along_mirrored
+from noise_models.separable import along, along_all, along_mirrored
 from noise_models.voxelwise import BLOCK, blocks, in_blocks
 
 LARGE = (1, 1, 80, 60, 56)  # two blocks and a rest
@@ -70,7 +70,7 @@ def test_blocks_of_normals_are_normal_and_not_alike():
     assert others.abs().max() < 4.5 / DRAWN**0.5
 
 
-@pytest.mark.parametrize("size", [127, 128, 130])
+@pytest.mark.parametrize("size", [127, 128, 129, 130])
 @pytest.mark.parametrize("axis", [2, 3, 4])
 def test_halves_of_a_mirrored_filter_do_what_the_whole_does(size, axis):
     shape = [2, 1, 5, 6, 7]
@@ -84,6 +84,15 @@ def test_halves_of_a_mirrored_filter_do_what_the_whole_does(size, axis):
         rtol=1e-4,
         atol=1e-3,
     )
+
+
+def test_memory_that_was_given_away_takes_the_result():
+    x = torch.rand(1, 1, 4, 4)
+    halves = {axis: 0.5 * torch.eye(4)[None] for axis in (2, 3)}
+    expected = x / 4
+    y = along_all(x, halves, spare=x)
+    assert y.data_ptr() == x.data_ptr()
+    assert torch.equal(y, expected)
 
 
 @pytest.mark.parametrize("parts", [1, 2])
