@@ -60,13 +60,18 @@ class Mutant:
 def mutants_of(root: Path, path: str) -> Iterator[Mutant]:
     """Every mutant of a file that mutmut knows, in the order of the source."""
     import libcst as cst
-    from mutmut.mutation.file_mutation import create_mutations
+    from libcst.metadata import MetadataWrapper
+    from mutmut.mutation.file_mutation import MutationVisitor
+    from mutmut.mutation.mutators import mutation_operators
+    from mutmut.mutation.pragma_handling import IgnoredCode
 
+    # Not create_mutations, which wants a configuration file of mutmut's own.
+    visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     code = (root / path).read_text(encoding="utf-8")
-    module, changes, _, _ = create_mutations(path, code)
+    module = MetadataWrapper(cst.parse_module(code)).visit(visitor)
     owners = _owners(module, cst)
     count: Counter[str] = Counter()
-    for change in changes:
+    for change in visitor.mutations:
         function = owners.get(id(change.contained_by_top_level_function))
         if function is None:  # module and class level: mutmut leaves it alone
             continue

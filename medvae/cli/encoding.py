@@ -176,6 +176,10 @@ def harmonize(
             f"--from {made_at} changes nothing with --no-detail: an image painted from "
             "its code alone has no origin. Leave one of them out."
         )
+    if made_at == to:
+        raise UserError(
+            f"--from {made_at} --to {to} would change nothing. Name two sites."
+        )
     from medvae.encoding.harmonised import read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems
     from medvae.model.folder import check_sites

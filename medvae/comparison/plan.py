@@ -202,7 +202,7 @@ def load_plan(
     if noise:
         change["arms"] = tuple(_named(change["arms"], name) for name in noise)
     if held_out:
-        change["held_out"] = tuple(held_out)
+        change["held_out"] = tuple(dict.fromkeys(held_out))
     if seeds is not None:
         change["seeds"] = seeds
     plan = plan.model_copy(update=change)

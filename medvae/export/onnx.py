@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -144,8 +145,11 @@ def _difference(
         expected = expected if isinstance(expected, tuple) else (expected,)
         got = session.run(None, {k: v.numpy() for k, v in zip(names, fed, strict=True)})
         for a, b in zip(expected, got, strict=True):
-            scale = float(a.abs().max())
-            worst = max(worst, float(np.abs(a.numpy() - b).max()) / scale)
+            scale = float(a.abs().max()) or 1.0
+            apart = float(np.abs(a.numpy() - b).max()) / scale
+            if not math.isfinite(apart):  # max() would pass NaN over
+                return math.inf
+            worst = max(worst, apart)
     return worst
 
 

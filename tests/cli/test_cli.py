@@ -353,6 +353,10 @@ def main_with(monkeypatch, *words):
         (("fit-noise", "NYU", "NYU", "--data", "{data}"), "two different sites"),
         (("evaluate", "nowhere", "--data", "{data}"), "not a run folder"),
         (("encode", "nowhere", "x.nii.gz", "-o", "out"), "not a run folder"),
+        (
+            ("harmonize", "r", "x.nii", "--from", "A", "--to", "A", "-o", "out"),
+            "--from A --to A would change nothing. Name two sites.",
+        ),
         (("phantom", "p", "--sites", "NYV"), "NYU"),
         (("noise", "show", "none.yaml"), "not found"),
         (

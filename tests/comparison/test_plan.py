@@ -88,6 +88,7 @@ def test_the_command_line_names_arms():
     assert [arm.name for arm in plan.arms] == ["none", "scanner_wide", "rician"]
     assert plan.arm("scanner_wide").dispersion == 2.0
     assert plan.seeds == 2
+    assert load_plan(noise=["none"], held_out=["X", "Y", "X"]).held_out == ("X", "Y")
     with pytest.raises(UserError, match="Did you mean 'scanner'"):
         load_plan(noise=["scaner"])
     with pytest.raises(UserError, match=r"--noise my arm.yaml: name: .*got 'my arm'"):

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -48,6 +49,16 @@ def test_an_onnx_that_differs_is_not_kept(run, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime", reason="extra 'onnx' is missing")
     monkeypatch.setattr("medvae.export.onnx.TOLERANCE", 0.0)
     with pytest.raises(UserError, match=r"encoder\.onnx differs from torch"):
+        export_run(run, tmp_path / "onnx", "onnx")
+    assert not list((tmp_path / "onnx").iterdir())
+
+
+def test_an_onnx_that_gives_no_numbers_is_not_kept(run, tmp_path, monkeypatch):
+    nothing = SimpleNamespace(run=lambda _, fed: [np.full(1, np.nan)] * 2)
+    runtime = SimpleNamespace(InferenceSession=lambda *_, **__: nothing)
+    monkeypatch.setattr("medvae.export.onnx._onnxruntime", lambda: runtime)
+    monkeypatch.setattr("medvae.export.onnx._write", lambda *_: None)
+    with pytest.raises(UserError, match=r"encoder\.onnx differs from torch by inf"):
         export_run(run, tmp_path / "onnx", "onnx")
     assert not list((tmp_path / "onnx").iterdir())
 

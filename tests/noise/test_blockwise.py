@@ -76,7 +76,7 @@ def test_blocks_of_normals_are_normal_and_not_alike():
     assert others.abs().max() < 4.5 / DRAWN**0.5
 
 
-@pytest.mark.parametrize("size", [127, 128, 130])
+@pytest.mark.parametrize("size", [127, 128, 129, 130])
 @pytest.mark.parametrize("axis", [2, 3, 4])
 def test_halves_of_a_mirrored_filter_do_what_the_whole_does(size, axis):
     shape = [2, 1, 5, 6, 7]
@@ -90,6 +90,15 @@ def test_halves_of_a_mirrored_filter_do_what_the_whole_does(size, axis):
         rtol=1e-4,
         atol=1e-3,
     )
+
+
+def test_memory_that_was_given_away_takes_the_result():
+    x = torch.rand(1, 1, 4, 4)
+    halves = {axis: 0.5 * torch.eye(4)[None] for axis in (2, 3)}
+    expected = x / 4
+    y = along_all(x, halves, spare=x)
+    assert y.data_ptr() == x.data_ptr()
+    assert torch.equal(y, expected)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
