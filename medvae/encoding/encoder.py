@@ -45,7 +45,8 @@ class Encoder:
         ...     grid_shape=(16, 16, 16), spacing_mm=(8, 8, 8), channels=(4, 8),
         ...     latent_channels=2, sites=("A", "B"))).eval()
         >>> ball = np.linalg.norm(np.indices((40, 40, 40)) - 19.5, axis=0) < 15
-        >>> scan = nib.Nifti1Image(700 * ball.astype(np.float32), 4 * np.eye(4))
+        >>> affine = np.diag([4.0, 4.0, 4.0, 1.0])
+        >>> scan = nib.Nifti1Image(700 * ball.astype(np.float32), affine)
         >>> encoder = Encoder(vae)
         >>> encoder
         <Encoder: sites A, B; grid 16x16x16 of 8x8x8 mm; code 2x4x4x4; on cpu>

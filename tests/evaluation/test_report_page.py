@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_cohort import FakeEncoder, fake_cohort
 from page_outline import Outline
 
+import noise_models
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation, evaluate
+from medvae.evaluation.pictures import pictures
 from medvae.evaluation.report import Picture, describe, write_report
 
 
@@ -188,3 +191,22 @@ def test_a_broken_metrics_line_is_named(runs, tmp_path):
             evaluations=runs,
             curves={"a": tmp_path / "metrics.jsonl"},
         )
+
+
+def test_the_viewer_has_the_scan_harmonised_with_its_detail_kept():
+    encoder = FakeEncoder()
+    scan = next(s for s in fake_cohort() if s.site == "N")
+    noise = noise_models.get("gaussian", sigma=0.1)
+    (row,) = pictures({"run": encoder}, [scan], noise, "A")
+    x = torch.from_numpy(scan.image)[None, None]
+    z = encoder.encode_batch(x)[0]
+    painted = {s: encoder.decode_batch(z, s)[0, 0].numpy() for s in encoder.sites}
+
+    def error(site):
+        return np.square(painted[site] - scan.image)[scan.mask].mean()
+
+    nearest = min(painted, key=error)
+    assert nearest == "B"
+    want = np.maximum(scan.image + painted["A"] - painted["B"], 0)
+    kept = row.volumes["as A, detail kept (run)"]
+    np.testing.assert_allclose(kept, want, atol=1e-5)
