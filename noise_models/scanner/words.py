@@ -29,9 +29,9 @@ def _shape(term: str) -> str:
 def _parameter(name: str) -> str:
     kind, term = name.split("_", 1)
     if kind == "bias":
-        return f"shading {term}, {_shape(term)}"
+        return f"shading {term} ({_shape(term)})"
     if kind == "noise":
-        return f"unevenness of the noise {term}, {_shape(term)}"
+        return f"unevenness of the noise {term} ({_shape(term)})"
     return {
         "log_sigma": "noise",
         "psf_x_mm2": "blur along x",

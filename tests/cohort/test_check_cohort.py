@@ -3,6 +3,7 @@
 import pytest
 import small_tree
 
+from medvae.cli.cohorts import show_left_out
 from medvae.cohort import check_cohort, examine_cohort, read_cohort, summarise
 from medvae.errors import UserError
 
@@ -127,3 +128,11 @@ def test_a_summary_has_a_row_a_site(tree):
     }
     assert (b["scans"], b["travelers"], b["age"]) == (2, 1, "20")
     assert (unknown["site"], unknown["sex"]) == ("?", "-")
+
+
+def test_one_site_is_news_to_a_fit_and_none_to_an_evaluation(good, capsys):
+    cohort = examine_cohort(read_cohort(good / "A"))
+    show_left_out(cohort, one_site_will_do=True)
+    assert "only one site" not in capsys.readouterr().err
+    show_left_out(cohort)
+    assert "only one site" in capsys.readouterr().err
