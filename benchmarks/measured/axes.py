@@ -41,6 +41,9 @@ ICC: of all coordinates together, between a site seen and one unseen. *Age withi
 unseen*: of a probe cross-validated inside the unseen sites; *taught at one site*: of
 one taught at each training site alone and asked at all others.
 
+What imitated copies leave of the scanner and true ones do not is what the fit fails to
+imitate; the encoder is the same.
+
 Encoder and numbers of axes were set by hand with this phantom's results in view, those
 of the unseen sites too: read them as what can be had, not as what a blind choice
 gives. A rule was tried, the fewest axes by which residents who were not fitted are
@@ -63,8 +66,8 @@ def axes_section(arms: Result, along: Mapping[str, Result]) -> str:
     head = ["codes", *(word for _, word in COLUMNS)]
     return (
         f"{_HEAD}\n{table(head, rows)}\n{_FOOT}\nThe target was a leakage among "
-        f"travelers of at most {LEAKAGE:.2f}, {RECOGNISED:.0%} recognised, and an age "
-        "error across sites within 5 % of that within:\n\n"
+        f"travelers of at most {LEAKAGE:.2f}, a share of {RECOGNISED:.2f} recognised,\n"
+        "and an age error across sites within 5 % of that within:\n\n"
         f"{verdicts}\n"
     )
 
