@@ -7,7 +7,6 @@ from typing import Any
 
 from fit_parts.markdown import prose, table
 
-
 _WHO = {"other people": "other people", "same people": "the same people"}
 
 
