@@ -7,11 +7,13 @@ from typing import Any
 
 from fit_parts.markdown import prose, table
 
+_WHO = {"other people": "other people", "same people": "the same people"}
+
 
 def judged(found: Mapping[str, Any]) -> str:
     """AUC of every pair, beside what could be reached."""
     reached = ", and ".join(
-        f"{count} of {found['of']} with {who}"
+        f"{count} of {found['of']} with {_WHO[who]}"
         for who, count in found["auc_after_at_most_0.65"].items()
     )
     text = f"""## Does corrupt(A) pass for B?
@@ -35,8 +37,9 @@ def judged(found: Mapping[str, Any]) -> str:
     corruption can make up for it.
     - **Nyul**, **hand-set ranges**: other methods in place of the fit, against other
     people.
-    - **gm, csf over B's**: tissue contrast of corrupted scans over that of B's own;
-    target 0.97 to 1.03.
+    - **gm, csf over B's**: tissue contrast of corrupted scans over that of other people
+    at B, medians of 12 scans each, so that they differ by chance, too; target 0.97 to
+    1.03.
 
     Of the pairs whose B is at least as noisy and as blurred as A by the sites' own
     settings, the target of an AUC of at most .65 is reached by {reached}.
