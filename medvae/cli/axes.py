@@ -11,7 +11,9 @@ from medvae.cli.console import progress_bar, say
 
 
 def axes(
-    run: Annotated[Path, typer.Argument(help="Run folder that medvae train wrote.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="Its training scans; else ./medvae.yaml.")
     ] = None,
@@ -22,7 +24,7 @@ def axes(
         Path | None, typer.Option(help="Where prepared volumes are kept.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the copies.")] = 0,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
 ) -> None:
     """Find axes of a run's codes that tell people apart and scanners do not.

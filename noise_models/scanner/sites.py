@@ -18,7 +18,7 @@ OUTLIER = 5.0  # robust SDs beyond which a scan is named
 REPEATS = 400
 MAD_SD = 1.4826  # SD of a Gaussian over its MAD
 LEAST_MAD = 0.1  # SDs that the MAD-based SD never falls below
-AT_ONCE = 2_000_000  # numbers that a bootstrap holds at a time
+AT_ONCE = 2**16  # numbers that a bootstrap holds at a time
 
 
 @dataclass(frozen=True)

@@ -123,11 +123,11 @@ def test_the_end_of_training_names_the_epoch_that_was_kept(tmp_path, capsys):
         json.dumps({"epoch": k, "validation_bound": b}) for k, b in enumerate(bounds)
     ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
-    _show_end(tmp_path, tmp_path / "my scans")
+    _show_end(tmp_path, "medvae evaluate 'my run'")
     text = capsys.readouterr().out
     assert "3 epochs; the weights kept are those of epoch 2" in text
     assert "bound 30 nats a scan" in text
-    assert f"--data '{tmp_path / 'my scans'}'" in text
+    assert "Next: medvae evaluate 'my run'" in text
 
 
 def test_the_split_is_told_before_training(tmp_path):
