@@ -60,7 +60,7 @@ def test_from_the_phantom_to_the_report_by_the_printed_hints(place, tmp_path):
     assert "runs/a/report.html" in follow(again)
     card = Path("runs/a/README.md").read_text()
     (command,) = re.findall(r"`medvae (evaluate .*)`", card)
-    assert "report: runs/a/report.html" in follow(shlex.split(command))
+    assert "runs/a/report.html" in follow(shlex.split(command))
 
 
 def test_sites_named_as_folders_are_trained_on_from_the_folder_above(tmp_path):
