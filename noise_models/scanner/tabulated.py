@@ -57,8 +57,9 @@ class Tabulated:
         return cls(values, after)
 
     def at(self, ratio: Tensor) -> tuple[Tensor, ...]:
-        """All functions at ``ratio``, which is not negative; new tensors."""
-        place = (ratio + _MIDDLE).reciprocal_().mul_(-_MIDDLE * _STEPS).add_(_STEPS)
+        """All functions at ``ratio``, a negative one taken for 0; new tensors."""
+        place = ratio.clamp_min(0).add_(_MIDDLE).reciprocal_()
+        place.mul_(-_MIDDLE * _STEPS).add_(_STEPS)
         index = place.long().flatten()  # index_select is three times as fast as [index]
         share = place.frac_()
         return tuple(

@@ -126,7 +126,7 @@ def test_a_corrupted_scan_of_any_scale_is_finite(tmp_path):
         assert data.max() == pytest.approx(108 * scale, rel=0.3)
 
 
-HALF = ("precision=bf16-mixed", "optimiser.epochs=4")
+HALF = ("precision=bf16-mixed", "optimiser.epochs=8")
 
 
 def half(folder, **options):
@@ -137,8 +137,8 @@ def half(folder, **options):
 def test_half_precision_learns_and_stays_finite(tmp_path):
     run = half(tmp_path / "run")
     told = (run / "metrics.jsonl").read_text().splitlines()
-    first, *_, last = [json.loads(line)["train_bound"] for line in told]
-    assert last > first
+    bounds = [json.loads(line)["train_bound"] for line in told]
+    assert np.mean(bounds[4:]) > np.mean(bounds[:4])
     state = Encoder.load(run).vae.state_dict()
     assert all(value.dtype == torch.float32 for value in state.values())
     assert all(torch.isfinite(value).all() for value in state.values())
