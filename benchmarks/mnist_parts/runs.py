@@ -19,8 +19,8 @@ from mnist_parts.training import Plan, stacked, train
 
 PLANS = {  # the best of every arm lies before the end, or its last looks are flat
     500: Plan(500, steps=3000, batch=50),
-    5000: Plan(5000, steps=16_000, batch=100),
-    50000: Plan(50_000, steps=40_000, batch=100),
+    5000: Plan(5000, steps=12_000, batch=100),
+    50000: Plan(50_000, steps=60_000, batch=100),
 }
 SELECTED = {  # larger sets take longer: one arm for every question that is asked
     5000: (
