@@ -76,11 +76,25 @@ def site_scans(
     found = open_cohort(data, site_from, skip_bad=skip_bad)
     unknown = [site for site in sites if site not in found.sites]
     if unknown:
+        close = difflib.get_close_matches(unknown[0], found.sites, n=1)
         raise UserError(
             f"{unknown[0]}: neither a directory nor a site of {found.root}; "
             f"known: {', '.join(found.sites)}."
+            f"{' Did you mean ' + repr(close[0]) + '?' if close else ''}"
         )
     return found.without_sites([site for site in found.sites if site not in sites])
+
+
+def other_sites(
+    sites: list[str], data: Path | None, site_from: str | None
+) -> list[str]:
+    """Sites of the data that were not asked for; none where folders were named."""
+    from medvae.cohort import read_cohort
+
+    if data is None and all(Path(site).is_dir() for site in sites):
+        return []
+    found = read_cohort(data or Path("medvae.yaml"), site_from).sites
+    return [site for site in found if site not in sites]
 
 
 def residents_of(cohort: Cohort) -> Cohort:

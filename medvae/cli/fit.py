@@ -79,6 +79,7 @@ def fit_noise(
     medvae fit-noise NYU UM_1 --data my_bids -o scanner.yaml
     """
     from medvae.cli.cohorts import (
+        other_sites,
         residents_of,
         show_left_out,
         show_travelers,
@@ -121,9 +122,15 @@ def fit_noise(
             ),
         )
     show_fit(fitted)
-    scans = {"site_from": site_from, "skip_bad": skip_bad}
+    others = other_sites(sites, data, site_from)
+    scans = {"site_from": site_from, "skip_bad": skip_bad, "held_out": others}
     then = command("train", noise=out, data=data_of(sites, data), **scans)
     say(f"written to {out}. Next: {then}")
+    if others:
+        say(
+            f"{' and '.join(others)}: not in the fit, so held out; a site that is "
+            "trained on, too, is not unseen any more."
+        )
     if page is not None:
         from medvae.noise.report import write_fit_report
         from noise_models.scanner import load_scanner

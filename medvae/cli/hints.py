@@ -11,17 +11,19 @@ def command(*words: object, **options: object) -> str:
 
     Args:
         words: Verb and arguments.
-        options: Value by name; None and False are left out, True is a flag.
+        options: Value by name; None and False are left out, True is a flag, and a
+            list names its option once for each.
 
     Example:
         >>> command("evaluate", Path("my runs/a"), data="scans", skip_bad=False)
         "medvae evaluate 'my runs/a' --data scans"
     """
     typed = ["medvae", *map(str, words)]
-    for name, value in options.items():
-        if value is not None and value is not False:
-            typed.append(f"--{name.replace('_', '-')}")
-            typed += [] if value is True else [str(value)]
+    for name, given in options.items():
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None and value is not False:
+                typed.append(f"--{name.replace('_', '-')}")
+                typed += [] if value is True else [str(value)]
     return shlex.join(typed)
 
 

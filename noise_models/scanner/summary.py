@@ -124,7 +124,8 @@ def describe_goodness(key: str, found: Goodness) -> str:
     """
     a, b = key.split("->", 1)
     if math.isnan(found.auc_after):
-        return f"{key}: not tried on {found.scans[0]} and {found.scans[1]} scans."
+        few = f"{found.scans[0]} and {found.scans[1]} scans"
+        return f"{key}: not tried; it takes 8 scans a site, and there are {few}."
     low, high = found.auc_after_ci95
     interval = "" if math.isnan(low) else f" ({low:.2f} to {high:.2f})"
     return (
