@@ -91,6 +91,9 @@ def sections(
     if "encoding" in results:
         found = results["encoding"]
         yield "Encoding", _encoding(found), found
+    if "encoding_large" in results:
+        found = results["encoding_large"]
+        yield "A large scan, by windows", _large(found), found
     if "cohort_index" in results:
         found = results["cohort_index"]
         yield "Cohort index", _index(found), found
@@ -171,6 +174,24 @@ def _encoding(found: Mapping[str, Any]) -> list[Row]:
             "peak memory, all scans over the first third",
             -1.1,
             {"median": grown, "quartiles": [grown, grown], "n": 1},
+        ),
+    ]
+
+
+def _large(found: Mapping[str, Any]) -> list[Row]:
+    side, peak, seconds = (found[key] for key in ("side", "peak_mib", "seconds"))
+    return [
+        Row(
+            f"{side} x {side} x {side} voxels: peak memory of the process",
+            -4096,
+            {"median": peak, "quartiles": [peak, peak], "n": 1},
+            " MiB",
+        ),
+        Row(
+            "by the clock, one thread",
+            0,
+            {"median": seconds, "quartiles": [seconds, seconds], "n": 1},
+            " s",
         ),
     ]
 

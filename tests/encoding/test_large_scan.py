@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "benchmarks" / "encoding_parts" / "large.py"
+SCRIPT = ROOT / "benchmarks" / "encoding_large.py"
+SMALL = ("--no-record", "--channels", "2", "4")
 
 
 def encoded(side):
     done = subprocess.run(
-        [sys.executable, SCRIPT, "--side", str(side), "--channels", "2", "4"],
+        [sys.executable, SCRIPT, *SMALL, "--side", str(side)],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -1,11 +1,12 @@
 """One large scan, encoded whole by windows, in a process of its own.
 
-    python benchmarks/encoding_parts/large.py [--side 512] [--window 96 112 96]
-                                              [--channels 16 32 64]
+    python benchmarks/encoding_large.py [--side 512] [--window 96 112 96]
+                                        [--channels 16 32 64] [--no-record]
 
 The scan is a ball of ``side`` voxels of 256 / side mm, the network is untrained and
 works at that voxel size, so ``side`` cubed is what it sees. Prints, as JSON, the shape
-of the code, the peak memory of the process, and the seconds.
+of the code, the peak memory of the process, and the seconds, and writes
+benchmarks/results/encoding_large.json.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 import nibabel as nib
 import numpy as np
 import torch
+from measured.result import header, write
 
 from medvae.encoding import Encoder
 from medvae.model.network import DenoisingVAE, NetworkConfig
@@ -44,7 +46,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--window", type=int, nargs=3, default=[96, 112, 96])
     parser.add_argument("--channels", type=int, nargs="+", default=[16, 32, 64])
+    parser.add_argument("--no-record", action="store_true")
     args = parser.parse_args()
+    before = header(f"encoding_large.py --side {args.side}", "torch", "nibabel")
     torch.set_num_threads(1)
     config = NetworkConfig(
         grid_shape=tuple(args.window),
@@ -55,12 +59,17 @@ def main() -> None:
     code = Encoder(DenoisingVAE(config)).encode(ball(args.side), cover="scan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = {
+        **before,
+        "channels": args.channels,
+        "window": args.window,
         "side": args.side,
         "code": code.mean.shape,
         "peak_mib": round(peak, 1),
         "seconds": round(time.perf_counter() - start, 1),
     }
     print(json.dumps(found))
+    if not args.no_record:
+        write("encoding_large", found)
 
 
 if __name__ == "__main__":
