@@ -12,7 +12,6 @@ from pages import DOCS, blocks, follow
 
 import noise_models
 from medvae.phantom import make_phantom
-from noise_models import registry
 from noise_models.presets import PRESETS
 
 ROOT = DOCS.parent
@@ -91,8 +90,7 @@ PAGES = sorted(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_page_s_code_runs_as_written(page, supplied, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+def test_the_page_s_code_runs_as_written(page, supplied, monkeypatch, spare_registry):
     module = type(sys)("__page__")
     monkeypatch.setitem(sys.modules, "__page__", module)
     follow(page, supplied)

@@ -29,11 +29,10 @@ class Undecorated(Gaussian):
 
 
 @pytest.fixture
-def plugins(monkeypatch, tmp_path):
+def plugins(monkeypatch, tmp_path, spare_registry):
     """Pretend that installed packages declare these entry points."""
     (tmp_path / "speckle_package.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
 
     def declare(*pairs):
         points = [EntryPoint(n, v, registry.GROUP) for n, v in pairs]
