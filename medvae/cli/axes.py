@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import progress_bar, say
+from medvae.cli.hints import command
 
 
 def axes(
@@ -35,7 +36,9 @@ def axes(
     Example: medvae axes runs/scanner --data my_scans
     """
     from medvae.cli.cohorts import open_cohort
+    from medvae.model.folder import check_sites
 
+    check_sites(run)
     scans = open_cohort(data, site_from)
     from medvae.evaluation.run_axes import fit_run_axes
 
@@ -45,4 +48,5 @@ def axes(
         )
     path = out or run / "axes.safetensors"
     found.write(path)
-    say(f"{found.axes.shape[1]} axes in {path}. Use: medvae encode --axes {path}")
+    then = command("encode", run, data or "SCANS", out="codes", axes=path)
+    say(f"{found.axes.shape[1]} axes in {path}. Next: {then}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medvae.cli.console import progress_bar, say, warn
 from medvae.errors import UserError
+from noise_models.registry import suggest
 
 if TYPE_CHECKING:
     from medvae.cohort import Cohort
@@ -39,11 +39,7 @@ def check_known(sites: Sequence[str], data: Path | None, site_from: str | None) 
     known = list(read_cohort(data or Path("medvae.yaml"), site_from).sites)
     for site in sites:
         if site not in known:
-            close = difflib.get_close_matches(site, known, n=1)
-            raise UserError(
-                f"--held-out {site}: no such site; known: {', '.join(known)}."
-                f"{' Did you mean ' + repr(close[0]) + '?' if close else ''}"
-            )
+            raise UserError(f"--held-out {site}: no such site; {suggest(site, known)}")
 
 
 def show_left_out(cohort: Cohort, *, one_site_will_do: bool = False) -> None:
@@ -76,11 +72,9 @@ def site_scans(
     found = open_cohort(data, site_from, skip_bad=skip_bad)
     unknown = [site for site in sites if site not in found.sites]
     if unknown:
-        close = difflib.get_close_matches(unknown[0], found.sites, n=1)
         raise UserError(
             f"{unknown[0]}: neither a directory nor a site of {found.root}; "
-            f"known: {', '.join(found.sites)}."
-            f"{' Did you mean ' + repr(close[0]) + '?' if close else ''}"
+            f"{suggest(unknown[0], found.sites)}"
         )
     return found.without_sites([site for site in found.sites if site not in sites])
 

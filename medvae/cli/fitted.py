@@ -51,8 +51,8 @@ def show_fit(fitted: ScannerNoise) -> None:
     columns = ("adds", "noise, %", "blur x y z, mm", "clipped noise, %", "blur, %")
     show_table(columns, added)
     say(
-        "These are used, certain or not, and corrected by what they do to real scans; "
-        "so they are not the differences of the sites above."
+        "These are used, certain or not, and corrected, where it could be tried, by "
+        "what they do to real scans: they are not the differences of the sites above."
     )
     tried = [
         [pair, *(_or_dash(fit[name]) for name in _AUC), fit["verdict"]]

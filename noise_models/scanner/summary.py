@@ -20,6 +20,7 @@ from noise_models.scanner.contrasts import (
     shading_rms,
     tissue_ratio,
 )
+from noise_models.scanner.goodness import FEWEST
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.sites import Site
@@ -125,7 +126,7 @@ def describe_goodness(key: str, found: Goodness) -> str:
     a, b = key.split("->", 1)
     if math.isnan(found.auc_after):
         few = f"{found.scans[0]} and {found.scans[1]} scans"
-        return f"{key}: not tried; it takes 8 scans a site, and there are {few}."
+        return f"{key}: not tried; it takes {FEWEST} scans a site, and there are {few}."
     low, high = found.auc_after_ci95
     interval = "" if math.isnan(low) else f" ({low:.2f} to {high:.2f})"
     return (
