@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from medvae.encoding.axes import PersonAxes
-from medvae.evaluation.latents import EncoderLike, GridLike
+from medvae.evaluation.baselines.inner import AroundEncoder
+from medvae.evaluation.latents import EncoderLike
 
 
-class AxesEncoder:
+class AxesEncoder(AroundEncoder):
     """Codes are coordinates along the axes; what is decoded has its nuisance at rest.
 
     Args:
@@ -23,19 +24,8 @@ class AxesEncoder:
     def __init__(
         self, inner: EncoderLike, axes: PersonAxes, shape: Sequence[int]
     ) -> None:
-        self.inner, self.axes, self.shape = inner, axes, tuple(shape)
-
-    @property
-    def sites(self) -> Sequence[str]:
-        return self.inner.sites
-
-    @property
-    def grid(self) -> GridLike:
-        return self.inner.grid
-
-    @property
-    def scale(self) -> float:
-        return self.inner.scale
+        super().__init__(inner)
+        self.axes, self.shape = axes, tuple(shape)
 
     def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
         """Posterior mean and std along the axes, (B, p, 1, 1, 1)."""

@@ -9,7 +9,7 @@ than the image's mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from medvae.evaluation.baselines.inner import AroundEncoder
 from medvae.evaluation.estimate import FloatArray
-from medvae.evaluation.latents import EncoderLike, GridLike
+from medvae.evaluation.latents import EncoderLike
 
 PERCENTILES = (1, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 99)
 
@@ -87,7 +88,7 @@ def fit_matching(images: Iterable[Image]) -> Matching:
     return Matching(tuple(float(v) for v in scale))
 
 
-class MatchedEncoder:
+class MatchedEncoder(AroundEncoder):
     """An encoder that matches histograms first; it is judged on the scans as they are.
 
     Args:
@@ -96,19 +97,8 @@ class MatchedEncoder:
     """
 
     def __init__(self, inner: EncoderLike, matching: Matching) -> None:
-        self.inner, self.matching = inner, matching
-
-    @property
-    def sites(self) -> Sequence[str]:
-        return self.inner.sites
-
-    @property
-    def grid(self) -> GridLike:
-        return self.inner.grid
-
-    @property
-    def scale(self) -> float:
-        return self.inner.scale
+        super().__init__(inner)
+        self.matching = matching
 
     def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
         """Match every volume, then encode."""

@@ -1,0 +1,30 @@
+"""What baselines share that put something around another encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medvae.evaluation.latents import EncoderLike, GridLike
+
+
+class AroundEncoder:
+    """Sites, grid and scale are those of the encoder inside.
+
+    Args:
+        inner: The encoder that is put something around.
+    """
+
+    def __init__(self, inner: EncoderLike) -> None:
+        self.inner = inner
+
+    @property
+    def sites(self) -> Sequence[str]:
+        return self.inner.sites
+
+    @property
+    def grid(self) -> GridLike:
+        return self.inner.grid
+
+    @property
+    def scale(self) -> float:
+        return self.inner.scale
