@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -58,11 +60,14 @@ class Page:
 @asynccontextmanager
 async def opened(path, width=1000, dark=False):
     """A page of that width, in light or dark, without network."""
-    with tempfile.TemporaryDirectory() as profile:
+    # Chromium's helpers may outlive it for a moment, and write into its profile.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         words = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu"]
         words += ["--remote-debugging-port=0", f"--user-data-dir={profile}"]
         words += ["--host-resolver-rules=MAP * ~NOTFOUND", "about:blank"]
-        browser = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        browser = subprocess.Popen(
+            words, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             port = await _port(Path(profile) / "DevToolsActivePort")
             async with aiohttp.ClientSession() as session:
@@ -84,7 +89,7 @@ async def opened(path, width=1000, dark=False):
                     await page.wait("document.readyState === 'complete'")
                     yield page
         finally:
-            browser.kill()
+            os.killpg(browser.pid, signal.SIGKILL)
             browser.wait()
 
 
