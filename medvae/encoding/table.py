@@ -104,7 +104,9 @@ def read_table(
         index = pd.read_csv(
             place / "index.tsv", sep="\t", dtype=str, keep_default_na=False
         ).set_index("name")
-        vectors: npt.NDArray[np.float32] = np.load(place / "latents.npy", mmap_mode="r")
+        vectors: npt.NDArray[np.float32] = np.lib.format.open_memmap(
+            place / "latents.npy", mode="r"
+        )
         index["row"] = index["row"].astype(int)
         same = vectors.ndim == 2 and len(index) == len(vectors)
     except FileNotFoundError as error:

@@ -53,6 +53,7 @@ FINDINGS = [
     ("scan-mgz", lambda content: content[:4] + bytes(4) + content[8:]),  # MGHError
     ("scan-mgz", lambda content: content[:20]),  # TypeError
     ("vectors", b""),  # EOFError
+    ("vectors", b"PK\x03\x04"),  # BadZipFile
     ("vectors", lambda content: content.replace(b"<f4", b"<4), ")),  # SyntaxError
     ("vectors", lambda content: content.replace(b"}", b" ")),  # TokenError
     ("index", lambda content: content.replace(b"\n0\t", b"\nx\t")),  # ValueError
