@@ -82,6 +82,7 @@ GAPS = {
     "held_out_reconstruction": "own error",
     "traveler_harmonisation": "harmonised error",
     "leakage_at_equal_biology": "leakage at equal age error",
+    "traveler_decoding": "beside them: decoded error",
 }
 TARGET = "80 %"
 
