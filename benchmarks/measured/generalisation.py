@@ -29,7 +29,7 @@ fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
 {travelers} travelers were scanned at every site and are in no training. {held_out}
 took no part in any training, normalisation or choice among settings; in arms named
 *fitted* their unlabelled scans went into `fit-noise` only. Every arm has the same
-network, number of steps, augmentation and seeds ({seeds}){but}.
+network, number of steps, augmentation and seeds ({seeds}){but}.{choices}
 Corruption strengths were set to equal energy where a model has a level.
 `{command}`{made}
 
@@ -45,6 +45,12 @@ Corruption strengths were set to equal energy where a model has a level.
 - *recognised*: travelers whose nearest code at a training site is their own.
 
 Leaving the travelers' scans as they are misses by {nothing}.
+"""
+
+_WAY = """*Leakage at equal age error*: the least leakage with which age is kept as well
+as both the arm and the oracle keep it. Every setting of an arm counts, and its codes
+along axes where they were read by its own means (below). The average is of the first
+three.
 """
 
 _LIMITS = """## What this does not show
@@ -104,6 +110,7 @@ def generalisation_page(found: Result) -> str:
             seeds=seeds,
             command=found["command"],
             but=_but(plan["arms"]),
+            choices=_choices(found["settings"]),
             made=f". {found['note']}" if "note" in found else "",
             nothing=shown(nothing),
         ),
@@ -127,6 +134,7 @@ def generalisation_page(found: Result) -> str:
                 for name, gap in found["gaps"].items()
             ],
         ),
+        _WAY if _along(found) else "",
         *([axes_section(found["arms"], _along(found))] if _along(found) else []),
         _LIMITS.format(
             seeds_words=one_seed if seeds == 1 else f"{seeds} seeds are few.",
@@ -154,6 +162,36 @@ def _but(arms: Sequence[Result]) -> str:
         if arm["overrides"]
     ]
     return f", but for {', '.join(own)}" if own else ""
+
+
+def _choices(settings: Result) -> str:
+    """Which setting was chosen for arms that had several, by seed.
+
+    Example:
+        >>> one = {"arm": {"choices": [{"k": 1}, {"k": 2}]}, "chosen": {"0": {"k": 2}}}
+        >>> _choices({"a": one})[-23:]
+        'people: a k 2 (seed 0).'
+    """
+    several = {name: s for name, s in settings.items() if s["arm"]["choices"]}
+    if not several:
+        return ""
+    told = []
+    for name, facts in several.items():
+        by_setting: dict[str, list[str]] = {}
+        for seed, chosen in sorted(facts["chosen"].items()):
+            words = ", ".join(f"{k} {v}" for k, v in chosen.items())
+            by_setting.setdefault(words, []).append(seed)
+        parts = [
+            f"{w} (seed{'s' * (len(own) > 1)} {', '.join(own)})"
+            for w, own in by_setting.items()
+        ]
+        told.append(f"{name} {' and '.join(parts)}")
+    count = len(next(iter(several.values()))["arm"]["choices"])
+    return (
+        f"\n{len(several)} arms were trained with {count} settings each, and the one "
+        "was chosen that\ntells least of the site among those that keep the image "
+        f"\nand the age of the training sites' validation people: {'; '.join(told)}."
+    )
 
 
 def _short(found: Result) -> str:
