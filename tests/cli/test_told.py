@@ -1,6 +1,7 @@
 """What is refused before any work, and what is said after it, with a tiny model."""
 
 import json
+import re
 
 import nibabel as nib
 import numpy as np
@@ -139,3 +140,37 @@ def test_the_split_is_told_before_training(tmp_path):
     assert text.startswith("split, by person: ")
     assert "(1 of them, seen at several sites, always)" in text
     assert text.endswith("; 4 at C alone are held out")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("cohort", "scnas"), "scans"),
+        (("cohort", "scnas/A"), "scans/A"),
+        (("cohort", "scnas/B/x.csv"), "scans"),
+        (("cohort", "scans/AA.csv"), None),
+        (("cohort", "scans/A/a1.nii/x"), "scans/A/a1.nii.gz"),
+        (("train", "--data", "SCANS2"), "scans"),
+        (("train", "--config", "smal.yaml"), "small.yaml"),
+        (("noise", "show", "scanner"), "scaner.yaml"),
+        (("evaluate", "run/scanner"), "runs/scanner"),
+        (("decode", "runs/scanner", "scns", "-o", "o"), "scans"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_answered_with_the_nearest_that_is_there(
+    world, monkeypatch, words, meant
+):
+    monkeypatch.chdir(world)
+    for file in ("small.yaml", "scaner.yaml", "scanner.html"):
+        (world / file).touch()
+    with pytest.raises(UserError) as error:
+        run(*words)
+    hints = re.findall(r" Did you mean (\S+)\?", str(error.value))
+    assert hints == ([meant] if meant else [])
+
+
+def test_a_misspelt_scan_is_named_with_the_one_that_is_there(world, tmp_path):
+    scan = world / "scans" / "A" / "a1.nii"
+    done = run("encode", world / "runs/scanner", scan, "-o", tmp_path, "--jobs", 0)
+    assert done.exit_code == 2
+    assert f"file not found. Did you mean {scan}.gz? Correct" in done.stderr
