@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from medvae.cli.console import fail, progress_bar, say
+from medvae.cli.hints import command, reading
 from medvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ CoverOption = Annotated[
     Literal["head", "scan"],
     typer.Option(help="The training grid on the head, or the whole field of view."),
 ]
+SiteFrom = Annotated[
+    str | None, typer.Option(help="Where the site of a cohort's scans is.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be read and written.")
 ]
@@ -51,6 +55,7 @@ def encode(
     keep: Annotated[
         int | None, typer.Option(min=1, help="Axes kept, best first; 10.")
     ] = None,
+    site_from: SiteFrom = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
@@ -67,7 +72,7 @@ def encode(
     if keep is not None and axes is None:
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     check_sites(run)
-    items = _items(scans)
+    items = _items(scans, site_from)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")
         return
@@ -93,7 +98,9 @@ def encode(
         write_along(out, found.first(keep or 10))
     count = len(share.of(items))
     part = f" by process {share.rank} of {share.world}" if share.world > 1 else ""
-    _end(f"{count - len(problems)} of {count} scans encoded into {out}{part}", problems)
+    words = f"{count - len(problems)} of {count} scans encoded into {out}{part}"
+    is_last = share.world == 1 and len(problems) < count
+    _end(words, problems, _then(run, out) if is_last else None)
 
 
 def decode(
@@ -158,6 +165,7 @@ def harmonize(
     batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
     jobs: Jobs = 2,
     cover: CoverOption = "head",
+    site_from: SiteFrom = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
@@ -185,7 +193,7 @@ def harmonize(
     from medvae.model.folder import check_sites
 
     check_sites(run, **{"to": to, "from": made_at})
-    items = _items(scans)
+    items = _items(scans, site_from)
     paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
@@ -213,24 +221,36 @@ def harmonize(
         )
     if rows:
         write_index(out, rows)
-    _end("\n".join(told(rows, out)), problems)
+    codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
+    then = command("encode", run, out, out=codes) if rows else None
+    _end("\n".join(told(rows, out)), problems, then)
 
 
-def _end(words: str, problems: list[str]) -> None:
-    """Say what was done, and name what was not; then exit code 2."""
+def _then(run: Path, out: Path) -> str:
+    """What is done with codes: a matrix is read, maps of unequal size are decoded."""
+    if (out / "latents.npy").is_file():
+        return reading(out)
+    return command("decode", run, out, out="images")
+
+
+def _end(words: str, problems: list[str], then: str | None = None) -> None:
+    """Say what was done and what comes next, and name what failed: exit code 2."""
     for problem in problems:
         fail(problem)
     say(words)
+    if then:
+        say(f"Next: {then}")
     if problems:
         raise typer.Exit(2)
 
 
-def _items(scans: list[Path]) -> list[Item]:
+def _items(scans: list[Path], site_from: str | None) -> list[Item]:
     from medvae.cohort import read_cohort
     from medvae.encoding.folder import Item
     from medvae.volume.dicom import holds_dicom
 
     items: list[Item] = []
+    is_cohort = False
     for path in scans:
         is_file = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh"))
         is_scan = is_file and not path.is_dir()
@@ -239,6 +259,12 @@ def _items(scans: list[Path]) -> list[Item]:
         else:
             items += [
                 Item(scan.path, scan.subject, scan.site, scan.session)
-                for scan in read_cohort(path).scans
+                for scan in read_cohort(path, site_from).scans
             ]
+            is_cohort = True
+    if site_from and not is_cohort:
+        raise UserError(
+            f"--site-from {site_from} changes nothing for single scans. Name a cohort, "
+            "or leave it out."
+        )
     return items

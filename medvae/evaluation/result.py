@@ -10,7 +10,7 @@ from typing import Any
 from medvae.errors import UserError
 from medvae.evaluation.estimate import Estimate
 from medvae.files import write_json
-from medvae.inputs import checked, read_record
+from medvae.inputs import checked, near, read_record
 
 FORMAT = "medvae-evaluation-1"
 
@@ -136,7 +136,9 @@ def read_evaluation(path: Path) -> Evaluation:
         UserError: The file is missing or is not an evaluation of this format.
     """
     if not path.is_file():
-        raise UserError(f"{path} not found. Make it with: medvae evaluate RUN")
+        raise UserError(
+            f"{path} not found.{near(path)} Make it with: medvae evaluate RUN"
+        )
     content = read_record(path, "Run medvae evaluate again.")
     found = content.get("format")
     if found != FORMAT:
