@@ -67,7 +67,7 @@ def encode(
     if keep is not None and axes is None:
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     check_sites(run)
-    items = _items(scans)
+    items = _items(scans, out)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")
         return
@@ -185,7 +185,7 @@ def harmonize(
     from medvae.model.folder import check_sites
 
     check_sites(run, **{"to": to, "from": made_at})
-    items = _items(scans)
+    items = _items(scans, out)
     paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
@@ -225,8 +225,10 @@ def _end(words: str, problems: list[str]) -> None:
         raise typer.Exit(2)
 
 
-def _items(scans: list[Path]) -> list[Item]:
+def _items(scans: list[Path], out: Path) -> list[Item]:
+    """The scans to read; what is written to ``out`` must never be one of them."""
     from medvae.cohort import read_cohort
+    from medvae.cohort.folders import is_searched
     from medvae.encoding.folder import Item
     from medvae.volume.dicom import holds_dicom
 
@@ -237,8 +239,15 @@ def _items(scans: list[Path]) -> list[Item]:
         if is_scan or (path.is_dir() and holds_dicom(path)):
             items.append(Item(path))
         else:
+            cohort = read_cohort(path)
+            if cohort.root.is_dir() and is_searched(cohort.root, out):
+                raise UserError(
+                    f"{out}: inside of {cohort.root}, where what is written would be "
+                    "taken for scans the next time. Choose a folder outside, or "
+                    f"{cohort.root / 'derivatives' / 'medvae'}."
+                )
             items += [
                 Item(scan.path, scan.subject, scan.site, scan.session)
-                for scan in read_cohort(path).scans
+                for scan in cohort.scans
             ]
     return items
