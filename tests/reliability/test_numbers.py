@@ -175,6 +175,16 @@ def test_half_precision_ends_alike_after_an_interruption(tmp_path):
     assert digest(resumed / "model.safetensors") == digest(whole / "model.safetensors")
 
 
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_float16_on_the_cpu_is_refused_and_not_replaced(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    noise = noise_models.get("rician", sigma=0.1)
+    config = settings("precision=16-mixed", f"device={device}")
+    with pytest.raises(UserError, match=r"16-mixed needs a GPU.*Choose bf16-mixed"):
+        train(config, cohort(), material(), noise, tmp_path / "run")
+
+
 class Broken(Waves):
     def __init__(self, bad):
         self.bad = bad
