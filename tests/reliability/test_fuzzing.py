@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from mangling import mangled
 from readers import READERS
 
-SLOW = {"fitted", "fitted-redigested", "latent", "weights", "config", "evaluation"}
+SLOW = {
+    *("fitted", "fitted-redigested", "latent", "map", "weights", "config"),
+    "evaluation",
+}
+    "fitted",
+    "fitted-redigested",
+    "latent",
+    "map",
+    "weights",
+    "config",
+    "evaluation",
+}
 BUDGET = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
