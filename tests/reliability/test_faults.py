@@ -60,6 +60,17 @@ def test_a_killed_writer_holds_nothing_and_leaves_nothing_half(tmp_path):
     assert not folder.exists() or not list(folder.iterdir())
 
 
+def test_a_writer_of_a_folder_leaves_those_of_folders_in_it_alone(tmp_path):
+    partial = tmp_path / "runs" / "one" / "maps" / ".partial-1-a.txt"
+    with sole_writer(tmp_path / "runs" / "one"):
+        partial.parent.mkdir()
+        partial.write_text("half")
+        with sole_writer(tmp_path):
+            assert partial.exists()
+    with sole_writer(tmp_path):  # nobody writes there any more
+        assert not partial.exists()
+
+
 @pytest.fixture
 def scans(tmp_path):
     for i in range(6):

@@ -14,9 +14,6 @@ from mangling import mangled
 from readers import READERS
 
 SLOW = {
-    *("fitted", "fitted-redigested", "latent", "map", "weights", "config"),
-    "evaluation",
-}
     "fitted",
     "fitted-redigested",
     "latent",
