@@ -72,7 +72,7 @@ def encode(
     if keep is not None and axes is None:
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     check_sites(run)
-    items = _items(scans, site_from)
+    items = _items(scans, out, site_from)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")
         return
@@ -193,7 +193,7 @@ def harmonize(
     from medvae.model.folder import check_sites
 
     check_sites(run, **{"to": to, "from": made_at})
-    items = _items(scans, site_from)
+    items = _items(scans, out, site_from)
     paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
@@ -244,8 +244,10 @@ def _end(words: str, problems: list[str], then: str | None = None) -> None:
         raise typer.Exit(2)
 
 
-def _items(scans: list[Path], site_from: str | None) -> list[Item]:
+def _items(scans: list[Path], out: Path, site_from: str | None) -> list[Item]:
+    """The scans to read; what is written to ``out`` must never be one of them."""
     from medvae.cohort import read_cohort
+    from medvae.cohort.folders import is_searched
     from medvae.encoding.folder import Item
     from medvae.volume.dicom import holds_dicom
 
@@ -257,9 +259,16 @@ def _items(scans: list[Path], site_from: str | None) -> list[Item]:
         if is_scan or (path.is_dir() and holds_dicom(path)):
             items.append(Item(path))
         else:
+            cohort = read_cohort(path, site_from)
+            if cohort.root.is_dir() and is_searched(cohort.root, out):
+                raise UserError(
+                    f"{out}: inside of {cohort.root}, where what is written would be "
+                    "taken for scans the next time. Choose a folder outside, or "
+                    f"{cohort.root / 'derivatives' / 'medvae'}."
+                )
             items += [
                 Item(scan.path, scan.subject, scan.site, scan.session)
-                for scan in read_cohort(path, site_from).scans
+                for scan in cohort.scans
             ]
             is_cohort = True
     if site_from and not is_cohort:

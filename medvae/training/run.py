@@ -174,7 +174,7 @@ def _fit(
     )
     trainer = pl.Trainer(
         max_epochs=config.optimiser.epochs,
-        accelerator=accelerator_of(config.device),
+        accelerator=accelerator_of(config.device, config.precision),
         devices=config.devices,
         num_nodes=config.nodes,
         strategy=_strategy(config),
@@ -238,15 +238,22 @@ def _batches(
     )
 
 
-def accelerator_of(device: str) -> str:
+def accelerator_of(device: str, precision: str = "32-true") -> str:
     """Lightning's name for a device.
 
     Raises:
-        UserError: No such device here.
+        UserError: No such device here, or float16 on a CPU, where Lightning would
+            take bfloat16 instead.
     """
     known = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
     if device not in known:
         raise UserError(f"--device {device}: must be one of {', '.join(known)}.")
     if device != "auto":
         check_device("cuda" if known[device] == "gpu" else device)
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if precision == "16-mixed" and (device == "cpu" or not has_gpu):
+        raise UserError(
+            "precision: 16-mixed needs a GPU, and this run is on the CPU. "
+            "Choose bf16-mixed or 32-true."
+        )
     return known[device]
