@@ -8,7 +8,8 @@ logging) and a bare step of the same network on tensors in memory, in turn; targ
 most 1.08. `profile`: where the time of these steps goes. `networks`: ours, variants of
 it, and MONAI's AutoencoderKL and VarAutoEncoder, each in a process of its own for the
 same processor time: seconds a volume, peak memory, the error that is left on new
-volumes, and the time in which it came down to given errors. One thread. Writes benchmarks/results/training.json.
+volumes, and the time in which it came down to given errors. One thread. Writes
+benchmarks/results/training.json.
 """
 
 from __future__ import annotations
