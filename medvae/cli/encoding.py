@@ -153,7 +153,7 @@ def harmonize(
         typer.Option(
             "--from",
             help="The training site that made all scans; else the data's label of each "
-            "if it is a training site, else the likeliest.",
+            "if it is a training site, else an unknown scanner.",
         ),
     ] = None,
     detail: Annotated[
@@ -171,9 +171,9 @@ def harmonize(
 ) -> None:
     """Change scans to what one training site would have scanned.
 
-    To each is added what the decoder makes of its code for that site, less what it
-    makes of it for the site that made it. Noise and sharpness stay as they are. The
-    images are listed in OUT/index.tsv, with the site that each was taken to come from.
+    Each is painted from its code for that site and keeps the detail that a code lacks,
+    as far as training found it to be the head's own. Scans made there stay as they are.
+    The images are listed in OUT/index.tsv, with the site that made each, if known.
 
     A bad scan is named at the end and stops no other (exit code 2).
 

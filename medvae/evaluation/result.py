@@ -27,8 +27,8 @@ class TravelerTransfer:
         source: The held-out site.
         target: The training site whose real scan is the truth.
         error: Of decode(encode(x_source), target) against the real scan.
-        with_detail: Of x_source plus what decoding for the target changes, against
-            decoding for the likeliest training site: what ``medvae harmonize`` writes.
+        with_detail: Of that image with the scan's own detail (`medvae.model.detail`),
+            which is what ``medvae harmonize`` writes, against the real scan.
             None in results of versions that did not score it.
         do_nothing: Of the untouched held-out scan against the real scan.
         own: Of decode(encode(x_target), target): what the network could reach at best.

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 from pydantic import ValidationError
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from medvae.cohort import Cohort, Scan
@@ -23,6 +24,7 @@ from medvae.model.weights import check_device, save_model
 from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
+from medvae.training.detail import fit_detail
 from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
@@ -126,6 +128,8 @@ def train(
         if best is not None:
             module.load_state_dict(read_checkpoint(best)["state_dict"])
         if is_first:
+            if sites:
+                vae.detail.copy_(_detail(config, module, material))
             save_model(vae, run)
             counts = len(training), len(validation)
             write_card(run, config, cohort, sites, counts)
@@ -210,6 +214,21 @@ def _fit(
         except SystemExit:  # how Lightning ends after Ctrl-C
             raise KeyboardInterrupt from None
     return Path(keeper.best_model_path) if watched and keeper.best_model_path else None
+
+
+def _detail(
+    config: TrainConfig, module: DenoisingTraining, material: Material
+) -> Tensor:
+    """Of validation scans; without any, of those that were trained on."""
+    stage = "validation" if module.entries["validation"] else "train"
+    batches = loader(
+        module.entries[stage],
+        material.volumes,
+        config,
+        training=False,
+        views=material.views,
+    )
+    return fit_detail(module, batches, stage)
 
 
 def _strategy(config: TrainConfig) -> str:

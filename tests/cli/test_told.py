@@ -113,7 +113,7 @@ def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp
     }
     assert rows["a1.nii.gz"] == ["A", "A", "data", "B", "yes"]
     assert rows["b1.nii.gz"] == ["B", "B", "data", "B", "no"]
-    assert rows["c1.nii.gz"][2:4] == ["likeliest", "B"]
+    assert rows["c1.nii.gz"] == ["C", "", "unknown", "B", "yes"]
     assert f"3 images in {out}: " in done.output
     assert "1 made at B, by the data" in done.output
     for name in ("a1", "b1"):
