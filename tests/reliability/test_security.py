@@ -237,11 +237,13 @@ def test_a_patient_s_name_in_a_dicom_series_reaches_no_output(
         ["encode", run_folder, series, "-o", codes, "--jobs", "0"],
         ["decode", run_folder, codes, "-o", images],
         ["harmonize", run_folder, series, "--to", "B", "-o", kept, "--jobs", "0"],
+        ["noise", "apply", "gaussian", series, "-o", kept / "noisy"],
     ):
         assert command(monkeypatch, words) == 0
     told = capsys.readouterr()
     files = [path for path in kept.rglob("*") if path.is_file()]
-    assert len(files) == 10
+    assert len(files) == 11
+    assert nib.load(kept / "noisy" / "series.nii.gz").shape == head().shape
     for path in files:
         raw = path.read_bytes()
         assert b"PHANTOM" not in (gzip.decompress(raw) if path.suffix == ".gz" else raw)
