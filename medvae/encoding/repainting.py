@@ -5,9 +5,9 @@ painting of a scan lacks is added to the painting for another site, as far as tr
 found it to be the head's own and not the scanner's (`medvae.model.detail`). What is
 finer than the training grid stays as it was; so do noise and sharpness there.
 
-On eight travelers of a phantom that no choice below was made on, this missed the other
-scanner's real scan by a third less than adding the plain difference of two paintings,
-which was done before (docs/generalisation.md).
+Before, the plain difference of two paintings was added, ``x + dec(z, to) - dec(z,
+from)``, and an unseen scanner's contrast stayed; how far either comes is in
+docs/generalisation.md.
 """
 
 from __future__ import annotations

@@ -104,13 +104,23 @@ def _row(
         z = encoder.encode_batch(x)[0]
         moved = encoder.decode_batch(z, target)
         if target is not None:
-            made_at = scan.site if scan.site in encoder.sites else None
-            lacking = x - encoder.decode_batch(z, made_at).to(x)
-            whole = moved.to(x) + kept(lacking, encoder.detail, spacing)
-            panels[f"as {target}, detail kept ({name})"] = torch.clamp(whole, min=0)
+            stays = _harmonised(encoder, x, z, moved, scan.site, target)
+            panels[f"as {target}, detail kept ({name})"] = stays
         panels[f"as {target or 'the average site'}, decoded ({name})"] = moved
     label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
     return picture_of(label, panels, spacing)
+
+
+def _harmonised(
+    encoder: EncoderLike, x: Tensor, z: Tensor, moved: Tensor, site: str | None, to: str
+) -> Tensor:
+    """A scan of ``site`` painted for another, as `medvae.encoding.repainting` does."""
+    if site == to:
+        return x
+    made_at = site if site in encoder.sites else None
+    lacking = x - encoder.decode_batch(z, made_at).to(x)
+    stays = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
+    return torch.clamp(moved.to(x) + stays, min=0)
 
 
 def _slice(volume: NDArray[np.float32]) -> NDArray[np.float32]:
