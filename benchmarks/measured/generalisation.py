@@ -192,8 +192,8 @@ def _choices(settings: Result) -> str:
     count = len(next(iter(several.values()))["arm"]["choices"])
     return (
         f"\n{len(several)} arms were trained with {count} settings each, and the one "
-        "was chosen that\ntells least of the site among those that keep the image "
-        f"\nand the age of the training sites' validation people: {'; '.join(told)}."
+        "was chosen that\ntells least of the site among those that keep the image\n"
+        f"and the age of the training sites' validation people: {'; '.join(told)}."
     )
 
 
