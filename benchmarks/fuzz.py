@@ -60,21 +60,24 @@ def by_coverage(given: argparse.Namespace) -> None:
     found = _known(given.out).get("by_coverage", {}).get("readers", {})
     names = [n for n in given.readers.split(",") if n] or list(PARSERS)
     for name in names:
-        found[name] = _led(name, 60 * given.minutes / len(names))
+        (CORPUS / f"{name}.json").unlink(missing_ok=True)
+    program = HERE / "fuzz_parts" / "by_coverage.py"
+    words = [f"{60 * given.minutes / len(names):g}", str(CORPUS), *names]
+    line = [sys.executable, str(program), *words]
+    done = subprocess.run(line, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"exit {done.returncode}\n{done.stderr[-3000:]}")
+    for name in names:
+        found[name] = _led(name)
         _write(given.out, "by_coverage", given, found)
 
 
-def _led(name: str, seconds: float) -> dict[str, Any]:
+def _led(name: str) -> dict[str, Any]:
     outcome = CORPUS / f"{name}.json"
-    program = HERE / "fuzz_parts" / "by_coverage.py"
-    words = [name, f"{seconds:g}", str(CORPUS / name), str(outcome)]
-    outcome.unlink(missing_ok=True)
-    done = subprocess.run(
-        [sys.executable, str(program), *words], capture_output=True, text=True
-    )
+    log = (CORPUS / f"{name}.log").read_text(encoding="utf-8", errors="replace")
     if not outcome.exists():
-        raise RuntimeError(f"{name}: exit {done.returncode}\n{done.stderr[-3000:]}")
-    reached = [int(n) for n in re.findall(r"\bcov: (\d+)", done.stderr)]
+        raise RuntimeError(f"{name} ended before its time:\n{log[-3000:]}")
+    reached = [int(n) for n in re.findall(r"\bcov: (\d+)", log)]
     counts: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8"))
     return counts | {"branches_first": reached[0], "branches_last": reached[-1]}
 

@@ -7,8 +7,9 @@
 logging) and a bare step of the same network on tensors in memory, in turn; target at
 most 1.08. `profile`: where the time of these steps goes. `networks`: ours, variants of
 it, and MONAI's AutoencoderKL and VarAutoEncoder, each in a process of its own for the
-same processor time: seconds a volume, peak memory, and the error that is left on new
-volumes. One thread. Writes benchmarks/results/training.json.
+same processor time: seconds a volume, peak memory, the error that is left on new
+volumes, and the time in which it came down to given errors. One thread. Writes
+benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -37,11 +38,29 @@ def networks(
     return {
         name: {
             key: spread([run[name][key] for run in runs])
-            for key in ("seconds_per_volume", "peak_mib", "steps", "rms_error")
+            for key in (
+                "seconds_per_volume",
+                "warm_up_seconds",
+                "peak_mib",
+                "steps",
+                "rms_error",
+            )
         }
-        | {"parameters": runs[0][name]["parameters"]}
+        | {
+            "parameters": runs[0][name]["parameters"],
+            "seconds_to_error": {
+                error: _reached([run[name]["seconds_to_error"][error] for run in runs])
+                for error in runs[0][name]["seconds_to_error"]
+            },
+        }
         for name in NETWORKS
     }
+
+
+def _reached(seconds: list[float | None]) -> dict[str, Any] | None:
+    """Spread over the runs, or nothing where one of them did not get there."""
+    known = [one for one in seconds if one is not None]
+    return spread(known) if len(known) == len(seconds) else None
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,42 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def near(path: Path, wanted: Callable[[Path], bool] = is_there) -> str:
+    """What was perhaps meant by a path that leads nowhere; a sentence after a space.
+
+    Args:
+        path: Any of its folders may be the misspelt one.
+        wanted: Which neighbours of that one can have been meant.
+
+    Returns:
+        Nothing, where no neighbour has a name like it.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "my_scans").mkdir()
+        >>> near(folder / "my_scnas").removeprefix(f" Did you mean {folder}")
+        '/my_scans?'
+    """
+    import difflib  # here, because only mistakes need it
+
+    if is_there(path):
+        return ""
+    wrong = path
+    while not is_there(wrong.parent):
+        wrong = wrong.parent
+    try:
+        beside = {p.name.casefold(): p for p in wrong.parent.iterdir() if wanted(p)}
+    except OSError:  # a file is no folder, or a folder may not be read
+        return ""
+    close = difflib.get_close_matches(wrong.name.casefold(), beside, n=1)
+    if not close:
+        return ""
+    meant = beside[close[0]]
+    whole = meant / path.relative_to(wrong)
+    return f" Did you mean {whole if is_there(whole) else meant}?"
 
 
 def refuse_special(path: Path) -> None:

@@ -23,8 +23,8 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
     The lock is the kernel's, on a file ``.lock`` in the folder: it ends with the
     process, however that ends, so a killed run never locks its folder for good. What a
-    killed writer left half-written is removed. Where the system knows no such locks
-    (Windows) nothing is held.
+    killed writer left half-written is removed, but not from a folder inside that has a
+    lock of its own. Where the system knows no such locks (Windows) nothing is held.
 
     Raises:
         UserError: Another process writes there.
@@ -52,6 +52,8 @@ def sole_writer(folder: Path) -> Iterator[None]:
     handle = _taken(path)
     try:
         for left in list(folder.rglob(LEFT_BEHIND)):
+            if _is_another_s(left, folder):
+                continue
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -62,6 +64,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
         os.close(handle)
         if made and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _is_another_s(left: Path, folder: Path) -> bool:
+    """Whether a folder in between has a writer of its own, now or killed."""
+    between = left.relative_to(folder).parents[:-1]
+    return any((folder / inner / LOCK).exists() for inner in between)
 
 
 @contextmanager

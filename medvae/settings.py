@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medvae.errors import UserError
-from medvae.inputs import read_text
+from medvae.inputs import near, read_text
 from noise_models.plain_yaml import read_plain
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -26,7 +26,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         content = read_plain(read_text(path))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file. Check --config.") from None
+        raise UserError(f"{path}: no such file.{near(path)} Check --config.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as YAML: {reason}. Mend it.") from None

@@ -20,6 +20,12 @@ COLUMNS = (
     ("transfer.with_detail", "harmonised error"),
 )
 LEAKAGE, RECOGNISED, AGE = 0.65, 0.9, 1.05
+COPIES = {
+    "oracle": "true copies",
+    "scanner": "imitated copies",
+    "none": "copies moved alone",
+}
+"""What to call copies that a noise has made."""
 
 _HEAD = """## Codes read along axes of people
 
@@ -44,9 +50,9 @@ one taught at each training site alone and asked at all others.
 What imitated copies leave of the scanner and true ones do not is what the fit fails to
 imitate; the encoder is the same.
 
-Encoder and numbers of axes were set by hand with this phantom's results in view, those
-of the unseen sites too: read them as what can be had, not as what a blind choice
-gives. A rule was tried, the fewest axes by which residents who were not fitted are
+The number of axes was set before this study, on other people and other unseen sites
+(phantom seed 0; STANFORD, TRINITY); the encoder is the arm's chosen one. A rule for the
+number was tried there, the fewest axes by which residents who were not fitted are
 recognised among their imitated copies, and discarded: a pair of axes suffices for
 that, and for far fewer of the travelers. Imitated rescans are easier than real ones.
 """
@@ -83,8 +89,8 @@ def _words(arm: Result) -> str:
         >>> _words({"of": "a", "axes": 10, "noise": "oracle"})
         'a, 10 axes, true copies'
     """
-    kind = "true" if arm["noise"].startswith("oracle") else "imitated"
-    return f"{arm['of']}, {arm['axes']} axes, {kind} copies"
+    kind = COPIES.get(arm["noise"], f"{arm['noise'].replace('_', ' ')} copies")
+    return f"{arm['of']}, {arm['axes']} axes, {kind}"
 
 
 def _verdict(arm: Result, numbers: Result) -> str:

@@ -94,6 +94,13 @@ def sections(
     if "encoding_large" in results:
         found = results["encoding_large"]
         yield "A large scan, by windows", _large(found), found
+    if "encoding_many" in results:
+        found = results["encoding_many"]
+        yield (
+            "Thousands of scans in one call, killed and continued",
+            _many(found),
+            found,
+        )
     if "cohort_index" in results:
         found = results["cohort_index"]
         yield "Cohort index", _index(found), found
@@ -146,6 +153,11 @@ def _networks(found: Mapping[str, Any]) -> list[Row]:
             Row(f"{name}: one volume", 0, one["seconds_per_volume"], " s"),
             Row(f"{name}: peak memory", 0, one["peak_mib"], " MiB"),
             Row(f"{name}: RMS error left", 0, one["rms_error"]),
+            *(
+                Row(f"{name}: until an RMS error of {error}", 0, seconds, " s")
+                for error, seconds in one.get("seconds_to_error", {}).items()
+                if seconds is not None
+            ),
         ]
     return rows
 
@@ -173,27 +185,43 @@ def _encoding(found: Mapping[str, Any]) -> list[Row]:
         Row(
             "peak memory, all scans over the first third",
             -1.1,
-            {"median": grown, "quartiles": [grown, grown], "n": 1},
+            _once(grown),
         ),
     ]
 
 
 def _large(found: Mapping[str, Any]) -> list[Row]:
-    side, peak, seconds = (found[key] for key in ("side", "peak_mib", "seconds"))
+    side = found["side"]
+    size = f"{side} x {side} x {side} voxels"
     return [
         Row(
-            f"{side} x {side} x {side} voxels: peak memory of the process",
+            f"{size}: peak memory of the process",
             -4096,
-            {"median": peak, "quartiles": [peak, peak], "n": 1},
+            _once(found["peak_mib"]),
             " MiB",
         ),
-        Row(
-            "by the clock, one thread",
-            0,
-            {"median": seconds, "quartiles": [seconds, seconds], "n": 1},
-            " s",
-        ),
+        Row("by the clock, one thread", 0, _once(found["seconds"]), " s"),
     ]
+
+
+def _many(found: Mapping[str, Any]) -> list[Row]:
+    few, last, count = found["few"], found["continued"], found["scans"]
+    ratio = last["peak_mib"] / few["peak_mib"]
+    is_told = last["exit_code"] == 2 and last["bad_scan_is_named"]
+    share = last["rows"] / (count - 1) if last["every_good_scan_once"] else 0.0
+    cost = last["processor_seconds_a_scan"]
+    size = f"{found['side']}^3 voxels"
+    return [
+        Row("share of the good scans in the table, each once", 1, _once(share)),
+        Row("the bad scan is named, and the exit code 2", 1, _once(float(is_told))),
+        Row(f"peak memory, {count} over {few['scans']} scans", -1.1, _once(ratio)),
+        Row(f"processor time a scan of {size}, start included", 0, _once(cost), " s"),
+    ]
+
+
+def _once(value: float) -> dict[str, Any]:
+    """A number that was measured one time."""
+    return {"median": value, "quartiles": [value, value], "n": 1}
 
 
 def _index(found: Mapping[str, Any]) -> list[Row]:

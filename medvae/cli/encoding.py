@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from medvae.cli.console import fail, progress_bar, say
+from medvae.cli.hints import command, reading
 from medvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ CoverOption = Annotated[
     Literal["head", "scan"],
     typer.Option(help="The training grid on the head, or the whole field of view."),
 ]
+SiteFrom = Annotated[
+    str | None, typer.Option(help="Where the site of a cohort's scans is.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be read and written.")
 ]
@@ -51,6 +55,7 @@ def encode(
     keep: Annotated[
         int | None, typer.Option(min=1, help="Axes kept, best first; 10.")
     ] = None,
+    site_from: SiteFrom = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
@@ -67,7 +72,7 @@ def encode(
     if keep is not None and axes is None:
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     check_sites(run)
-    items = _items(scans)
+    items = _items(scans, out, site_from)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")
         return
@@ -93,7 +98,9 @@ def encode(
         write_along(out, found.first(keep or 10))
     count = len(share.of(items))
     part = f" by process {share.rank} of {share.world}" if share.world > 1 else ""
-    _end(f"{count - len(problems)} of {count} scans encoded into {out}{part}", problems)
+    words = f"{count - len(problems)} of {count} scans encoded into {out}{part}"
+    is_last = share.world == 1 and len(problems) < count
+    _end(words, problems, _then(run, out) if is_last else None)
 
 
 def decode(
@@ -146,7 +153,7 @@ def harmonize(
         typer.Option(
             "--from",
             help="The training site that made all scans; else the data's label of each "
-            "if it is a training site, else the likeliest.",
+            "if it is a training site, else an unknown scanner.",
         ),
     ] = None,
     detail: Annotated[
@@ -158,14 +165,15 @@ def harmonize(
     batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
     jobs: Jobs = 2,
     cover: CoverOption = "head",
+    site_from: SiteFrom = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
 ) -> None:
     """Change scans to what one training site would have scanned.
 
-    To each is added what the decoder makes of its code for that site, less what it
-    makes of it for the site that made it. Noise and sharpness stay as they are. The
-    images are listed in OUT/index.tsv, with the site that each was taken to come from.
+    Each is painted from its code for that site and keeps the detail that a code lacks,
+    as far as training found it to be the head's own. Scans made there stay as they are.
+    The images are listed in OUT/index.tsv, with the site that made each, if known.
 
     A bad scan is named at the end and stops no other (exit code 2).
 
@@ -185,7 +193,7 @@ def harmonize(
     from medvae.model.folder import check_sites
 
     check_sites(run, **{"to": to, "from": made_at})
-    items = _items(scans)
+    items = _items(scans, out, site_from)
     paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
@@ -213,32 +221,59 @@ def harmonize(
         )
     if rows:
         write_index(out, rows)
-    _end("\n".join(told(rows, out)), problems)
+    codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
+    then = command("encode", run, out, out=codes) if rows else None
+    _end("\n".join(told(rows, out)), problems, then)
 
 
-def _end(words: str, problems: list[str]) -> None:
-    """Say what was done, and name what was not; then exit code 2."""
+def _then(run: Path, out: Path) -> str:
+    """What is done with codes: a matrix is read, maps of unequal size are decoded."""
+    if (out / "latents.npy").is_file():
+        return reading(out)
+    return command("decode", run, out, out="images")
+
+
+def _end(words: str, problems: list[str], then: str | None = None) -> None:
+    """Say what was done and what comes next, and name what failed: exit code 2."""
     for problem in problems:
         fail(problem)
     say(words)
+    if then:
+        say(f"Next: {then}")
     if problems:
         raise typer.Exit(2)
 
 
-def _items(scans: list[Path]) -> list[Item]:
+def _items(scans: list[Path], out: Path, site_from: str | None) -> list[Item]:
+    """The scans to read; what is written to ``out`` must never be one of them."""
     from medvae.cohort import read_cohort
+    from medvae.cohort.folders import is_searched
     from medvae.encoding.folder import Item
     from medvae.volume.dicom import holds_dicom
 
     items: list[Item] = []
+    is_cohort = False
     for path in scans:
         is_file = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh"))
         is_scan = is_file and not path.is_dir()
         if is_scan or (path.is_dir() and holds_dicom(path)):
             items.append(Item(path))
         else:
+            cohort = read_cohort(path, site_from)
+            if cohort.root.is_dir() and is_searched(cohort.root, out):
+                raise UserError(
+                    f"{out}: inside of {cohort.root}, where what is written would be "
+                    "taken for scans the next time. Choose a folder outside, or "
+                    f"{cohort.root / 'derivatives' / 'medvae'}."
+                )
             items += [
                 Item(scan.path, scan.subject, scan.site, scan.session)
-                for scan in read_cohort(path).scans
+                for scan in cohort.scans
             ]
+            is_cohort = True
+    if site_from and not is_cohort:
+        raise UserError(
+            f"--site-from {site_from} changes nothing for single scans. Name a cohort, "
+            "or leave it out."
+        )
     return items

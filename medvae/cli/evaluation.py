@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import emit_json, progress_bar, say
+from medvae.cli.hints import command
 
 
 def evaluate(
@@ -83,4 +84,7 @@ def evaluate(
         say(f"- {sentence}")
     for row in found.unanswered:
         say(f"not answered: {row.question}: {row.reason}.")
-    say(f"every number: {folder / 'evaluation.json'} and {report}")
+    then = command(
+        *("encode", run, data or "medvae.yaml"), site_from=site_from, out="codes"
+    )
+    say(f"every number: {folder / 'evaluation.json'} and {report}. Next: {then}")

@@ -44,11 +44,14 @@ def show_fit(fitted: ScannerNoise) -> None:
             f"{100 * values['sigma_add']:.1f}",
             " ".join(f"{values['psf_add_fwhm_mm'][axis]:.1f}" for axis in "xyz"),
             f"{100 * values['clipped']['noise']:.0f}",
-            f"{100 * values['clipped']['psf']:.0f}",
+            " ".join(f"{100 * values['clipped']['psf_axes'][a]:.0f}" for a in "xyz"),
         ]
         for pair, values in content["pairs"].items()
     ]
-    columns = ("adds", "noise, %", "blur x y z, mm", "clipped noise, %", "blur, %")
+    columns = (
+        *("adds", "noise, %", "blur x y z, mm"),
+        *("clipped noise, %", "blur x y z, %"),
+    )
     show_table(columns, added)
     say(
         "These are used, certain or not, and corrected, where it could be tried, by "

@@ -27,6 +27,20 @@ def command(*words: object, **options: object) -> str:
     return shlex.join(typed)
 
 
+def reading(codes: Path) -> str:
+    """A line to paste that opens Python with a folder of codes read.
+
+    Example:
+        >>> shlex.split(reading(Path("my codes")))[:3]
+        ['python', '-i', '-c']
+    """
+    words = (
+        "from medvae.encoding.table import read_table; "
+        f"index, codes = read_table({str(codes)!r}); print(index, codes.shape)"
+    )
+    return shlex.join(["python", "-i", "-c", words])
+
+
 def data_of(sites: list[str], data: Path | None) -> str | None:
     """Where the scans of fitted sites are: as asked for, or the folder above them.
 

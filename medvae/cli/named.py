@@ -17,7 +17,7 @@ def open_named(
 ) -> NoiseModel:
     """The corruption that a command names, or one line that says why not."""
     import noise_models
-    from medvae.noise.named import FITTED
+    from medvae.noise.named import FITTED, no_fit
 
     given = {"source": source, "target": target}
     options = {key: value for key, value in given.items() if value is not None}
@@ -30,9 +30,7 @@ def open_named(
         ) from None
     except FileNotFoundError as error:
         if name == "scanner":
-            raise UserError(
-                f"{FITTED} not found. Make it with: medvae fit-noise SITE_A SITE_B"
-            ) from None
+            raise no_fit() from None
         raise UserError(str(error)) from None
     except (ValueError, TypeError) as error:
         raise UserError(str(error)) from None

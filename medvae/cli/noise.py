@@ -110,13 +110,14 @@ def apply(
     from medvae.training.seeds import seed_of
 
     noise = open_named(name, from_, to)
-    check_outputs(out, [path.name for path in scans], scans)
+    names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
+    check_outputs(out, names, scans)
     if dry_run:
         say(f"would write {len(scans)} corrupted scans into {out}")
         return
     with progress_bar("Corrupting") as progress:
-        for done, path in enumerate(scans, start=1):
+        for done, (path, file) in enumerate(zip(scans, names, strict=True), start=1):
             _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
-            write_image(image, out / path.name)
+            write_image(image, out / file)
             progress(done, len(scans), path.name)
     say(f"{len(scans)} scans in {out}")

@@ -97,7 +97,7 @@ def train(
     from medvae.training.split import assign_splits, told
 
     check_held_out(scans, settings.held_out)
-    accelerator_of(settings.device)
+    accelerator_of(settings.device, settings.precision)
     network_of(settings)
     corruption, origin = open_noise(settings.noise, settings.dispersion)
     say(f"noise: {origin}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from medvae.volume import check_mask, check_scan
 Progress = Callable[[int, int, str], object]
 
 _TWICE = "listed twice"
+_LONGEST = 200  # characters of a label
 
 
 def examine_cohort(
@@ -29,14 +31,15 @@ def examine_cohort(
         header_only: Leave the voxels unread: seconds for thousands of scans.
         progress: Called with (done, total, name of the scan just looked at).
     """
-    problems = [*cohort.problems, *_missing_sites(cohort)]
+    problems = [*cohort.problems, *_missing_sites(cohort), *_long_labels(cohort)]
     for done, scan in enumerate(cohort.scans, start=1):
         problems += check_scan(scan.path, header_only=header_only)
         if scan.mask and is_there(scan.path):
             problems += check_mask(scan.mask, scan.path)
         if progress:
             progress(done, len(cohort), scan.path.name)
-    problems += [*_listed_twice(cohort), *_torn_subjects(cohort), *few_sites(cohort)]
+    problems += [*_listed_twice(cohort), *_torn_subjects(cohort)]
+    problems += [*few_sites(cohort), *_sites_alike(cohort)]
     if not header_only:
         problems += _same_content(cohort)
     return replace(cohort, problems=tuple(dict.fromkeys(problems)))
@@ -89,6 +92,26 @@ def _missing_sites(cohort: Cohort) -> Iterator[Problem]:
             yield Problem(scan.path, "its site is not known", how)
 
 
+def _long_labels(cohort: Cohort) -> Iterator[Problem]:
+    for scan in cohort.scans:
+        for what, label in (("subject", scan.subject), ("site", scan.site)):
+            if label is not None and len(label) > _LONGEST:
+                told = f"its {what} is a label of {len(label)} characters"
+                yield Problem(scan.path, told, f"Give one of at most {_LONGEST}.")
+
+
+def _sites_alike(cohort: Cohort) -> Iterator[Problem]:
+    """A warning where two sites are written alike, and are one more likely than not."""
+    written: dict[str, list[str]] = defaultdict(list)
+    for site in cohort.sites:
+        written[unicodedata.normalize("NFKC", site).casefold()].append(site)
+    for sites in written.values():
+        if len(sites) > 1:
+            what = f"sites {', '.join(map(repr, sites))} are written alike"
+            how = "If they are one scanner, write its label one way."
+            yield Problem(cohort.root, what, how, "warning")
+
+
 def few_sites(cohort: Cohort) -> Iterator[Problem]:
     """A warning where there is nothing to compare scanners by."""
     if len(cohort.sites) == 1:
@@ -107,16 +130,15 @@ def _listed_twice(cohort: Cohort) -> Iterator[Problem]:
 
 
 def _torn_subjects(cohort: Cohort) -> Iterator[Problem]:
-    splits: dict[str, dict[str, Scan]] = defaultdict(dict)
+    people: dict[str, list[Scan]] = defaultdict(list)
     for scan in cohort.scans:
-        if scan.split is not None:
-            splits[scan.subject].setdefault(scan.split, scan)
-    for subject, parts in splits.items():
+        people[scan.subject].append(scan)
+    for subject, scans in people.items():
+        parts = sorted({scan.split for scan in scans if scan.split is not None})
         if len(parts) > 1:
-            what = f"subject {subject!r} is in splits {', '.join(sorted(parts))}"
-            for scan in cohort.scans:
-                if scan.subject == subject:
-                    yield Problem(scan.path, what, "Put all scans of a person in one.")
+            what = f"subject {subject!r} is in splits {', '.join(parts)}"
+            for scan in scans:
+                yield Problem(scan.path, what, "Put all scans of a person in one.")
 
 
 def _same_content(cohort: Cohort) -> Iterator[Problem]:

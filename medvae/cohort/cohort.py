@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from medvae.cohort.labels import composed
 from medvae.problem import Problem
 
 
 @dataclass(frozen=True)
 class Scan:
     """One image file, whom it shows and which scanner made it.
+
+    Labels are kept composed, see :func:`~medvae.cohort.labels.composed`.
 
     Args:
         path: NIfTI file.
@@ -34,6 +37,12 @@ class Scan:
     mask: Path | None = None
     split: str | None = None
     covariates: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in ("subject", "site", "session"):
+            label = getattr(self, name)
+            if label is not None and not label.isascii():
+                object.__setattr__(self, name, composed(label))
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,24 @@ def read_folders(
     return Cohort(root, layout, tuple(scans), tuple(problems))
 
 
+def is_searched(root: Path, folder: Path) -> bool:
+    """Whether scans in ``folder`` would be found when ``root`` is read.
+
+    Example:
+        >>> is_searched(Path("data"), Path("data/NYU")), is_searched(
+        ...     Path("data"), Path("data/derivatives/codes")
+        ... )
+        (True, False)
+    """
+    place, inside = root.resolve(), folder.resolve()
+    if not inside.is_relative_to(place):
+        return False
+    parts = inside.relative_to(place).parts
+    if SKIPPED_FOLDERS & {*parts} or any(part.startswith(".") for part in parts):
+        return False
+    return not is_bids(root) or any(part.startswith("sub-") for part in parts[:1])
+
+
 def _named(scan: Scan, site: str | None, rule: SiteRule | None) -> Scan:
     return scan if rule else replace(scan, site=site)
 

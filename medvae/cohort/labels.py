@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,19 @@ class NameParts:
     session: str | None = None
     age: str | None = None
     sex: str | None = None
+
+
+def composed(label: str) -> str:
+    """A label with every letter in one piece, the way tables are typed.
+
+    File names that a Mac has made hold a letter and its accent apart; they would be
+    another person, or another site, than the same label in a table.
+
+    Example:
+        >>> composed("Zu\N{COMBINING DIAERESIS}rich") == "Zürich"
+        True
+    """
+    return unicodedata.normalize("NFC", label)
 
 
 def stem(path: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medvae.cohort.cohort import Cohort, Scan
-from medvae.cohort.labels import stem
+from medvae.cohort.labels import composed, stem
 from medvae.problem import Problem
 
 MOST_NAMED = 5  # people a warning names
@@ -36,7 +36,9 @@ def named_by_folder(scans: Sequence[Scan], root: Path) -> list[Scan]:
         >>> [scan.subject for scan in found]
         ['a', 'b']
     """
-    unnamed = {scan.path: scan for scan in scans if scan.subject == stem(scan.path)}
+    unnamed = {
+        scan.path: scan for scan in scans if scan.subject == composed(stem(scan.path))
+    }
     folders = {path: _folders(scan, root) for path, scan in unnamed.items()}
     by_site: dict[str | None, list[Path]] = defaultdict(list)
     for path, scan in unnamed.items():
@@ -84,7 +86,7 @@ def _folders(scan: Scan, root: Path) -> Folders:
     inside = (
         scan.path.relative_to(root) if scan.path.is_relative_to(root) else scan.path
     )
-    return tuple(part for part in inside.parts[:-1] if part != scan.site)
+    return tuple(part for part in inside.parts[:-1] if composed(part) != scan.site)
 
 
 def _at(folders: Folders, above: int) -> str:

@@ -21,7 +21,7 @@ from medvae.cohort.people import doubtful_people, named_by_folder
 from medvae.cohort.site import SiteRule, parse_rule
 from medvae.cohort.table import read_table
 from medvae.errors import UserError
-from medvae.inputs import is_there, read_text, refuse_special
+from medvae.inputs import is_there, near, read_text, refuse_special
 from medvae.problem import Problem
 from noise_models.plain_yaml import read_plain
 
@@ -99,7 +99,9 @@ def _alone(scan: Scan, site: Path) -> Scan:
 
 def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
     if not is_there(path):
-        raise UserError(f"{path}: not found. Name a folder, a table or a datalist.")
+        raise UserError(
+            f"{path}: not found.{near(path)} Name a folder, a table or a datalist."
+        )
     refuse_special(path)
     if path.is_dir():
         read = read_bids if is_bids(path) else read_folders
@@ -126,8 +128,8 @@ def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
 def _pointer(path: Path) -> Pointer:
     if not is_there(path):
         raise UserError(
-            f"{path} not found. Name the data (--data DATA), or write a medvae.yaml "
-            "with a line such as: data: my_bids"
+            f"{path} not found.{near(path)} Name the data (--data DATA), or write a "
+            "medvae.yaml with a line such as: data: my_bids"
         )
     try:
         content: Any = read_plain(read_text(path))
@@ -139,8 +141,8 @@ def _pointer(path: Path) -> Pointer:
     known = tuple(Pointer.model_fields)
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1, 0.4)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            close = difflib.get_close_matches(str(key), known, 1, 0.4)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
             names = ", ".join(known)
             raise UserError(f"{path}: unknown key {key!r}; known: {names}.{hint}")
     try:

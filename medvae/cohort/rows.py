@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 Row = tuple[int, dict[str, str]]
 
+MAX_ROWS = 500_000
+MAX_CELLS = 5_000_000
+"""A text of 64 MiB can hold so many more that they fill the memory."""
+
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # those of str.splitlines
+
 
 def read_rows(path: Path) -> list[Row]:
     """Rows of a table with a header, each with its line number in the file.
@@ -23,7 +30,8 @@ def read_rows(path: Path) -> list[Row]:
     Takes a byte-order mark, any line ending, and commas, semicolons or tabs.
 
     Raises:
-        UserError: No header, a column twice, or a row of another length.
+        UserError: No header, a column twice, a row of another length, or more rows or
+            cells than any cohort has.
     """
     try:
         text = read_text(path)
@@ -33,13 +41,15 @@ def read_rows(path: Path) -> list[Row]:
         ) from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}. Check the path.") from error
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=_delimiter(text))
+    delimiter = _delimiter(text)
+    _refuse_masses(path, text, delimiter)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     lines = _lines(path, reader)
     header = [name.strip() for _, cells in islice(lines, 1) for name in cells]
     if not any(header):
         raise UserError(f"{path}: no header. Name the columns in the first row.")
-    folded = [name.casefold() for name in header]
-    twice = next((n for n in header if folded.count(n.casefold()) > 1), None)
+    seen = Counter(name.casefold() for name in header)
+    twice = next((name for name in header if seen[name.casefold()] > 1), None)
     if twice is not None:
         raise UserError(f"{path}: column {twice!r} occurs twice. Rename one.")
     rows = []
@@ -53,6 +63,20 @@ def read_rows(path: Path) -> list[Row]:
             )
         rows.append((number, dict(zip(header, cells, strict=True))))
     return rows
+
+
+def _refuse_masses(path: Path, text: str, delimiter: str) -> None:
+    rows = sum(map(text.count, _LINE_ENDS)) - text.count("\r\n")
+    counts = (
+        ("rows", rows, MAX_ROWS),
+        ("cells", rows + text.count(delimiter), MAX_CELLS),
+    )
+    for what, count, most in counts:
+        if count > most:
+            raise UserError(
+                f"{path}: {count} {what}, but at most {most} are read. Is it the right "
+                "file? Give another, or split it."
+            )
 
 
 def _lines(path: Path, reader: Reader) -> Iterator[tuple[int, list[str]]]:

@@ -150,6 +150,12 @@ def sidecar_site(
     for folder in reversed(folders):
         content |= _json(folder / f"{suffix}.json")
     content |= _json(path.with_name(f"{stem(path)}.json"))
+    for key in keys:
+        if isinstance(content.get(key), list | dict):
+            raise UserError(
+                f"{path}: {key} of its sidecar must be a word or a number, got "
+                f"{str(content[key])[:60]}. Mend the JSON."
+            )
     values = [present(str(content.get(key, ""))) for key in keys]
     found = [value.replace(" ", "") for value in values if value is not None]
     enough = values[0] is not None and len(found) >= min(2, len(keys))

@@ -26,6 +26,7 @@ SUBJECT_COLUMNS = ("subject", "subject_id", "participant_id", "participant", "su
 SESSION_COLUMNS = ("session", "session_id", "ses", "visit")
 MASK_COLUMNS = ("mask", "mask_path")
 SPLIT_COLUMNS = ("split",)
+_LOOKED_AT = 1000  # columns, for one that is nearly called path
 KNOWN_COLUMNS = (
     *PATH_COLUMNS,
     *SUBJECT_COLUMNS,
@@ -123,7 +124,7 @@ def _require_path(table: Path, header: list[str]) -> None:
     folded = {name.casefold(): name for name in header}
     if any(name in folded for name in PATH_COLUMNS):
         return
-    near = difflib.get_close_matches("path", folded, 1, 0.5)
+    near = difflib.get_close_matches("path", [*folded][:_LOOKED_AT], 1, 0.5)
     hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
     raise UserError(
         f"{table}: no column 'path'; found {', '.join(header)}.{hint} "

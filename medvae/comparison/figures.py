@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from medvae.report.canvas import COLOURS, MARKERS, SOFT, canvas, legend, plain
 
+SHOWN = (-1.0, 2.0)  # of shares of the gap
+
 
 def pareto(
     points: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -90,17 +92,34 @@ def site_panel(
 
 
 def gap_bars(gaps: Mapping[str, Mapping[str, Any]]) -> Figure | None:
-    """Share of the way to the oracle, by arm, with intervals."""
-    known = {arm: gap for arm, gap in gaps.items() if gap["mean"] is not None}
-    if not known:
+    """Each share of the way to the oracle, by arm, with intervals.
+
+    What lies outside ``SHOWN`` is drawn at its edge, as an arrow.
+    """
+    shares = [share for gap in gaps.values() for share in gap["each"].values()]
+    if all(share["mean"] is None for share in shares):
         return None
-    figure, axes = canvas(5.6, 0.5 * len(known) + 1.6)
-    for place, gap in enumerate(known.values()):
-        if gap["ci95"]:
-            axes.plot(gap["ci95"], [place] * 2, color=COLOURS[0], linewidth=2)
-        axes.plot(gap["mean"], place, "o", color=COLOURS[0], markersize=7)
-    axes.axvline(0, color=SOFT, linewidth=1, linestyle=":")
-    axes.axvline(1, color=SOFT, linewidth=1, linestyle=":")
-    axes.set_yticks(range(len(known)), [plain(arm) for arm in known])
+    parts = list(next(iter(gaps.values()))["each"])
+    low, high = SHOWN
+    figure, axes = canvas(6.4, 0.3 * len(gaps) * len(parts) + 1.6)
+    for row, gap in enumerate(gaps.values()):
+        for k, part in enumerate(parts):
+            share, colour = gap["each"][part], COLOURS[k % len(COLOURS)]
+            place = row + 0.7 * (k / max(len(parts) - 1, 1) - 0.5)
+            if share["ci95"]:
+                line = np.clip(share["ci95"], low, high)
+                axes.plot(line, [place] * 2, color=colour, linewidth=1.5)
+            if share["mean"] is not None:
+                mean = share["mean"]
+                marker = "<" if mean < low else ">" if mean > high else "o"
+                axes.plot(np.clip(mean, low, high), place, marker, color=colour)
+    for k, part in enumerate(parts):
+        axes.plot([], [], "o-", color=COLOURS[k % len(COLOURS)], label=plain(part))
+    for edge in (0, 1):
+        axes.axvline(edge, color=SOFT, linewidth=1, linestyle=":")
+    axes.set_xlim(low - 0.05, high + 0.05)
+    axes.set_yticks(range(len(gaps)), [plain(arm) for arm in gaps])
+    axes.invert_yaxis()
     axes.set_xlabel("0: best generic corruption; 1: the oracle")
+    legend(figure, axes)
     return figure

@@ -19,6 +19,15 @@ from medvae.comparison.scores import MEASURES, Scores
 from medvae.evaluation.bootstrap import percentiles
 from medvae.evaluation.estimate import FloatArray
 
+SHARES = (
+    "leakage_at_equal_biology",
+    "held_out_reconstruction",
+    "traveler_harmonisation",
+)
+"""What the share of the gap is the mean of."""
+BESIDE = "traveler_decoding"
+"""Reported beside them: a held-out site's scan painted as a training site's."""
+
 DRAWS = 1000
 SAME = 1e-9  # two arms closer than this differ by rounding alone
 LEAST_DEFINED = 0.9  # share of draws that must have a gap, or no interval is given
@@ -140,13 +149,13 @@ def gap_closed(
     generic: Sequence[str],
     oracle: str,
 ) -> tuple[Share, dict[str, Share]]:
-    """The share of an arm for each of three measures, and their average.
+    """The average share of an arm over ``SHARES``, and each share, ``BESIDE`` too.
 
-    Held-out reconstruction, traveler harmonisation, and leakage at equal biology: of
-    age as well kept as the arm and the oracle both keep it.
+    Equal biology: of age as well kept as the arm and the oracle both keep it.
 
     Args:
-        drawn: What `draw_people` found.
+        drawn: What `draw_people` found; of an arm whose codes can be read in several
+            ways every reading is a setting.
         arm: Whose share.
         generic: Arms to start from.
         oracle: The arm to reach.
@@ -168,12 +177,12 @@ def gap_closed(
     ]
     start = _least(able, [least[name] for name in generic])
     ratios = {"leakage_at_equal_biology": _ratio(start, least[arm], least[oracle])}
-    for measure in ("held_out_reconstruction", "traveler_harmonisation"):
+    for measure in (*SHARES[1:], BESIDE):
         values = {name: drawn[name][0][measure] for name in least}
         start = np.min([values[name] for name in generic], axis=0)
         ratios[measure] = _ratio(start, values[arm], values[oracle])
     each = {name: _share(ratio) for name, ratio in ratios.items()}
-    return _share(np.mean(list(ratios.values()), axis=0)), each
+    return _share(np.mean([ratios[name] for name in SHARES], axis=0)), each
 
 
 def _least(able: Sequence[FloatArray], rest: Sequence[FloatArray]) -> FloatArray:

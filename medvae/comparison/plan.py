@@ -76,6 +76,23 @@ class Arm(_Section):
         """Whether it competes for the best arm that knows nothing of scanners."""
         return self.baseline is None and self.noise in GENERIC
 
+    def reads(self, other: Arm) -> bool:
+        """Whether this is the other arm's code, read by the other arm's own means.
+
+        Copies made with what the other arm was not trained with, the true scanners say,
+        would lend it knowledge that it does not have.
+
+        Example:
+            >>> own = Arm(name="b", baseline="axes", of="a", noise="gaussian")
+            >>> own.reads(Arm(name="a", noise="gaussian"))
+            True
+            >>> own.reads(Arm(name="a", noise="scanner"))
+            False
+        """
+        means = ("noise", "dispersion", "regime")
+        alike = all(getattr(self, key) == getattr(other, key) for key in means)
+        return self.of == other.name and alike
+
     @property
     def settings(self) -> tuple[dict[str, Any], ...]:
         """Every set of overrides to train, at least one."""

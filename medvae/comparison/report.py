@@ -78,10 +78,17 @@ def findings(content: Mapping[str, Any]) -> list[str]:
     if gap["mean"] is None:
         first = f"The gap to the oracle is not known: {gap['metric']}."
         if "each" in gap:
+            known = [
+                f"{_percent(share)} in {name.replace('_', ' ')}"
+                for name, share in gap["each"].items()
+                if share["mean"] is not None
+            ]
             first = (
-                "The gap to the oracle is not known: in one of its measures the oracle "
-                "was no better than the best generic corruption."
+                "The average share of the way to the oracle is not known: in one "
+                "measure the oracle was no better than the best generic corruption."
             )
+            if known:
+                first += f" Where there is a way, {challenger} goes {names_of(known)}."
     else:
         first = (
             f"{challenger} goes {_percent(gap)} of the way from the best generic "

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from medvae.comparison.gap import differences, draw_people, gap_closed
+from medvae.comparison.gap import SHARES, differences, draw_people, gap_closed
 from medvae.comparison.plan import Plan
 from medvae.comparison.unit import Unit
-from medvae.evaluation.estimate import Estimate
+from medvae.evaluation.estimate import Estimate, FloatArray
 from medvae.evaluation.result import Evaluation
 from medvae.version import __version__
 
@@ -96,7 +96,7 @@ def collect(
         for name, own in units.items()
     }
     drawn = draw_people(runs, np.random.default_rng(0))
-    gaps, reason = _gaps(plan, drawn)
+    gaps, reason = gaps_of(plan, drawn)
     main = gaps.get(plan.challenger)
     return {
         "format": FORMAT,
@@ -142,7 +142,18 @@ def _numbers(arm: Evaluation) -> dict[str, dict[str, object]]:
     }
 
 
-def _gaps(plan: Plan, drawn: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401 (as gap.py returns it)
+def gaps_of(
+    plan: Plan, drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]]
+) -> tuple[dict[str, Any], str]:
+    """Every arm's share of the way to the oracle, and why there is none.
+
+    An arm's code read along axes by its own means (`Arm.reads`) is one more setting of
+    it, which the share in leakage at equal biology may stand on.
+
+    Args:
+        plan: Names the generic arms and the oracle.
+        drawn: What `draw_people` found.
+    """
     generic = [arm.name for arm in plan.arms if arm.is_generic]
     oracle = next(
         (a.name for a in plan.arms if a.noise == "oracle" and a.baseline is None), None
@@ -151,15 +162,23 @@ def _gaps(plan: Plan, drawn: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401
         return {}, "no oracle: only a phantom has its true scanners"
     if not generic:
         return {}, "no generic arm to start from"
+    readings = {
+        arm.name: [
+            *drawn[arm.name],
+            *(s for other in plan.arms if other.reads(arm) for s in drawn[other.name]),
+        ]
+        for arm in plan.arms
+        if not arm.of
+    }
     gaps = {}
-    for arm in plan.arms:
-        if arm.name in (*generic, oracle):
+    for name in readings:
+        if name in (*generic, oracle):
             continue
-        whole, each = gap_closed(drawn, arm.name, generic, oracle)
-        gaps[arm.name] = {
+        whole, each = gap_closed(readings, name, generic, oracle)
+        gaps[name] = {
             **whole.as_dict(),
-            "metric": "mean of " + ", ".join(each),
-            "each": {name: share.as_dict() for name, share in each.items()},
+            "metric": "mean of " + ", ".join(SHARES),
+            "each": {key: share.as_dict() for key, share in each.items()},
         }
     return gaps, f"arm {plan.challenger} was not run"
 

@@ -28,6 +28,7 @@ from medvae.inputs import AGAIN, checked, read_record
 
 MEASURES = {
     "held_out_reconstruction": "lower",
+    "traveler_decoding": "lower",
     "traveler_harmonisation": "lower",
     "leakage": "lower",
     "age_error": "lower",
@@ -177,12 +178,20 @@ def score(setting: Setting, transfers: Sequence[TravelerTransfer], seed: int) ->
         transfers: What `medvae.evaluation` scored of travelers.
         seed: Of folds and posterior samples, the same for every arm.
     """
-    moved = [Row(r.subject, r.error, site=r.source, target=r.target) for r in transfers]
+    decoded, harmonised = (
+        [
+            Row(r.subject, getattr(r, of), site=r.source, target=r.target)
+            for r in transfers
+            if getattr(r, of) is not None
+        ]
+        for of in ("error", "with_detail")
+    )
     return Scores(
         rows={
             "held_out_reconstruction": reconstructed(setting, setting.held_out_scans()),
             "seen_reconstruction": reconstructed(setting, setting.test_scans()),
-            "traveler_harmonisation": moved,
+            "traveler_decoding": decoded,
+            "traveler_harmonisation": harmonised,
             "age_error": age_rows(setting, setting.held_out_scans()),
             "reidentification": _recognition(setting),
         },

@@ -99,6 +99,14 @@ class Encoder:
         return Grid((x, y, z), (dx, dy, dz))
 
     @property
+    def detail(self) -> Tensor:
+        """How much of what a code lacks stays in a harmonised scan, by frequency.
+
+        (BANDS,); see `medvae.model.detail`.
+        """
+        return self.vae.detail.cpu()
+
+    @property
     def scale(self) -> float:
         """Standard deviation of the likelihood, in reference units."""
         return float(self.vae.likelihood.scale.item())
@@ -329,7 +337,7 @@ class Encoder:
         Args:
             scan: As for :meth:`encode`.
             to: The training site to imitate.
-            made_at: The training site that made it; by default the likeliest one.
+            made_at: The training site that made it, if one did.
             detail: Keep the scan's own detail (`medvae.encoding.repainting`); else the
                 image is painted from the code alone, blurred (:meth:`decode`).
             affine: As for :meth:`encode`.

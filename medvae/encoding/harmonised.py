@@ -1,4 +1,4 @@
-"""What became of each harmonised scan: from which site it was taken to come, and why.
+"""What became of each harmonised scan: which site made it, and who says so.
 
 OUT/index.tsv   a row an image; a later call with the same OUT adds its own rows
 """
@@ -19,8 +19,8 @@ from medvae.inputs import read_text
 
 INDEX = "index.tsv"
 
-Basis = Literal["given", "data", "likeliest", "none"]
-"""Who named the source: the caller, the data's labels, the model; nobody had to."""
+Basis = Literal["given", "data", "unknown", "none"]
+"""Who named the source: the caller, the data's labels; nobody; nobody had to."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Harmonised:
         file: The image, relative to its folder.
         path: The scan.
         site: The data's label of the scan; empty where it has none.
-        source: The training site that the scan was taken to come from; empty where the
-            image was painted from its code alone.
-        known_from: ``given`` by the caller, the label in the ``data``, the
-            ``likeliest`` training site, or ``none``.
+        source: The training site that made the scan; empty where none is known to have,
+            or where the image was painted from its code alone.
+        known_from: ``given`` by the caller, the label in the ``data``, ``unknown``, or
+            ``none`` where the image was painted from its code alone.
         target: The training site that was imitated.
         changed: Whether any voxel differs from the scan's.
     """
@@ -67,13 +67,13 @@ def known_source(
         >>> known_source("NYU", "UM_1", ["NYU", "UM_1"])
         ('NYU', 'given')
         >>> known_source(None, "KKI", ["NYU", "UM_1"])
-        (None, 'likeliest')
+        (None, 'unknown')
     """
     if made_at is not None:
         return made_at, "given"
     if site in known:
         return site, "data"
-    return None, "likeliest"
+    return None, "unknown"
 
 
 def read_index(out: Path) -> list[tuple[str, ...]]:
@@ -132,24 +132,15 @@ def told(rows: Sequence[Harmonised], out: Path) -> list[str]:
         f"{len(rows)} images in {out}: {len(rows) - len(same)} changed, "
         f"{len(same)} unchanged ({out / INDEX})."
     ]
-    guessed = [row for row in same if row.known_from == "likeliest"]
     reasons = Counter(_reason(row) for row in same)
     if reasons:
         counted = "; ".join(f"{count} {why}" for why, count in reasons.items())
         lines.append(f"unchanged: {counted}.")
-    if guessed:
-        lines.append(
-            f"A scan that already looks most like {guessed[0].target}'s is left as it "
-            "is. If you know a training site whose scanner is like the one that made "
-            "it, give --from SITE."
-        )
     return lines
 
 
 def _reason(row: Harmonised) -> str:
-    where = f"of {row.site}, no training site," if row.site else "without a known site,"
     return {
         "given": f"made at {row.target}, by --from",
         "data": f"made at {row.target}, by the data",
-        "likeliest": f"{where} whose likeliest training site is {row.target}",
     }.get(row.known_from, "painted alike")

@@ -89,7 +89,7 @@ def harmonize_files(
     """Write scans as training site ``to`` would have made them.
 
     A scan whose label is a training site is taken to come from there; ``made_at`` says
-    so of all of them; any other comes from the training site likeliest for it. See
+    so of all of them; any other comes from a scanner that training has not met. See
     `Encoder.harmonize` for ``made_at`` and ``detail``.
 
     Returns:
@@ -115,15 +115,15 @@ def harmonize_files(
             try:
                 if detail:
                     found = repaint(encoder, item.path, latent, to, source)
-                    image, source, changed = found.image, found.source, found.changed
+                    image, changed = found.image, found.changed
                 else:
-                    image, source, changed = encoder.decode(latent, to), "", True
-                    basis = "none"
+                    image, changed = encoder.decode(latent, to), True
+                    source, basis = None, "none"
             except UserError as error:  # it was there when its code was made
                 problems.append(str(error))
             else:
                 write_image(image, target)
-                named = (target.name, str(item.path), item.site or "", source)
+                named = (target.name, str(item.path), item.site or "", source or "")
                 rows.append(Harmonised(*named, basis, to, changed))
         if progress:
             progress(done, len(items), item.path.name)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medvae.errors import UserError
+from medvae.inputs import near
 
 ENDING = "_latent.nii.gz"
 
@@ -99,7 +100,9 @@ def find_latents(places: Sequence[Path]) -> list[Path]:
         if place.is_dir():
             found += sorted(place.rglob(f"*{ENDING}"))
         elif not place.exists():
-            raise UserError(f"{place}: file not found. Make it with: medvae encode.")
+            raise UserError(
+                f"{place}: file not found.{near(place)} Make it with: medvae encode."
+            )
         elif not place.name.endswith(ENDING):
             raise UserError(f"{place}: not a latent. Name a *{ENDING} file.")
         else:

@@ -20,6 +20,7 @@ from nibabel.spatialimages import SpatialImage
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.volume import Grid, Prepared, prepare, read_volume
+from medvae.volume.dicom import holds_dicom, series_digest
 
 Cover: TypeAlias = Literal["head", "scan"]
 
@@ -66,7 +67,7 @@ def read_scan(
         scan: A file, a folder of one DICOM series, or an image.
         grid: The training grid.
         reach: See :func:`medvae.volume.prepare`.
-        known: Leave a file with this digest unprepared: its code exists.
+        known: Leave a scan with this digest unprepared: its code exists.
     """
     path = scan if isinstance(scan, Path) else None
     name = path.name if path else "image"
@@ -74,8 +75,10 @@ def read_scan(
     try:
         if path and path.is_file():
             mark = digest(path)
-            if mark == known:
-                return Arrival(name, mark)
+        elif path and path.is_dir() and holds_dicom(path):
+            mark = series_digest(path)
+        if mark is not None and mark == known:
+            return Arrival(name, mark)
         return Arrival(name, mark, prepare(read_volume(scan), grid, reach=reach))
     except OSError as error:
         reason = error.strerror or "cannot be read"

@@ -1,11 +1,13 @@
 """A scan as another scanner would have made it, with its own detail kept.
 
-Decision (2026-11): a code is small, and what is painted from it is blurred. So a scan
-is changed by the difference of two paintings of its code, ``x + dec(z, to) - dec(z,
-from)``. What the code does not hold stays as it was, at full resolution; so do noise
-and sharpness. On travelers of a phantom a short training decoded to something farther
-from the other scanner's real scan than the scan itself; the difference came nearer
-(docs/generalisation.md).
+Decision (2026-11): a code is small, and what is painted from it is blurred. So what the
+painting of a scan lacks is added to the painting for another site, as far as training
+found it to be the head's own and not the scanner's (`medvae.model.detail`). What is
+finer than the training grid stays as it was; so do noise and sharpness there.
+
+Before, the plain difference of two paintings was added, ``x + dec(z, to) - dec(z,
+from)``, and an unseen scanner's contrast stayed; how far either comes is in
+docs/generalisation.md.
 """
 
 from __future__ import annotations
@@ -16,17 +18,16 @@ from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
-import numpy.typing as npt
+import torch
 from nibabel.spatialimages import SpatialImage
 
 from medvae.encoding.latent import Latent
-from medvae.volume import Volume, read_volume
+from medvae.model.detail import kept
+from medvae.volume import read_volume
 from medvae.volume.nifti import nifti_image
 
 if TYPE_CHECKING:
     from medvae.encoding.encoder import Encoder
-
-_TISSUE = 0.1  # reference units; darker is air
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,10 @@ class Repainted:
 
     Args:
         image: On the scan's own grid and in its own units.
-        source: The training site that it was taken to come from.
         changed: Whether any voxel differs from the scan's.
     """
 
     image: nib.Nifti1Image
-    source: str
     changed: bool
 
 
@@ -51,47 +50,32 @@ def repaint(
     to: str,
     made_at: str | None = None,
 ) -> Repainted:
-    """A scan plus what the model takes to be the difference between two sites.
+    """A scan's code painted for a site, with what the code lacks of the scan.
 
     Args:
         encoder: The model.
         scan: What ``latent`` is the code of.
         latent: What the encoder made of it.
         to: The training site to imitate.
-        made_at: The training site that made the scan; by default the likeliest.
+        made_at: The training site that made the scan, if one did. A scan made at ``to``
+            stays as it is.
 
     Returns:
-        A float32 image, never negative, and what it was made from.
+        A float32 image, never negative, and whether it was changed.
 
     Raises:
         UserError: The scan cannot be read, or the decoder does not know a site.
     """
     volume = read_volume(scan)
-    wanted = encoder.paint(latent, to)
-    if made_at is None:
-        source, had = nearest(encoder, volume, latent)
-    else:
-        source, had = made_at, encoder.paint(latent, made_at)
-    native = latent.placement.to_native(wanted - had) * np.float32(latent.reference)
-    after = np.maximum(volume.data + native, 0, dtype=np.float32)
+    after = volume.data
+    if made_at != to:
+        seen = latent.placement.to_grid(volume.data) / np.float32(latent.reference)
+        lacking = torch.from_numpy(seen - encoder.paint(latent, made_at))
+        spacing = latent.placement.grid.spacing_mm
+        detail = kept(lacking, encoder.detail, spacing).numpy()
+        change = encoder.paint(latent, to) + detail - seen
+        native = latent.placement.to_native(change) * np.float32(latent.reference)
+        after = np.maximum(volume.data + native, 0, dtype=np.float32)
     data = latent.source.restore(after)
     image = nifti_image(data, latent.source.affine, np.float32)
-    return Repainted(image, source, bool((after != volume.data).any()))
-
-
-def nearest(
-    encoder: Encoder, volume: Volume, latent: Latent
-) -> tuple[str, npt.NDArray[np.float32]]:
-    """The training site whose painting of a code is nearest to the scan, and that.
-
-    A scan of any other hospital is taken for one of the known scanner most like its
-    own. On the latent's grid, in reference units.
-    """
-    seen = latent.placement.to_grid(volume.data) / latent.reference
-    tissue = seen > _TISSUE
-
-    def error(painted: npt.NDArray[np.float32]) -> float:
-        return float(np.square(painted - seen)[tissue].mean())
-
-    painted = ((site, encoder.paint(latent, site)) for site in encoder.sites)
-    return min(painted, key=lambda one: error(one[1]))
+    return Repainted(image, bool((after != volume.data).any()))

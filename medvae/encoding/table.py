@@ -18,7 +18,7 @@ from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_text
-from medvae.inputs import refuse_special
+from medvae.inputs import near, refuse_special
 from medvae.lock import turn
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def read_table(
         same = vectors.ndim == 2 and len(index) == len(vectors)
     except FileNotFoundError as error:
         raise UserError(
-            f"{error.filename}: not found. Make it with: medvae encode RUN SCANS -o "
-            f"{place}"
+            f"{error.filename}: not found.{near(place)} Make it with: "
+            f"medvae encode RUN SCANS -o {place}"
         ) from None
     except UNREADABLE as error:
         raise UserError(

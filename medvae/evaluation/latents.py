@@ -31,6 +31,7 @@ class EncoderLike(Protocol):
     ``encode_batch`` takes (B, 1, X, Y, Z) in reference units and returns posterior
     mean and standard deviation, (B, ...). ``decode_batch`` returns (B, 1, X, Y, Z);
     ``site=None`` asks for the mean site code, ValueError says there is none.
+    ``detail`` is the gain of `medvae.model.detail`, (BANDS,).
     """
 
     @property
@@ -39,6 +40,8 @@ class EncoderLike(Protocol):
     def grid(self) -> GridLike: ...
     @property
     def scale(self) -> float: ...
+    @property
+    def detail(self) -> Tensor: ...
     def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]: ...
     def decode_batch(self, z: Tensor, /, site: str | None) -> Tensor: ...
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from medvae.evaluation.latents import EncoderLike, PreparedScan
-from medvae.evaluation.reconstruction import z_scored_error
 from medvae.evaluation.report import Picture
 from medvae.files import atomic_path
+from medvae.model.detail import kept
 from noise_models.base import NoiseModel
 
 
@@ -104,23 +104,23 @@ def _row(
         z = encoder.encode_batch(x)[0]
         moved = encoder.decode_batch(z, target)
         if target is not None:
-            origin = _origin(encoder, z, scan)
-            kept = torch.clamp(x + (moved - origin).to(x), min=0)
-            panels[f"as {target}, detail kept ({name})"] = kept
+            stays = _harmonised(encoder, x, z, moved, scan.site, target)
+            panels[f"as {target}, detail kept ({name})"] = stays
         panels[f"as {target or 'the average site'}, decoded ({name})"] = moved
     label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
     return picture_of(label, panels, spacing)
 
 
-def _origin(encoder: EncoderLike, z: Tensor, scan: PreparedScan) -> Tensor:
-    """A code painted for the site that made the scan, or for the likeliest one."""
-    if scan.site in encoder.sites:
-        return encoder.decode_batch(z, scan.site)
-    painted = [encoder.decode_batch(z, site) for site in encoder.sites]
-    return min(
-        painted,
-        key=lambda p: z_scored_error(p[0, 0].cpu().numpy(), scan.image, scan.mask),
-    )
+def _harmonised(
+    encoder: EncoderLike, x: Tensor, z: Tensor, moved: Tensor, site: str | None, to: str
+) -> Tensor:
+    """A scan of ``site`` painted for another, as `medvae.encoding.repainting` does."""
+    if site == to:
+        return x
+    made_at = site if site in encoder.sites else None
+    lacking = x - encoder.decode_batch(z, made_at).to(x)
+    stays = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
+    return torch.clamp(moved.to(x) + stays, min=0)
 
 
 def _slice(volume: NDArray[np.float32]) -> NDArray[np.float32]:

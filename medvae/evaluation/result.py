@@ -10,7 +10,7 @@ from typing import Any
 from medvae.errors import UserError
 from medvae.evaluation.estimate import Estimate
 from medvae.files import write_json
-from medvae.inputs import checked, read_record
+from medvae.inputs import checked, near, read_record
 
 FORMAT = "medvae-evaluation-1"
 
@@ -27,8 +27,8 @@ class TravelerTransfer:
         source: The held-out site.
         target: The training site whose real scan is the truth.
         error: Of decode(encode(x_source), target) against the real scan.
-        with_detail: Of x_source plus what decoding for the target changes, against
-            decoding for the likeliest training site: what ``medvae harmonize`` writes.
+        with_detail: Of that image with the scan's own detail (`medvae.model.detail`),
+            which is what ``medvae harmonize`` writes, against the real scan.
             None in results of versions that did not score it.
         do_nothing: Of the untouched held-out scan against the real scan.
         own: Of decode(encode(x_target), target): what the network could reach at best.
@@ -136,7 +136,9 @@ def read_evaluation(path: Path) -> Evaluation:
         UserError: The file is missing or is not an evaluation of this format.
     """
     if not path.is_file():
-        raise UserError(f"{path} not found. Make it with: medvae evaluate RUN")
+        raise UserError(
+            f"{path} not found.{near(path)} Make it with: medvae evaluate RUN"
+        )
     content = read_record(path, "Run medvae evaluate again.")
     found = content.get("format")
     if found != FORMAT:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medvae.errors import UserError
-from medvae.inputs import is_there, read_json
+from medvae.inputs import is_there, near, read_json
 
 FORMAT, VERSION = "medvae-model", 1
 
@@ -46,15 +46,8 @@ def read_content(folder: Path) -> dict[str, Any]:
 def _no_run(folder: Path) -> str:
     if is_there(folder):
         return f"{folder}: not a run folder (no config.json). Make one: medvae train."
-    beside = folder.parent
-    runs = (
-        sorted(p.name for p in beside.iterdir() if (p / "config.json").is_file())
-        if beside.is_dir()
-        else []
-    )
-    close = difflib.get_close_matches(folder.name, runs, n=1)
-    remedy = f"Did you mean {beside / close[0]}?" if close else "Make it: medvae train."
-    return f"{folder}: not a run folder (it does not exist). {remedy}"
+    remedy = near(folder) or " Make it: medvae train."
+    return f"{folder}: not a run folder (it does not exist).{remedy}"
 
 
 def check_sites(folder: Path, **asked: str | None) -> None:

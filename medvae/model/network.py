@@ -14,6 +14,7 @@ from monai.networks.blocks import Convolution, ResidualUnit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from medvae.model.detail import BANDS
 from medvae.model.likelihood import Gaussian
 from medvae.model.posterior import Posterior
 
@@ -204,6 +205,9 @@ class DenoisingVAE(nn.Module):
         self.decoder = ConvDecoder(config, self.EMBEDDING)
         self.likelihood = Gaussian()
         self.site_embedding = nn.Embedding(max(len(config.sites), 1), self.EMBEDDING)
+        # Of every band: everything, until training has learned better.
+        self.register_buffer("detail", torch.ones(BANDS))
+        self.detail: Tensor
         if len(config.grid_shape) == 3:  # a third faster on CPU than channels first
             self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # missing in torch's stubs
 

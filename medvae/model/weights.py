@@ -45,7 +45,7 @@ def load_model(folder: Path) -> DenoisingVAE:
     try:
         _refuse_other_shapes(config, weights)
         vae = DenoisingVAE(config)
-        vae.load_state_dict(load_file(weights))
+        vae.load_state_dict({"detail": vae.detail, **load_file(weights)})
     except FileNotFoundError:
         raise UserError(
             f"{weights}: not found. Finish the training: medvae train --resume."
@@ -67,6 +67,7 @@ def _refuse_other_shapes(config: NetworkConfig, weights: Path) -> None:
         }
     with safe_open(weights, "pt") as file:
         found = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    found.setdefault("detail", wanted["detail"])  # older models keep all of it
     for key in sorted({*wanted, *found}):
         if wanted.get(key) != found.get(key):
             raise ValueError(f"{key}: {found.get(key)} instead of {wanted.get(key)}")

@@ -11,6 +11,7 @@ import yaml
 import noise_models
 from medvae.errors import UserError
 from medvae.files import write_text
+from medvae.inputs import near
 from noise_models.base import NoiseModel
 from noise_models.chain import Chain
 from noise_models.plain_yaml import plain_text
@@ -31,11 +32,9 @@ def open_noise(name: str, dispersion: float = 1.0) -> tuple[NoiseModel, str]:
     """
     path = FITTED if name == "scanner" else Path(name)
     if name == "scanner" and not path.exists():
-        raise UserError(
-            f"{path} not found. Make it with: medvae fit-noise SITE_A SITE_B"
-        )
+        raise no_fit()
     try:
-        if path.suffix in (".yaml", ".yml"):
+        if _is_yaml(path):
             options = {"dispersion": dispersion} if _is_fitted(path) else {}
             noise = noise_models.load(path, **options)
             origin = f"{noise.name} from {path}"
@@ -54,6 +53,18 @@ def open_noise(name: str, dispersion: float = 1.0) -> tuple[NoiseModel, str]:
             "fitted noise. Leave it at 1."
         )
     return noise, origin
+
+
+def no_fit() -> UserError:
+    """What to say where ``scanner`` is asked for and nothing was fitted here."""
+    meant = near(FITTED, _is_yaml)
+    return UserError(
+        f"{FITTED} not found.{meant} Make it with: medvae fit-noise SITE_A SITE_B"
+    )
+
+
+def _is_yaml(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml")
 
 
 def _is_fitted(path: Path) -> bool:

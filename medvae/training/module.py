@@ -45,10 +45,8 @@ class DenoisingTraining(pl.LightningModule):
         x: Tensor = batch["image"]
         entries = [self.entries[stage][int(number)] for number in batch["entry"]]
         settings, seed = self.config.objective, self.config.seed
-        corrupted = self._corrupted(batch, stage, epoch) if settings.copies else None
-        known = set(self.vae.config.sites)
-        labels = [entry.site if entry.site in known else None for entry in entries]
-        sites = self.vae.site_codes(labels * settings.painted)
+        corrupted = self.corrupted(batch, stage, epoch) if settings.copies else None
+        sites = self.vae.site_codes(self.labels(batch, stage) * settings.painted)
         parts = (seed, "latent", stage, epoch)
         return self.objective(
             x,
@@ -58,8 +56,14 @@ class DenoisingTraining(pl.LightningModule):
             [generator(*parts, entry.name, device=x.device) for entry in entries],
         )
 
-    def _corrupted(self, batch: dict[str, Any], stage: str, epoch: int) -> Tensor:
-        """M corruptions of every volume, made beforehand or drawn now."""
+    def labels(self, batch: dict[str, Any], stage: str) -> list[str | None]:
+        """The site of every volume; None where the decoder does not know it."""
+        known = set(self.vae.config.sites)
+        sites = [self.entries[stage][int(number)].site for number in batch["entry"]]
+        return [site if site in known else None for site in sites]
+
+    def corrupted(self, batch: dict[str, Any], stage: str, epoch: int) -> Tensor:
+        """M corruptions of every volume, made beforehand or drawn now, (M, B, ...)."""
         if "views" in batch:
             made: Tensor = batch["views"]
             return made.transpose(0, 1)

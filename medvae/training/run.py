@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 from pydantic import ValidationError
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from medvae.cohort import Cohort, Scan
@@ -23,6 +24,7 @@ from medvae.model.weights import check_device, save_model
 from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, Views, Volumes, loader
+from medvae.training.detail import fit_detail
 from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
@@ -126,6 +128,8 @@ def train(
         if best is not None:
             module.load_state_dict(read_checkpoint(best)["state_dict"])
         if is_first:
+            if sites:
+                vae.detail.copy_(_detail(config, module, material))
             save_model(vae, run)
             counts = len(training), len(validation)
             write_card(run, config, cohort, sites, counts)
@@ -174,7 +178,7 @@ def _fit(
     )
     trainer = pl.Trainer(
         max_epochs=config.optimiser.epochs,
-        accelerator=accelerator_of(config.device),
+        accelerator=accelerator_of(config.device, config.precision),
         devices=config.devices,
         num_nodes=config.nodes,
         strategy=_strategy(config),
@@ -212,6 +216,21 @@ def _fit(
     return Path(keeper.best_model_path) if watched and keeper.best_model_path else None
 
 
+def _detail(
+    config: TrainConfig, module: DenoisingTraining, material: Material
+) -> Tensor:
+    """Of validation scans; without any, of those that were trained on."""
+    stage = "validation" if module.entries["validation"] else "train"
+    batches = loader(
+        module.entries[stage],
+        material.volumes,
+        config,
+        training=False,
+        views=material.views,
+    )
+    return fit_detail(module, batches, stage)
+
+
 def _strategy(config: TrainConfig) -> str:
     """One process a device, whose gradients are averaged; or none of that."""
     if config.devices * config.nodes == 1:
@@ -238,15 +257,22 @@ def _batches(
     )
 
 
-def accelerator_of(device: str) -> str:
+def accelerator_of(device: str, precision: str = "32-true") -> str:
     """Lightning's name for a device.
 
     Raises:
-        UserError: No such device here.
+        UserError: No such device here, or float16 on a CPU, where Lightning would
+            take bfloat16 instead.
     """
     known = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
     if device not in known:
         raise UserError(f"--device {device}: must be one of {', '.join(known)}.")
     if device != "auto":
         check_device("cuda" if known[device] == "gpu" else device)
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if precision == "16-mixed" and (device == "cpu" or not has_gpu):
+        raise UserError(
+            "precision: 16-mixed needs a GPU, and this run is on the CPU. "
+            "Choose bf16-mixed or 32-true."
+        )
     return known[device]

@@ -9,6 +9,7 @@ dicom2nifti knows fewer dialects. Price: files pass through a temporary folder.
 
 from __future__ import annotations
 
+import hashlib
 import subprocess  # nosec B404
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ import nibabel as nib
 import numpy as np
 
 from medvae.errors import UserError
+from medvae.files import digest
 
 _SECONDS = 600
 
@@ -38,7 +40,8 @@ def read_series(folder: Path) -> nib.Nifti1Image:
     """
     program = _program()
     with tempfile.TemporaryDirectory(prefix="medvae-dicom-") as place:
-        words = [program, "-b", "n", "-z", "n", "-f", "%s", "-o", place, str(folder)]
+        words = [program, "-b", "n", "-z", "n", "-f", "%s", "-o", place]
+        words.append(str(folder.absolute()))  # a name such as -b is no option
         try:
             # Words, no shell, and the program is ours to name.
             done = subprocess.run(  # nosec B603
@@ -63,6 +66,13 @@ def read_series(folder: Path) -> nib.Nifti1Image:
         image = nib.load(found[0], mmap=False)
         data = np.asanyarray(image.dataobj)
         return nib.Nifti1Image(data, image.affine, image.header)
+
+
+def series_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files of a series."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = (f"{p.relative_to(folder).as_posix()} {digest(p)}\n" for p in files)
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _is_dicom(path: Path) -> bool:

@@ -54,11 +54,12 @@ def block_mean(
     """Average over whole blocks of voxels of at most ``target_mm``.
 
     Returns:
-        The averages, and the voxels in a block along each axis. A last block that
-        the array does not fill is completed with its edge voxels.
+        The averages, and the voxels in a block along each axis, at most all. A last
+        block that the array does not fill is completed with its edge voxels.
     """
     out = np.asarray(data, dtype=np.float32)
-    factors = [max(1, int(target_mm / s + 0.05)) for s in spacing_mm]
+    whole = [int(target_mm / size + 0.05) for size in spacing_mm]
+    factors = [max(1, min(f, n)) for f, n in zip(whole, data.shape, strict=True)]
     for axis, factor in enumerate(factors):
         if factor == 1:
             continue

@@ -18,7 +18,7 @@ from nibabel.imageglobals import logger as nibabel_logger
 from nibabel.spatialimages import HeaderDataError
 
 from medvae.errors import UserError
-from medvae.inputs import is_there, refuse_special
+from medvae.inputs import is_there, near, refuse_special
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -96,7 +96,7 @@ def silent_nibabel() -> Iterator[None]:
 def missing_reason(path: Path) -> str:
     """Why a path does not exist, with the remedy; git-annex links are told apart."""
     if not os.path.islink(path):  # noqa: PTH114 (Path.is_symlink may raise)
-        return "file not found. Correct the path or remove the scan."
+        return f"file not found.{near(path)} Correct the path or remove the scan."
     target = path.readlink()
     if "annex" in target.parts or ".git" in target.parts:
         return (

@@ -144,7 +144,7 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     shape = checked_shape(image, name)
     affine = checked_affine(image, name)
     try:
-        if path is not None and path.suffix == ".gz":
+        if path and path.suffix == ".gz" and nib.is_proxy(image.dataobj):
             with silent_nibabel():
                 image = _unpacked(path, image)
         with np.errstate(over="ignore"):  # infinite in float32; told as such

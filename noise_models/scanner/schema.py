@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 import numpy as np
@@ -170,3 +172,19 @@ class ScannerFile(_Strict):
     paired: dict[str, PairedFile] = {}
     covariates: dict[str, CovariateFile] = {}
     digest: str
+
+    @model_validator(mode="after")
+    def _pairs_are_of_its_sites(self) -> ScannerFile:
+        for name in ("pairs", "goodness", "paired"):
+            for key in getattr(self, name):
+                if not _joins(key, self.sites):
+                    raise ValueError(
+                        f"{name} must join two of the sites, got {key[:60]!r}"
+                    )
+        return self
+
+
+def _joins(key: str, sites: Collection[str]) -> bool:
+    """Whether a key is ``"A->B"`` of two sites, whose labels may hold an arrow."""
+    arrows = (arrow.span() for arrow in re.finditer("->", key))
+    return any(key[:start] in sites and key[end:] in sites for start, end in arrows)

@@ -75,7 +75,11 @@ def _pair(pair: Pair) -> dict[str, Any]:
     return {
         "sigma_add": pair.sigma_add,
         "psf_add_fwhm_mm": dict(zip(_AXES, pair.psf_add_fwhm_mm, strict=True)),
-        "clipped": {"noise": pair.clipped_noise, "psf": pair.clipped_psf},
+        "clipped": {
+            "noise": pair.clipped_noise,
+            "psf": pair.clipped_psf,
+            "psf_axes": dict(zip(_AXES, pair.clipped_axes, strict=True)),
+        },
     }
 
 

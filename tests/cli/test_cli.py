@@ -77,10 +77,14 @@ def test_a_terminal_of_80_columns_holds_the_fit_in_words_and_one_unit(
     monkeypatch.setattr(console.out, "width", 80)
     told = run("noise", "show", fitted).output
     pair = json.loads(run("noise", "show", fitted, "--json").stdout)["pairs"]
-    share = pair["NYU->UM_1"]["clipped"]["noise"]
-    (row,) = re.findall(r"^NYU->UM_1 +([\d.]+) +[\d. ]+? +(\d+) +\d+ *$", told, re.M)
-    assert float(row[0]) == round(100 * pair["NYU->UM_1"]["sigma_add"], 1)
-    assert int(row[1]) == round(100 * share)
+    shares = pair["NYU->UM_1"]["clipped"]
+    row = r"^NYU->UM_1 +([\d.]+) +[\d. ]+?  +(\d+)  +(\d+) (\d+) (\d+) *$"
+    (cells,) = re.findall(row, told, re.M)
+    assert float(cells[0]) == round(100 * pair["NYU->UM_1"]["sigma_add"], 1)
+    by_axis = [shares["psf_axes"][axis] for axis in "xyz"]
+    clipped = [shares["noise"], *by_axis]
+    assert [*map(int, cells[1:])] == [round(100 * share) for share in clipped]
+    assert len(set(by_axis)) > 1  # else one number for all would do
     assert "clipped noise, %" in told
     assert not re.search("log_sigma|logit_|psf_", told)
 

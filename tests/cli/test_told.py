@@ -1,6 +1,11 @@
 """What is refused before any work, and what is said after it, with a tiny model."""
 
 import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -9,6 +14,7 @@ import torch
 from typer.testing import CliRunner
 
 from medvae.cli.app import app
+from medvae.cli.encoding import _then
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
@@ -52,6 +58,49 @@ def world(tmp_path_factory):
     return root
 
 
+def following(output):
+    """Words of the command that stands behind 'Next:'."""
+    return shlex.split(re.search(r"Next: (.*)", output)[1])
+
+
+def test_harmonised_images_codes_and_their_table_follow_by_the_printed_hints(
+    world, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    told = run(
+        *("harmonize", world / "runs/scanner", world / "scans", "--to", "B"),
+        *("-o", "as b", "--jobs", 0),
+    )
+    words = following(told.stdout)
+    assert words[0] == "medvae"
+    told = run(*words[1:], "--jobs", 0)
+    program, *options = following(told.stdout)
+    assert program == "python"
+    asked = [sys.executable, *options]
+    done = subprocess.run(asked, input="", capture_output=True, text=True, check=True)
+    assert "(3, 128)" in done.stdout
+    assert "c1_latent.nii.gz" in done.stdout
+    quiet = ("--quiet", *words[1:], "--jobs", 0)
+    assert run(*quiet).output == ""
+    assert _then(Path("r"), Path("none")).startswith("medvae decode r none")
+
+
+def test_nothing_comes_next_where_nothing_was_encoded(world, tmp_path):
+    done = run("encode", world / "runs/scanner", "no.nii", "-o", tmp_path / "o")
+    assert done.exit_code == 2
+    assert "Next:" not in done.output
+
+
+def test_codes_take_their_site_from_where_it_is_said_to_be(world, tmp_path):
+    options = ("-o", tmp_path, "--jobs", 0, "--site-from", r"filename:^(\w)1")
+    run("encode", world / "runs/scanner", world / "scans", *options)
+    rows = (tmp_path / "index.tsv").read_text().splitlines()[1:]
+    assert {row.split("\t")[4] for row in rows} == {"a", "b", "c"}
+    scan = world / "scans/A/a1.nii.gz"
+    with pytest.raises(UserError, match="changes nothing for single scans"):
+        run("encode", world / "runs/scanner", scan, *options)
+
+
 def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):
     out = tmp_path / "as_b"
     done = run(
@@ -64,7 +113,7 @@ def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp
     }
     assert rows["a1.nii.gz"] == ["A", "A", "data", "B", "yes"]
     assert rows["b1.nii.gz"] == ["B", "B", "data", "B", "no"]
-    assert rows["c1.nii.gz"][2:4] == ["likeliest", "B"]
+    assert rows["c1.nii.gz"] == ["C", "", "unknown", "B", "yes"]
     assert f"3 images in {out}: " in done.output
     assert "1 made at B, by the data" in done.output
     for name in ("a1", "b1"):
@@ -113,6 +162,9 @@ def test_evaluate_says_sentences_and_leaves_the_numbers_to_files(
     text = run(*words, "-o", tmp_path).output
     assert "- Scans come back at 24.0 dB on training sites (9 test subjects)." in text
     assert "psnr_seen" not in text
+    again = ("encode", str(world / "runs/scanner"), str(world / "scans"), "-o", "codes")
+    assert following(text) == ["medvae", *again[:3], "--out", "codes"]
+    assert run("--quiet", *words, "-o", tmp_path).output == ""
     content = json.loads(run(*words, "-o", tmp_path, "--json").stdout)
     assert content["metrics"]["reconstruction"]["psnr_seen"]["value"] == 24.0
 
@@ -139,3 +191,37 @@ def test_the_split_is_told_before_training(tmp_path):
     assert text.startswith("split, by person: ")
     assert "(1 of them, seen at several sites, always)" in text
     assert text.endswith("; 4 at C alone are held out")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("cohort", "scnas"), "scans"),
+        (("cohort", "scnas/A"), "scans/A"),
+        (("cohort", "scnas/B/x.csv"), "scans"),
+        (("cohort", "scans/AA.csv"), None),
+        (("cohort", "scans/A/a1.nii/x"), "scans/A/a1.nii.gz"),
+        (("train", "--data", "SCANS2"), "scans"),
+        (("train", "--config", "smal.yaml"), "small.yaml"),
+        (("noise", "show", "scanner"), "scaner.yaml"),
+        (("evaluate", "run/scanner"), "runs/scanner"),
+        (("decode", "runs/scanner", "scns", "-o", "o"), "scans"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_answered_with_the_nearest_that_is_there(
+    world, monkeypatch, words, meant
+):
+    monkeypatch.chdir(world)
+    for file in ("small.yaml", "scaner.yaml", "scanner.html"):
+        (world / file).touch()
+    with pytest.raises(UserError) as error:
+        run(*words)
+    hints = re.findall(r" Did you mean (\S+)\?", str(error.value))
+    assert hints == ([meant] if meant else [])
+
+
+def test_a_misspelt_scan_is_named_with_the_one_that_is_there(world, tmp_path):
+    scan = world / "scans" / "A" / "a1.nii"
+    done = run("encode", world / "runs/scanner", scan, "-o", tmp_path, "--jobs", 0)
+    assert done.exit_code == 2
+    assert f"file not found. Did you mean {scan}.gz? Correct" in done.stderr

@@ -202,6 +202,7 @@ def test_all_arms_on_the_command_line_s_way(world, tmp_path):
         "held_out_reconstruction",
         "traveler_harmonisation",
         "leakage_at_equal_biology",
+        "traveler_decoding",
     }
     numbers = content["arms"]["scanner"]["transfer.error"]
     assert numbers["ci95"][0] < numbers["mean"] < numbers["ci95"][1]

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from medvae.comparison.gap import at_equal_age, draw_people, gap_closed
+from medvae.comparison.gap import SHARES, at_equal_age, draw_people, gap_closed
+from medvae.comparison.plan import Arm, Plan
+from medvae.comparison.result import gaps_of
 from medvae.comparison.scores import Probe, Row, Scores
 
 PEOPLE = [f"p{k}" for k in range(8)]
@@ -19,6 +21,7 @@ def run(error, harmonised, age, sharp):
         "traveler_harmonisation": [
             Row(p, harmonised + w) for p, w in zip(PEOPLE, wobble, strict=True)
         ],
+        "traveler_decoding": [Row(p, 3 * harmonised) for p in PEOPLE],
         "age_error": [Row(p, 10 * age, 10.0) for p in PEOPLE],
         "reidentification": [Row(p, 1.0) for p in PEOPLE],
     }
@@ -48,7 +51,8 @@ def test_the_share_starts_at_the_best_generic_arm():
     assert leak["gaussian"] == 1.0
     assert leak["oracle"] == 0.5
     assert each["leakage_at_equal_biology"].mean == pytest.approx(wanted)
-    parts = [share.mean for share in each.values()]
+    assert each["traveler_decoding"].mean == pytest.approx(1.8 / 2.4)
+    parts = [each[name].mean for name in SHARES]
     assert whole.mean == pytest.approx(np.mean(parts))
     assert whole.ci95[0] <= whole.mean <= whole.ci95[1]
 
@@ -94,3 +98,28 @@ def test_seeds_are_drawn_too():
     values = drawn["a"][0]["held_out_reconstruction"]
     assert values[0] == pytest.approx(0.5)
     assert {round(v) for v in values[1:]} == {0, 1}  # seed 0 alone, seed 1 alone
+
+
+def test_an_arm_that_another_reads_has_that_reading_as_a_setting():
+    plan = Plan(
+        arms=(
+            Arm(name="none"),
+            Arm(name="scanner", noise="scanner"),
+            Arm(name="oracle", noise="oracle"),
+            Arm(name="own", baseline="axes", of="scanner", noise="scanner"),
+            Arm(name="lent", baseline="axes", of="scanner", noise="oracle"),
+        )
+    )
+    runs = {
+        "none": {0: [run(1.0, 2.0, 0.5, 8)]},
+        "scanner": {0: [run(0.9, 1.5, 0.5, 8)]},
+        "oracle": {0: [run(0.4, 1.0, 0.5, 0)]},
+        "own": {0: [run(0.9, 9.0, 0.5, 4)]},
+        "lent": {0: [run(0.9, 9.0, 0.5, 0)]},
+    }
+    gaps, _ = gaps_of(plan, draw_people(runs, np.random.default_rng(0), draws=50))
+    assert list(gaps) == ["scanner"]
+    each = gaps["scanner"]["each"]
+    leak = runs["own"][0][0].value("leakage")
+    assert each["leakage_at_equal_biology"]["mean"] == pytest.approx((1 - leak) / 0.5)
+    assert each["traveler_harmonisation"]["mean"] == pytest.approx(0.5)

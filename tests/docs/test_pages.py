@@ -1,5 +1,6 @@
 """The site: every code block, every picture, every link."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ from pages import DOCS, blocks, follow
 import noise_models
 from medvae.phantom import make_phantom
 from noise_models.presets import PRESETS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+from browser import CHROMIUM, opened
 
 ROOT = DOCS.parent
 pytestmark = pytest.mark.slow
@@ -129,22 +133,66 @@ def test_every_model_has_its_picture():
 def test_tests_named_by_the_table_of_requests_exist():
     text = (DOCS / "requests.md").read_text()
     named = re.findall(r"`((?:tests|benchmarks)/[\w/.]+)(?:::(\w+))?`", text)
-    assert len(named) > 12
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 12
+    for row in rows:  # what holds it stands last
+        assert re.search(r"`(tests|benchmarks)/", row.split("|")[-2]), row
     for file, name in named:
         path = ROOT / file
         assert path.exists(), file
         assert not name or f"def {name}(" in path.read_text(), name
 
 
-def test_the_site_builds_without_a_warning(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built pages; a warning is an error."""
     pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
-    words = ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
+    out = tmp_path_factory.mktemp("site")
+    words = ["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", out]
     done = subprocess.run(
         [sys.executable, *map(str, words)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    page = (Path(tmp_path) / "api" / "encoding.html").read_text()
+    return out
+
+
+def test_the_site_s_reference_is_made_of_docstrings(site):
+    page = (site / "api" / "encoding.html").read_text()
     assert "Encoder.load" in page or "encoder.Encoder.load" in page
+
+
+def test_no_page_fetches_anything_from_elsewhere(site):
+    for path in site.rglob("*.html"):
+        page = path.read_text()
+        loading = re.findall(r"<(?:script|img|iframe|link)\b[^>]*>", page)
+        loading = [tag for tag in loading if 'rel="canonical"' not in tag]
+        assert not [tag for tag in loading if re.search(r"=[\"']?(https?:)?//", tag)]
+
+
+def test_words_of_reports_are_explained_where_they_stand(site):
+    page = (site / "generalisation.html").read_text()
+    for word in ("ICC", "AUC", "posterior"):
+        assert re.search(rf'<abbr title="[A-Z][^"]+">{word}</abbr>', page), word
+    glossary = (site / "words.html").read_text()
+    assert "<abbr" not in glossary
+    assert 'id="dispersion"' in glossary
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_the_search_works_from_a_folder_without_server_and_network(site):
+    hits = "document.querySelectorAll('.md-search-result__item').length"
+
+    async def search():
+        async with opened(site / "index.html") as page:
+            await page.ask("document.querySelector('.md-search__input').focus()")
+            await page.send("Input.insertText", text="traveler")
+            await page.wait(f"{hits} > 0")
+            return await page.ask(
+                "document.querySelector('.md-search-result__link').href"
+            )
+
+    assert asyncio.run(search()).startswith(site.as_uri())
 
 
 def test_every_shell_block_is_one_that_is_run():

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from medvae.model.detail import BANDS
+
 SHAPE = (12, 12, 12)
 GAIN = {"A": 1.0, "B": 1.25, "C": 0.8, "N": 1.5}
 
@@ -34,6 +36,7 @@ class FakeEncoder:
         self.sites = sites
         self.grid = SimpleNamespace(shape=SHAPE, spacing_mm=(2.0, 2.0, 2.0))
         self.scale = 0.1
+        self.detail = torch.ones(BANDS)
         self.blind, self.mean_code, self.dims = blind, mean_code, dims
         self.calls = []
         rng = np.random.default_rng(seed)

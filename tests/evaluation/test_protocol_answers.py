@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_cohort import GAIN, FakeEncoder, fake_cohort
@@ -19,6 +20,8 @@ from medvae.evaluation import (
 )
 from medvae.evaluation.alignment import Motion
 from medvae.evaluation.questions.transfer import by_traveler
+from medvae.evaluation.reconstruction import z_scored_error
+from medvae.model.detail import BANDS
 
 
 def run(blind=1.0, cohort=None, **options):
@@ -342,12 +345,27 @@ def test_an_evaluation_without_numbers_still_makes_a_file(tmp_path):
     assert read_evaluation(tmp_path / "e.json") == empty
 
 
-def test_harmonising_takes_away_the_difference_of_the_nearest_known_scanner(blind):
-    """N has gain 1.5 and is taken for B, 1.25: to A, of gain 1, a quarter goes away."""
+def test_harmonising_takes_away_the_difference_of_the_average_scanner(blind):
+    """N has gain 1.5, the known sites 1.125 on average: to A, .125 goes away."""
+    average = np.mean([GAIN["A"], GAIN["B"]])
     for row in blind.travelers:
-        left = (0.25 / (GAIN["N"] - GAIN[row.target])) ** 2
+        left = ((GAIN["N"] - average) / (GAIN["N"] - GAIN[row.target])) ** 2
         assert row.with_detail == pytest.approx(left * row.do_nothing, rel=0.1)
     assert {row.target for row in blind.travelers} == {"A", "B"}
+
+
+def test_a_harmonised_scan_that_keeps_no_detail_is_what_was_decoded():
+    encoder, cohort = FakeEncoder(), fake_cohort()
+    encoder.detail = torch.zeros(BANDS)
+    found = evaluate(encoder, cohort, held_out=["N"], permutations=2, align=False)
+    scans = {(scan.subject, scan.site): scan for scan in cohort}
+    for row in found.travelers:
+        moving, real = (scans[row.subject, site] for site in ("N", row.target))
+        x = torch.as_tensor(moving.image)[None, None].float()
+        painted = encoder.decode_batch(encoder.encode_batch(x)[0], row.target)
+        whole = np.maximum(painted[0, 0].numpy(), 0)
+        want = z_scored_error(whole, real.image, real.mask)
+        assert row.with_detail == pytest.approx(want, rel=1e-4)
 
 
 def test_harmonising_by_a_decoder_that_tells_no_sites_apart_does_nothing(seeing):

@@ -100,4 +100,5 @@ def test_show_has_the_promised_keys(fitted):
     assert low < site["noise_sigma"]["median"] < high
     pair = shown["pairs"]["sharp->worse"]
     assert set(pair) == {"sigma_add", "psf_add_fwhm_mm", "clipped"}
-    assert set(pair["clipped"]) == {"noise", "psf"}
+    assert set(pair["clipped"]) == {"noise", "psf", "psf_axes"}
+    assert set(pair["clipped"]["psf_axes"]) == set("xyz")

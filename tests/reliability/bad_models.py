@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
 import shutil
 import struct
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from bad_input import Bad
 from safetensors.torch import load_file, save_file
-from scan_bytes import scan, written
+from scan_bytes import packed, patched, scan, written
 
 from medvae.files import digest
 
@@ -155,6 +156,18 @@ def _without_end(folder):
     (folder / BESIDE).write_text(json.dumps(content))
 
 
+def map_of(name, content, says=""):
+    """A map that its JSON vouches for, and whose header lies."""
+
+    def alter(folder):
+        (folder / MAP).write_bytes(content)
+        known = json.loads((folder / BESIDE).read_text())
+        known["latent_digest"] = digest(folder / MAP)
+        (folder / BESIDE).write_text(json.dumps(known))
+
+    return latent(f"map-{name}", alter, MAP, says)
+
+
 def told(name, change, says="", file="a_latent"):
     def alter(folder):
         content = json.loads((folder / BESIDE).read_text())
@@ -180,6 +193,12 @@ LATENTS = [
     told("of-another-model", lambda c: c.update(model_digest="0" * 64), "another model"),
     told("other-version", lambda c: c.update(version=7), "format version 7"),
     told("other-format", lambda c: c.update(format="x"), "not the description"),
+    map_of("endless", packed(patched(dim=(4, *[32000] * 3, 1, 1, 1, 1))), "promises"),
+    map_of("vast", packed(patched(dim=(4, 900, 900, 900, 1, 1, 1, 1), datatype=2)
+                          + random.Random(0).randbytes(2**20)), "no code's"),
+    map_of("of-no-type", packed(patched(datatype=9999)), "data code 9999"),
+    map_of("without-channels", packed(scan()), "no code's"),
+    map_of("of-another-magic", packed(patched(magic=b"abc")), "not a readable"),
     latent("std-missing", lambda f: (f / STD).unlink(), STD),
     latent("std-swapped", partial(_replace, file=STD, content=scan()), STD, "changed"),
     latent("std-nan", _without_end, MAP, "finite"),

@@ -154,6 +154,13 @@ def _vast(content):
     content["sites"]["A"]["covariance"][0][0] = 1e20
 
 
+def _stranger(name):
+    def change(content):
+        content[name]["A->C"] = copy.deepcopy(content[name]["A->B"])
+
+    return change
+
+
 FITTED = [
     *(fitted(f"altered-{name}", change, "changed after it was fitted", digest=False)
       for name, change in {
@@ -183,6 +190,8 @@ FITTED = [
     fitted("sites-a-list", top("sites", [1]), "sites"),
     fitted("pair-share-above-1", pair("clipped_noise", 1.5), "clipped_noise"),
     fitted("pair-offset-unknown", pair("offset", {"x": 1.0}), "offset"),
+    fitted("pair-of-an-unknown-site", _stranger("pairs"), "pairs must join"),
+    fitted("trial-of-an-unknown-site", _stranger("goodness"), "goodness must join"),
     fitted("version-2", top("version", 2), "version"),
     fitted("version-a-word", top("version", "one"), "version"),
     fitted("another-format", top("format", "medvae-model"), "format|model"),

@@ -84,6 +84,14 @@ TABLES = [
             "\\x1b[31mred.nii", "Rename"),
     scan_of("path-of-bidi-override", "path,subject,site\n\u202eiin.nii,1,A\n",
             "\\u202eiin.nii", "Rename"),
+    table("of-endless-columns", "path" + "," * 5_000_001 + "\n", "5000002 cells"),
+    table("of-endless-rows", "path\n" + "a\n" * 500_001, "500002 rows"),
+    table("of-many-columns", "pth" + "".join(f",c{i}" for i in range(60_000)) + "\na\n",
+          "60001"),
+    scan_of("site-of-300-letters", GOOD.replace("2,B", f"2,{'B' * 300}"), "b.nii",
+            "its site is a label of 300"),
+    scan_of("subject-of-300-letters", GOOD.replace("2,B", f"{'2' * 300},B"), "b.nii",
+            "its subject is a label of 300"),
 ]  # fmt: skip
 
 
@@ -154,6 +162,9 @@ TREES = [
         "sub-1/anat/sub-1_T1w.json": '{"Manufacturer": "Sie'}, "sub-1_T1w.json", "JSON"),
     bids("sidecar-depth-bomb", {
         "sub-1/anat/sub-1_T1w.json": "[" * 99_999}, "sub-1_T1w.json", "too deeply"),
+    bids("sidecar-of-lists", {"sub-1/anat/sub-1_T1w.json":
+        '{"Manufacturer": [["S"]], "DeviceSerialNumber": 1}'}, "sub-1_T1w.nii",
+        "Manufacturer of its sidecar must"),
     bids("sidecar-missing", {}, "sub-1_T1w.nii", "site is not known"),
     bids("sessions-twice", {
         "sub-1/ses-1/anat/sub-1_ses-1_T1w.nii": scan(head() + 2),

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import joblib
@@ -13,9 +14,10 @@ import torch
 from bad_input import command
 from scan_bytes import head, scan, written
 
+from medvae.cli import main
 from medvae.cli.advice import advice
 from medvae.errors import UserError
-from medvae.files import write_text
+from medvae.files import digest, write_text
 from medvae.lock import LOCK, sole_writer
 
 
@@ -56,6 +58,17 @@ def test_a_killed_writer_holds_nothing_and_leaves_nothing_half(tmp_path):
     with sole_writer(folder):
         assert {p.name for p in folder.iterdir()} == {LOCK}
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_writer_of_a_folder_leaves_those_of_folders_in_it_alone(tmp_path):
+    partial = tmp_path / "runs" / "one" / "maps" / ".partial-1-a.txt"
+    with sole_writer(tmp_path / "runs" / "one"):
+        partial.parent.mkdir()
+        partial.write_text("half")
+        with sole_writer(tmp_path):
+            assert partial.exists()
+    with sole_writer(tmp_path):  # nobody writes there any more
+        assert not partial.exists()
 
 
 @pytest.fixture
@@ -187,6 +200,56 @@ def test_a_mistake_of_ours_keeps_its_traceback():
     assert advice(KeyError("x")) is None
     assert advice(OSError(errno.ENOENT, "No such file", "x")) is None
     assert advice(RuntimeError("shape mismatch")) is None
+
+
+LONG = ("optimiser.epochs=12", "optimiser.batch_size=2", "device=cpu")
+SMALL = (
+    "grid.shape=[16,16,16]",
+    "grid.spacing_mm=[12,12,12]",
+    "network.channels=[2,4]",
+)
+
+
+def in_a_child(words, stop=None):
+    """Exit code of a command in a forked process; SIGINT once ``stop`` is true."""
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            sys.argv = ["medvae", *map(str, words)]
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    while stop is not None and not stop():
+        time.sleep(0.005)
+    if stop is not None:
+        os.kill(child, signal.SIGINT)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_training_goes_on_after_ctrl_c_and_ends_like_one_left_alone(
+    scans, tmp_path, capfd
+):
+    words = ["train", "--noise", "rician", "--data", scans, "--jobs", "1"]
+    words += [word for one in (*LONG, *SMALL) for word in ("--set", one)]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    metrics = run / "metrics.jsonl"
+    assert in_a_child([*words, "-o", whole]) == 0
+
+    def an_epoch_is_done():
+        return metrics.exists() and bool(metrics.read_text())
+
+    assert in_a_child([*words, "-o", run], an_epoch_is_done) == 130
+    told = capfd.readouterr().err
+    assert "Go on from the last epoch with: medvae train" in told
+    assert "Traceback" not in told
+    assert len(metrics.read_text().splitlines()) < 12
+    assert in_a_child([*words, "-o", run, "--resume"]) == 0
+    assert digest(run / "model.safetensors") == digest(whole / "model.safetensors")
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch, capsys, tmp_path):

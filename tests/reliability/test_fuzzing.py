@@ -1,6 +1,7 @@
 """Any bytes at all: every reader takes them or refuses them as the user's.
 
-A small budget here; ``benchmarks/fuzz.py`` goes on for as long as it is let.
+A small budget and the same bytes every time here; ``benchmarks/fuzz.py`` draws new ones
+for as long as it is let.
 """
 
 import random
@@ -12,8 +13,20 @@ from hypothesis import strategies as st
 from mangling import mangled
 from readers import READERS
 
-SLOW = {"fitted", "fitted-redigested", "latent", "weights", "config", "evaluation"}
+SLOW = {
+    "fitted",
+    "fitted-redigested",
+    "latent",
+    "map",
+    "weights",
+    "config",
+    "evaluation",
+}
 BUDGET = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+def test_the_bytes_drawn_here_are_the_same_every_time():
+    assert BUDGET.derandomize
 
 
 @pytest.mark.parametrize("name", READERS)

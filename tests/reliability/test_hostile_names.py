@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scan_bytes import head, scan, written
 
 from medvae.cli.plain import one_line, plain
+from medvae.cohort import read_cohort
 from medvae.comparison.plan import load_plan
 from medvae.comparison.report import write_comparison_report
 from medvae.comparison.run import no_bar, open_data, run_comparison
@@ -45,6 +46,53 @@ def test_an_output_never_replaces_a_scan_behind_a_link(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     with pytest.raises(UserError, match="would be overwritten"):
         check_outputs(tmp_path / "link", ["a.nii"], [tmp_path / "real" / "a.nii"])
+
+
+def test_what_is_written_is_never_read_as_a_scan(
+    run_folder, tmp_path, monkeypatch, capsys
+):
+    for site in "AB":
+        written(scan(head() + ord(site)), f"data/{site}/{site}_T1w.nii")(tmp_path)
+    data = tmp_path / "data"
+    for words in (["encode", run_folder, data], ["harmonize", run_folder, data]):
+        more = ["--to", "A"] if words[0] == "harmonize" else []
+        for out in (data, data / "out", data / "A" / "x", tmp_path / "a/../data/o"):
+            assert command(monkeypatch, [*words, *more, "-o", out]) == 2
+            assert "taken for scans the next time" in capsys.readouterr().err
+        out = data / "derivatives" / words[0]
+        for _ in range(2):
+            assert command(monkeypatch, [*words, *more, "-o", out, "--jobs", "0"]) == 0
+            assert len((out / "index.tsv").read_text().splitlines()) == 1 + 2
+
+
+COMPOSED, APART = (
+    "Jos\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "Jose\N{COMBINING ACUTE ACCENT}",
+)
+
+
+def test_one_person_spelt_in_two_ways_is_in_one_split(tmp_path, monkeypatch, capsys):
+    rows = f"a.nii,{COMPOSED},A,train\nb.nii,{APART},B,test\n"
+    (tmp_path / "scans.csv").write_text("path,subject,site,split\n" + rows)
+    for name in ("a.nii", "b.nii"):
+        written(scan(head() + ord(name[0])), name)(tmp_path)
+    assert command(monkeypatch, ["cohort", tmp_path / "scans.csv"]) == 2
+    assert "is in splits test, train" in capsys.readouterr().err
+
+
+def test_one_site_spelt_in_two_ways_is_one(tmp_path):
+    for i, site in enumerate((COMPOSED, APART)):
+        written(scan(head() + i), f"{site}/{i}_T1w.nii")(tmp_path)
+    found = read_cohort(tmp_path)
+    assert found.sites == (COMPOSED,)
+    assert found.subjects == ("0_T1w", "1_T1w")
+
+
+def test_sites_that_differ_by_case_are_warned_of(tmp_path, monkeypatch, capsys):
+    for i, site in enumerate(("NYU", "nyu")):
+        written(scan(head() + i), f"{site}/{i}_T1w.nii")(tmp_path)
+    assert command(monkeypatch, ["cohort", tmp_path]) == 0
+    assert "sites 'NYU', 'nyu' are written alike" in capsys.readouterr().err
 
 
 @given(st.text())

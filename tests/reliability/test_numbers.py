@@ -8,8 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from bad_input import little_memory
 from conftest import fitted_noise
-from scan_bytes import AFFINE, head
+from scan_bytes import AFFINE, head, scan
 
 import noise_models
 from medvae.encoding.encoder import Encoder
@@ -17,6 +18,7 @@ from medvae.errors import UserError
 from medvae.files import digest
 from medvae.noise.scan import corrupt_scan
 from medvae.volume import Grid, foreground_mask, prepare, read_volume
+from medvae.volume.checks import check_scan
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 from training_material import Waves, cohort, material, settings
@@ -116,6 +118,15 @@ def test_foreground_of_one_value_and_one_voxel_is_that_voxel_or_none():
     assert foreground_mask(data, (3.0, 3.0, 3.0)).sum() <= 27
 
 
+def test_a_header_of_nanometres_takes_no_memory(tmp_path):
+    # Blocks of 3 mm would hold 300,000 voxels along an axis of 24; found by fuzzing.
+    path = tmp_path / "a.nii"
+    path.write_bytes(scan(affine=np.diag([8.0, 8.0, 1e-5, 1.0])))
+    with little_memory():
+        told = [str(problem) for problem in check_scan(path)]
+    assert any("voxel size (8.0, 8.0, 0.0) mm" in one for one in told)
+
+
 def test_a_corrupted_scan_of_any_scale_is_finite(tmp_path):
     for i, scale in enumerate((1e-12, 1.0, 1e12)):
         path = tmp_path / f"{i}.nii"
@@ -162,6 +173,16 @@ def test_half_precision_ends_alike_after_an_interruption(tmp_path):
         half(tmp_path / "broken", progress=interrupt)
     resumed = half(tmp_path / "broken", resume=True)
     assert digest(resumed / "model.safetensors") == digest(whole / "model.safetensors")
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_float16_on_the_cpu_is_refused_and_not_replaced(device, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    noise = noise_models.get("rician", sigma=0.1)
+    config = settings("precision=16-mixed", f"device={device}")
+    with pytest.raises(UserError, match=r"16-mixed needs a GPU.*Choose bf16-mixed"):
+        train(config, cohort(), material(), noise, tmp_path / "run")
 
 
 class Broken(Waves):

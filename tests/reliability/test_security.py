@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 import pytest
 import torch
 from bad_input import command, little_memory
@@ -16,6 +17,8 @@ import medvae
 import noise_models
 from medvae.errors import UserError
 from medvae.training.checkpoints import read_checkpoint
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "volume"))
 
 WATCHED = {"socket.connect", "socket.getaddrinfo", "socket.bind", "pickle.find_class"}
 seen: list[str] = []
@@ -217,6 +220,34 @@ def test_a_patient_s_name_in_a_header_reaches_no_output(
         raw = path.read_bytes()
         assert PATIENT not in (gzip.decompress(raw) if path.suffix == ".gz" else raw)
     assert PATIENT.decode() not in told.out + told.err
+
+
+def test_a_patient_s_name_in_a_dicom_series_reaches_no_output(
+    run_folder, tmp_path, monkeypatch, capsys
+):
+    for package in ("dcm2niix", "SimpleITK"):
+        pytest.importorskip(package)
+    from test_dicom import write_series
+
+    series, kept = tmp_path / "series", tmp_path / "kept"
+    write_series(series, head(), (8.0, 8.0, 8.0), np.eye(3))  # of a patient PHANTOM
+    assert all(b"PHANTOM" in path.read_bytes() for path in series.iterdir())
+    codes, images = kept / "codes", kept / "images"
+    for words in (
+        ["encode", run_folder, series, "-o", codes, "--jobs", "0"],
+        ["decode", run_folder, codes, "-o", images],
+        ["harmonize", run_folder, series, "--to", "B", "-o", kept, "--jobs", "0"],
+        ["noise", "apply", "gaussian", series, "-o", kept / "noisy"],
+    ):
+        assert command(monkeypatch, words) == 0
+    told = capsys.readouterr()
+    files = [path for path in kept.rglob("*") if path.is_file()]
+    assert len(files) == 11
+    assert nib.load(kept / "noisy" / "series.nii.gz").shape == head().shape
+    for path in files:
+        raw = path.read_bytes()
+        assert b"PHANTOM" not in (gzip.decompress(raw) if path.suffix == ".gz" else raw)
+    assert "PHANTOM" not in told.out + told.err
 
 
 def test_a_patient_s_name_is_found_where_it_is(tmp_path):

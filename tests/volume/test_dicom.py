@@ -9,7 +9,12 @@ import pytest
 pytest.importorskip("dcm2niix", reason="the extra 'dicom' is not installed")
 sitk = pytest.importorskip("SimpleITK", reason="the extra 'itk' is not installed")
 
+from medvae.encoding.encoder import Encoder  # noqa: E402
+from medvae.encoding.folder import Item, encode_folder  # noqa: E402
+from medvae.encoding.table import read_table  # noqa: E402
 from medvae.errors import UserError  # noqa: E402
+from medvae.model.network import DenoisingVAE, NetworkConfig  # noqa: E402
+from medvae.model.weights import save_model  # noqa: E402
 from medvae.volume import read_volume  # noqa: E402
 from medvae.volume.dicom import holds_dicom  # noqa: E402
 
@@ -101,3 +106,28 @@ def test_without_the_converter_the_extra_is_named(tmp_path, monkeypatch):
     remedy = r"need the extra 'dicom': pip install 'medvae-denoise\[dicom\]'\.$"
     with pytest.raises(UserError, match=remedy):
         read_volume(tmp_path)
+
+
+def test_a_series_is_encoded_and_found_again_until_it_changes(tmp_path):
+    series, out = tmp_path / "series", tmp_path / "out"
+    ball = np.linalg.norm(np.indices((24, 24, 24)) - 11.5, axis=0) < 9
+    write_series(series, ball * 100, (8, 8, 8), np.eye(3))
+    config = NetworkConfig(
+        grid_shape=(16, 16, 16),
+        spacing_mm=(12.0,) * 3,
+        channels=(2,),
+        latent_channels=1,
+    )
+    save_model(DenoisingVAE(config), tmp_path / "run")
+    encoder = Encoder.load(tmp_path / "run")
+
+    def encoded():
+        assert encode_folder(encoder, [Item(series)], out) == []
+        index, codes = read_table(out)
+        assert len(codes) == 1
+        return index["digest"].iloc[0], (out / index["file"].iloc[0]).stat().st_mtime_ns
+
+    first = encoded()
+    assert encoded() == first
+    (series / "note.txt").write_text("of another visit")
+    assert encoded()[0] != first[0]

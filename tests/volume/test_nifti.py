@@ -122,3 +122,9 @@ def test_a_truncated_gzip_is_named(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"a\.nii\.gz: the voxels cannot be read"):
         read_volume(tmp_path / "a.nii.gz")
+
+
+def test_an_image_in_memory_that_was_saved_is_read_from_memory(image, tmp_path):
+    nib.save(image, tmp_path / "a.nii.gz")  # now it has a file name
+    assert image.get_filename() is not None
+    assert (read_volume(image).data == read_volume(tmp_path / "a.nii.gz").data).all()

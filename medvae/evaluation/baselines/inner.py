@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from medvae.evaluation.latents import EncoderLike, GridLike
 
 
 class AroundEncoder:
-    """Sites, grid and scale are those of the encoder inside.
+    """Sites, grid, scale and detail are those of the encoder inside.
 
     Args:
         inner: The encoder that is put something around.
@@ -28,3 +30,7 @@ class AroundEncoder:
     @property
     def scale(self) -> float:
         return self.inner.scale
+
+    @property
+    def detail(self) -> Tensor:
+        return self.inner.detail

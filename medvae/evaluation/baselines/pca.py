@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from medvae.model.detail import BANDS
 from medvae.volume import Grid
 
 Image = NDArray[np.floating]
@@ -37,6 +38,11 @@ class PrincipalComponents:
     variance: NDArray[np.float64]
     scale: float
     sites: Sequence[str] = ()
+
+    @property
+    def detail(self) -> Tensor:
+        """All of it: there is no other site to be painted for."""
+        return torch.ones(BANDS)
 
     def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
         """Posterior mean and std of the codes, (B, q, 1, 1, 1)."""

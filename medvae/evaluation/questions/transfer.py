@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 
 from medvae.evaluation.alignment import Motion, estimate_motion
 from medvae.evaluation.bootstrap import (
@@ -14,9 +15,11 @@ from medvae.evaluation.bootstrap import (
 )
 from medvae.evaluation.estimate import FloatArray
 from medvae.evaluation.latents import Progress, decode_scans
+from medvae.evaluation.questions.image import has_mean_code
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
+from medvae.model.detail import kept
 
 MEASURES = ("error", "with_detail", "do_nothing", "own", "psnr", "ssim")
 
@@ -75,7 +78,7 @@ def _person(
 ) -> list[TravelerTransfer]:
     scans, spacing = setting.scans, setting.encoder.grid.spacing_mm
     away = [site for site in setting.held_out if site in at]
-    origins = {site: _likeliest(setting, at[site]) for site in away}
+    details = {site: _detail(setting, at[site]) for site in away}
     rows = []
     for target in (site for site in setting.seen if site in at):
         fixed, mask = scans[at[target]].image, scans[at[target]].mask
@@ -88,9 +91,9 @@ def _person(
             painted = _decoded(setting, at[source], target)
             image = motion.apply(painted, spacing)
             still = motion.apply(moving, spacing)
-            origin = origins[source]
-            change = 0.0 if origin is None else painted - origin
-            changed = motion.apply(np.maximum(moving + change, 0), spacing)
+            detail = details[source]
+            harmonised = moving if detail is None else painted + detail
+            changed = motion.apply(np.maximum(harmonised, 0), spacing)
             rows.append(
                 TravelerTransfer(
                     subject=who,
@@ -110,19 +113,25 @@ def _person(
     return rows
 
 
-def _likeliest(setting: Setting, scan: int) -> FloatArray | None:
-    """A scan's code, painted as by the training site that comes nearest to the scan.
+def _detail(setting: Setting, scan: int) -> FloatArray | None:
+    """What a scan keeps of its own where it is harmonised (`medvae.model.detail`).
 
-    As `medvae.encoding.repainting` does it; None if the decoder knows no site.
+    As `medvae.encoding.repainting` does it for a scan of no training site; None if the
+    decoder knows no site.
     """
-    image, mask = setting.scans[scan].image, setting.scans[scan].mask
-    known = [site for site in setting.seen if setting.code(site) is not None]
-    painted = [_decoded(setting, scan, site) for site in known]
-    return min(painted, key=lambda p: z_scored_error(p, image, mask), default=None)
+    if all(setting.code(site) is None for site in setting.seen):
+        return None
+    encoder, image = setting.encoder, setting.scans[scan].image
+    sites = [None] if has_mean_code(setting) else setting.seen
+    average = np.mean([_decoded(setting, scan, site) for site in sites], axis=0)
+    lacking = torch.from_numpy(image - average)
+    stays = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
+    result: FloatArray = stays.numpy()
+    return result
 
 
-def _decoded(setting: Setting, scan: int, site: str) -> FloatArray:
-    code = setting.code(site)
+def _decoded(setting: Setting, scan: int, site: str | None) -> FloatArray:
+    code = None if site is None else setting.code(site)
     ((_, image),) = decode_scans(setting.encoder, setting.latents, [scan], code)
     return image
 

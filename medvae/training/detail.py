@@ -1,0 +1,47 @@
+"""What a harmonised scan keeps of its own, learned from the corruption of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from medvae.model.detail import DetailFit
+from medvae.training.module import DenoisingTraining
+
+SCANS = 16
+"""At most so many: the gain hardly changes with more than a handful."""
+
+
+@torch.inference_mode()
+def fit_detail(
+    module: DenoisingTraining, batches: Iterable[dict[str, Any]], stage: str
+) -> Tensor:
+    """The gain of `medvae.model.detail` for a model as it is now, (BANDS,).
+
+    Args:
+        module: The model and its corruption.
+        batches: Scans that were not moved about, with the corruptions that were made
+            beforehand, if they were.
+        stage: Whose entries the batches number.
+    """
+    vae = module.vae.eval()
+    device = next(vae.parameters()).device
+    corrupts = module.config.objective.copies > 0
+    fit, seen = DetailFit(vae.config.spacing_mm), 0
+    for batch in batches:
+        clean: Tensor = batch["image"].to(device)
+        here = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
+        sites = vae.site_codes(module.labels(batch, stage))
+        average = vae.site_codes([None] * len(clean))
+        copies = module.corrupted(here, stage, 0) if corrupts else clean[None]
+        for scan in copies:
+            z = vae.encode(scan).mean
+            lacks = clean - vae.decode(z, sites)
+            fit.add(lacks[:, 0], (scan - vae.decode(z, average))[:, 0])
+        seen += len(clean)
+        if seen >= SCANS:
+            break
+    return fit.gain()
