@@ -43,10 +43,10 @@ def networks(
                 "warm_up_seconds",
                 "peak_mib",
                 "steps",
-                "rms_error",
             )
         }
         | {
+            "rms_error": _reached([run[name]["rms_error"] for run in runs]),
             "parameters": runs[0][name]["parameters"],
             "seconds_to_error": {
                 error: _reached([run[name]["seconds_to_error"][error] for run in runs])

@@ -22,7 +22,7 @@ def test_the_demo_goes_from_nothing_to_a_report_and_repeats_nothing(tmp_path):
     assert len(first.findings) == 3
     assert all(any(c.isdigit() for c in sentence) for sentence in first.findings)
     assert len(told) == 5
-    page = first.report.read_text()
+    page = first.report.read_text(encoding="utf-8")
     assert f"{UNSEEN} (unseen)" in page
     for run in ("none", "scanner"):
         content = json.loads((tmp_path / "runs" / run / "evaluation.json").read_text())

@@ -152,7 +152,11 @@ def _networks(found: Mapping[str, Any]) -> list[Row]:
         rows += [
             Row(f"{name}: one volume", 0, one["seconds_per_volume"], " s"),
             Row(f"{name}: peak memory", 0, one["peak_mib"], " MiB"),
-            Row(f"{name}: RMS error left", 0, one["rms_error"]),
+            *(
+                [Row(f"{name}: RMS error left", 0, one["rms_error"])]
+                if one["rms_error"]
+                else []  # it diverged
+            ),
             *(
                 Row(f"{name}: until an RMS error of {error}", 0, seconds, " s")
                 for error, seconds in one.get("seconds_to_error", {}).items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -258,7 +259,7 @@ def _measure(name: str, shape: tuple[int, ...], seconds: float) -> dict[str, Any
         "peak_mib": peak_mib() - before,
         "parameters": sum(p.numel() for p in net.parameters()),
         "steps": len(costs) + WARM,
-        "rms_error": left(),
+        "rms_error": last if math.isfinite(last := left()) else None,
         "seconds_to_error": {
             str(error): next((at for at, found in curve if found <= error), None)
             for error in ERRORS

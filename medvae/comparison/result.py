@@ -211,7 +211,7 @@ def _points(own: Sequence[Unit]) -> list[dict[str, object]]:
 
 
 def per_site(own: Sequence[Unit]) -> dict[str, dict[str, float]]:
-    """Mean errors by site: of reconstruction at it, of transfer from it."""
+    """Mean errors by site: of reconstruction at it, of scans harmonised from it."""
     sums: dict[str, dict[str, list[float]]] = {}
     measures = {
         "seen_reconstruction": "reconstruction",

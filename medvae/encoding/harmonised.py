@@ -140,6 +140,8 @@ def told(rows: Sequence[Harmonised], out: Path) -> list[str]:
 
 
 def _reason(row: Harmonised) -> str:
+    if row.source != row.target:
+        return "painted alike"
     return {
         "given": f"made at {row.target}, by --from",
         "data": f"made at {row.target}, by the data",

@@ -8,8 +8,10 @@ z the code of x~, the harmonised image
 
     dec(z, s) + k (x~ - dec(z))
 
-should be x, dec(z) painted with the mean site code. The gain k(f) that comes nearest
-in least squares, in each band of spatial frequency f,
+should be x, dec(z) painted with the mean site code: the corrupted scan stands for one
+of a scanner that training has not met. The gain that comes nearest in least squares in
+each band of spatial frequency f, read between the middles of the bands where it is
+used,
 
     k = < X . R* > / < |R|^2 >,   X = F(x - dec(z, s)),   R = F(x~ - dec(z)),
 
@@ -52,7 +54,7 @@ def kept(residual: Tensor, gain: Tensor, spacing_mm: Sequence[float]) -> Tensor:
     """What of the difference between a scan and its painting stays in the scan.
 
     Args:
-        residual: (..., X, Y, Z), or (..., X, Y).
+        residual: (..., X, Y, Z), or (..., X, Y), float32 or float64.
         gain: (BANDS,), at the middle of each band; between them it is linear.
         spacing_mm: Voxel size along the last axes.
 
@@ -61,6 +63,8 @@ def kept(residual: Tensor, gain: Tensor, spacing_mm: Sequence[float]) -> Tensor:
         >>> torch.allclose(kept(x, torch.ones(BANDS), (4.0, 4.0, 4.0)), x, atol=1e-5)
         True
     """
+    if bool((gain == 1).all()):
+        return residual
     axes = tuple(range(-len(spacing_mm), 0))
     shape = residual.shape[-len(spacing_mm) :]
     place = frequency(shape, spacing_mm).to(residual.device) * BANDS - 0.5

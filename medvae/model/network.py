@@ -7,7 +7,7 @@ so only its blocks are used here and :func:`DenoisingVAE.encode` returns the mea
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from monai.networks.blocks import Convolution, ResidualUnit
@@ -210,6 +210,16 @@ class DenoisingVAE(nn.Module):
         self.detail: Tensor
         if len(config.grid_shape) == 3:  # a third faster on CPU than channels first
             self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # missing in torch's stubs
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        *rest: Any,  # noqa: ANN401 (torch's own, passed on)
+    ) -> None:
+        """Weights and checkpoints from before the gain was learned keep all detail."""
+        state_dict.setdefault(f"{prefix}detail", torch.ones(BANDS))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def encode(self, x: Tensor) -> Posterior:
         """Posterior over the codes of volumes (B, 1, X, Y, Z), reference units."""

@@ -45,7 +45,7 @@ def load_model(folder: Path) -> DenoisingVAE:
     try:
         _refuse_other_shapes(config, weights)
         vae = DenoisingVAE(config)
-        vae.load_state_dict({"detail": vae.detail, **load_file(weights)})
+        vae.load_state_dict(load_file(weights))
     except FileNotFoundError:
         raise UserError(
             f"{weights}: not found. Finish the training: medvae train --resume."
@@ -55,7 +55,7 @@ def load_model(folder: Path) -> DenoisingVAE:
         raise UserError(
             f"{weights}: does not fit config.json ({reason}). Copy the run again."
         ) from None
-    _refuse_nan(vae, weights)
+    _refuse_wrong_values(vae, weights)
     return vae.eval()
 
 
@@ -73,12 +73,17 @@ def _refuse_other_shapes(config: NetworkConfig, weights: Path) -> None:
             raise ValueError(f"{key}: {found.get(key)} instead of {wanted.get(key)}")
 
 
-def _refuse_nan(vae: DenoisingVAE, weights: Path) -> None:
+def _refuse_wrong_values(vae: DenoisingVAE, weights: Path) -> None:
     for name, tensor in vae.state_dict().items():
         if not torch.isfinite(tensor).all():
             raise UserError(
                 f"{weights}: {name} is not finite. Copy the run again, or train again."
             )
+    if vae.detail.min() < 0 or vae.detail.max() > 1:
+        raise UserError(
+            f"{weights}: detail must lie between 0 and 1. Copy the run again, or train "
+            "again."
+        )
 
 
 def check_device(device: str) -> None:

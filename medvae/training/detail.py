@@ -12,7 +12,19 @@ from medvae.model.detail import DetailFit
 from medvae.training.module import DenoisingTraining
 
 SCANS = 16
-"""At most so many: the gain hardly changes with more than a handful."""
+"""At most so many: the gain is sixteen numbers."""
+
+
+def spread_over(count: int) -> list[int]:
+    """Numbers of at most ``SCANS`` entries, from all over their order (by site).
+
+    Example:
+        >>> spread_over(3), spread_over(31)
+        ([0, 1, 2], [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30])
+    """
+    if count <= SCANS:
+        return list(range(count))
+    return [round(k * (count - 1) / (SCANS - 1)) for k in range(SCANS)]
 
 
 @torch.inference_mode()
@@ -30,7 +42,7 @@ def fit_detail(
     vae = module.vae.eval()
     device = next(vae.parameters()).device
     corrupts = module.config.objective.copies > 0
-    fit, seen = DetailFit(vae.config.spacing_mm), 0
+    fit = DetailFit(vae.config.spacing_mm)
     for batch in batches:
         clean: Tensor = batch["image"].to(device)
         here = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
@@ -41,7 +53,4 @@ def fit_detail(
             z = vae.encode(scan).mean
             lacks = clean - vae.decode(z, sites)
             fit.add(lacks[:, 0], (scan - vae.decode(z, average))[:, 0])
-        seen += len(clean)
-        if seen >= SCANS:
-            break
     return fit.gain()

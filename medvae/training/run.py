@@ -23,8 +23,8 @@ from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import check_device, save_model
 from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
-from medvae.training.data import Entry, Views, Volumes, loader
-from medvae.training.detail import fit_detail
+from medvae.training.data import Entry, TrainingScans, Views, Volumes, loader
+from medvae.training.detail import fit_detail, spread_over
 from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
@@ -221,12 +221,17 @@ def _detail(
 ) -> Tensor:
     """Of validation scans; without any, of those that were trained on."""
     stage = "validation" if module.entries["validation"] else "train"
-    batches = loader(
+    scans = TrainingScans(
         module.entries[stage],
         material.volumes,
-        config,
-        training=False,
+        seed=config.seed,
         views=material.views,
+        copies=config.objective.copies,
+    )
+    batches = DataLoader(
+        scans,
+        sampler=[(0, number) for number in spread_over(len(scans))],
+        batch_size=config.optimiser.batch_size,
     )
     return fit_detail(module, batches, stage)
 

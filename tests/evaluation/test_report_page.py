@@ -200,13 +200,7 @@ def test_the_viewer_has_the_scan_harmonised_with_its_detail_kept():
     (row,) = pictures({"run": encoder}, [scan], noise, "A")
     x = torch.from_numpy(scan.image)[None, None]
     z = encoder.encode_batch(x)[0]
-    painted = {s: encoder.decode_batch(z, s)[0, 0].numpy() for s in encoder.sites}
-
-    def error(site):
-        return np.square(painted[site] - scan.image)[scan.mask].mean()
-
-    nearest = min(painted, key=error)
-    assert nearest == "B"
-    want = np.maximum(scan.image + painted["A"] - painted["B"], 0)
+    as_a, average = (encoder.decode_batch(z, s)[0, 0].numpy() for s in ("A", None))
+    want = np.maximum(scan.image + as_a - average, 0)
     kept = row.volumes["as A, detail kept (run)"]
     np.testing.assert_allclose(kept, want, atol=1e-5)

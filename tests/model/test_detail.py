@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from medvae.errors import UserError
 from medvae.model.detail import BANDS, DetailFit, frequency, kept
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import load_model, save_model
@@ -106,3 +107,18 @@ def test_a_model_keeps_its_gain_and_an_older_one_keeps_all_detail(tmp_path):
     del older["detail"]
     save_file(older, tmp_path / "model.safetensors")
     assert load_model(tmp_path).detail.tolist() == [1.0] * BANDS
+
+
+def test_a_gain_of_one_changes_no_bit():
+    x = noise(1, *SHAPE)
+    assert torch.equal(kept(x, torch.ones(BANDS), SPACING), x)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1])
+def test_a_damaged_gain_is_refused(tmp_path, wrong):
+    config = NetworkConfig(grid_shape=(8, 8, 8), channels=(4,), latent_channels=2)
+    vae = DenoisingVAE(config)
+    vae.detail[3] = wrong
+    save_model(vae, tmp_path)
+    with pytest.raises(UserError, match="detail must lie between 0 and 1"):
+        load_model(tmp_path)

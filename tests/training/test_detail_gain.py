@@ -8,6 +8,7 @@ from training_material import SHAPE, Waves, cohort, material, settings
 
 from medvae.model.detail import BANDS
 from medvae.model.weights import load_model
+from medvae.training.detail import spread_over
 from medvae.training.run import train
 from noise_models.none import Nothing
 
@@ -54,3 +55,24 @@ def test_a_run_without_corruption_or_validation_learns_it_too(tmp_path):
     found = load_model(run).detail
     assert ((found >= 0) & (found <= 1)).all()
     assert not torch.equal(found, torch.ones(BANDS))
+
+
+def test_a_run_of_before_the_gain_goes_on(tmp_path):
+    run, config = tmp_path / "a", settings(noise="none")
+    train(config, cohort(), material(), Nothing(), run)
+    for path in (run / "checkpoints").glob("*.ckpt"):
+        content = torch.load(path, weights_only=True)
+        del content["state_dict"]["vae.detail"]
+        torch.save(content, path)
+    (run / "model.safetensors").unlink()
+    train(config, cohort(), material(), Nothing(), run, resume=True)
+    assert load_model(run).detail.min() < 1
+
+
+def test_scans_of_every_site_take_part():
+    """Sorted by site, the first sixteen of many would all be of one."""
+    for count in (17, 40, 1000):
+        found = spread_over(count)
+        assert len(set(found)) == 16
+        assert (found[0], found[-1]) == (0, count - 1)
+        assert max(np.diff(found)) - min(np.diff(found)) <= 1
