@@ -142,7 +142,5 @@ def told(rows: Sequence[Harmonised], out: Path) -> list[str]:
 def _reason(row: Harmonised) -> str:
     if row.source != row.target:
         return "painted alike"
-    return {
-        "given": f"made at {row.target}, by --from",
-        "data": f"made at {row.target}, by the data",
-    }.get(row.known_from, "painted alike")
+    who = "--from" if row.known_from == "given" else "the data"
+    return f"made at {row.target}, by {who}"

@@ -66,6 +66,7 @@ def repaint(
     Raises:
         UserError: The scan cannot be read, or the decoder does not know a site.
     """
+    encoder.check_site(to)
     volume = read_volume(scan)
     after = volume.data
     if made_at != to:

@@ -42,11 +42,9 @@ def frequency(shape: Sequence[int], spacing_mm: Sequence[float]) -> Tensor:
         >>> frequency((4, 4), (1.0, 2.0))[:, 0]
         tensor([0.0000, 0.5000, 1.0000, 0.5000])
     """
-    *most, last = [
-        (torch.fft.rfftfreq if axis == len(shape) - 1 else torch.fft.fftfreq)(n, mm)
-        for axis, (n, mm) in enumerate(zip(shape, spacing_mm, strict=True))
-    ]
-    axes = torch.meshgrid(*most, last, indexing="ij")
+    along = [torch.fft.fftfreq(n, mm) for n, mm in zip(shape, spacing_mm, strict=True)]
+    along[-1] = torch.fft.rfftfreq(shape[-1], spacing_mm[-1])
+    axes = torch.meshgrid(*along, indexing="ij")
     return torch.as_tensor(torch.stack(axes).norm(dim=0) * 2 * min(spacing_mm))
 
 

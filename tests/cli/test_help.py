@@ -1,13 +1,17 @@
-"""What --help says: every option in words, every name that can be given."""
+"""What is told without any data: help in words, names that can be given, presets."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from test_cli import run
 from typer.core import TyperArgument
 from typer.main import get_command
 
+import medvae
 from medvae.cli.app import app
 from medvae.phantom import site_names
 
@@ -48,3 +52,35 @@ def test_an_example_has_only_options_that_there_are(words):
     known = {opt for param in EVERY[words].params for opt in param.opts}
     assert typed[1 : 1 + len(words)] == list(words)
     assert {word for word in typed if word.startswith("-")} <= known
+
+
+def test_every_model_is_listed_with_its_summary():
+    rows = json.loads(run("noise", "list", "--json").stdout)
+    assert {"rician", "scanner", "none"} <= {row["name"] for row in rows}
+    assert all(row["summary"].endswith(".") for row in rows)
+
+
+def test_a_preset_is_shown():
+    content = json.loads(run("noise", "show", "rician", "--json").stdout)
+    assert content["model"] == "rician"
+    assert run("noise", "show", "rician").exit_code == 0
+
+
+def test_help_is_light_and_names_every_verb():
+    code = (
+        "import sys; sys.argv=['medvae','--help']\n"
+        "import medvae.cli\n"
+        "try: medvae.cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy={'torch','monai','nibabel','scipy','numpy','matplotlib'}&set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    for verb in ("demo", "phantom", "cohort", "fit-noise", "noise", "train", "encode"):
+        assert verb in done.stdout
+
+
+def test_version_is_the_package_s():
+    assert run("--version").output.strip() == f"medvae {medvae.__version__}"

@@ -88,6 +88,13 @@ def test_an_origin_that_would_change_nothing_is_refused(encoder, scan):
         encoder.harmonize(scan, "B", made_at="A", detail=False)
 
 
+def test_an_unknown_site_is_refused_though_the_scan_is_said_to_come_from_it(
+    encoder, scan
+):
+    with pytest.raises(UserError, match="'C' is not among the training sites"):
+        encoder.harmonize(scan, "C", made_at="C")
+
+
 def test_a_scan_that_went_away_stops_no_other(encoder, scan, tmp_path, monkeypatch):
     paths = [tmp_path / f"{k}.nii.gz" for k in range(2)]
     for path in paths:

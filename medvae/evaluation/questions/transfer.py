@@ -49,10 +49,11 @@ def transfer(
             "no traveler has scans at a held-out site and at a training site",
         )
         return
+    averaged = _averaged(setting)
     for done, (who, at) in enumerate(sorted(people.items())):
         if progress is not None:
             progress(done, len(people), "transfer")
-        answers.travelers.extend(_person(setting, who, at, align=align))
+        answers.travelers.extend(_person(setting, who, at, averaged, align=align))
     if progress is not None:
         progress(len(people), len(people), "transfer")
     rng = generator(seed, "transfer")
@@ -74,11 +75,16 @@ def transfer(
 
 
 def _person(
-    setting: Setting, who: str, at: Mapping[str, int], *, align: bool
+    setting: Setting,
+    who: str,
+    at: Mapping[str, int],
+    averaged: Sequence[str | None],
+    *,
+    align: bool,
 ) -> list[TravelerTransfer]:
     scans, spacing = setting.scans, setting.encoder.grid.spacing_mm
     away = [site for site in setting.held_out if site in at]
-    details = {site: _detail(setting, at[site]) for site in away}
+    details = {site: _detail(setting, at[site], averaged) for site in away}
     rows = []
     for target in (site for site in setting.seen if site in at):
         fixed, mask = scans[at[target]].image, scans[at[target]].mask
@@ -113,17 +119,25 @@ def _person(
     return rows
 
 
-def _detail(setting: Setting, scan: int) -> FloatArray | None:
+def _averaged(setting: Setting) -> Sequence[str | None]:
+    """Whose paintings make that of the average site; none if the decoder knows none."""
+    if all(setting.code(site) is None for site in setting.seen):
+        return ()
+    return (None,) if has_mean_code(setting) else setting.seen
+
+
+def _detail(
+    setting: Setting, scan: int, averaged: Sequence[str | None]
+) -> FloatArray | None:
     """What a scan keeps of its own where it is harmonised (`medvae.model.detail`).
 
     As `medvae.encoding.repainting` does it for a scan of no training site; None if the
     decoder knows no site.
     """
-    if all(setting.code(site) is None for site in setting.seen):
+    if not averaged:
         return None
     encoder, image = setting.encoder, setting.scans[scan].image
-    sites = [None] if has_mean_code(setting) else setting.seen
-    average = np.mean([_decoded(setting, scan, site) for site in sites], axis=0)
+    average = np.mean([_decoded(setting, scan, site) for site in averaged], axis=0)
     lacking = torch.from_numpy(image - average)
     stays = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
     result: FloatArray = stays.numpy()
