@@ -89,17 +89,19 @@ new in turn in one process.
   fewer calls: one call for all scans of a batch would share the small operations, but
   every scan has a generator of its own, so that neither batch nor number of devices
   changes a draw.
-- *Networks* ([performance](performance.md)), one volume of the training grid forward and
-  back, one thread, 12 processor seconds each, medians of 3. Without any convolution at the
-  image's own resolution a step takes 0.94 of ours and leaves no more error; every place of
-  the last map then paints its own 2 x 2 x 2 voxels, whose edges no later layer smooths, so
-  the last convolution stays. A convolution at full resolution before the first one costs 8 %
-  and gains nothing. `torch.compile` takes as long a step as the plain network and 1.3 times
-  the memory: not used. Resize convolutions take 1.12 of a step and did not come to an RMS
-  error of 0.25 in that time. MONAI's AutoencoderKL takes 3.1 times as long a step and did
-  not come to 0.2; its VarAutoEncoder takes 0.74 of a step and 1.9 times the time to 0.2.
-  Stanford's MedVAE (`medvae` 0.1.7 on PyPI) was not measured: it fetches its network's
-  settings and weights from the internet when it starts, and needs torchvision.
+- *Networks* ([performance](performance.md)), one volume of the training grid forward
+  and back, one thread, 12 processor seconds each, medians of 3, beside one other job.
+  Without any convolution at the image's own resolution a step takes 0.94 of ours and
+  leaves no more error; every place of the last map then paints its own 2 x 2 x 2
+  voxels, whose edges no later layer smooths, so the last convolution stays. A
+  convolution at full resolution before the first one costs 8 % and gains nothing.
+  `torch.compile` takes as long a step as the plain network and 1.3 times the memory:
+  not used. Resize convolutions take 1.12 of a step and did not come to an RMS error
+  of 0.25 in every run. MONAI's AutoencoderKL takes 3.1 times as long a step and did
+  not come to 0.2; its VarAutoEncoder takes 0.74 of a step and 1.9 times the time to
+  0.2. Stanford's MedVAE (`medvae` 0.1.7 on PyPI) was not measured: it fetches its
+  network's settings and weights from the internet when it starts, and needs
+  torchvision.
 - *Augmentation* took MONAI 14 ms for a volume that is flipped, turned and bent: two
   resamplings, the first in double precision. One resampling with MONAI's draws takes 4
   ms.
