@@ -114,7 +114,9 @@ def gap_bars(gaps: Mapping[str, Mapping[str, Any]]) -> Figure | None:
                 marker = "<" if mean < low else ">" if mean > high else "o"
                 axes.plot(np.clip(mean, low, high), place, marker, color=colour)
     for k, part in enumerate(parts):
-        axes.plot([], [], "o-", color=COLOURS[k % len(COLOURS)], label=plain(part))
+        if any(gap["each"][part]["mean"] is not None for gap in gaps.values()):
+            colour, words = COLOURS[k % len(COLOURS)], plain(part.replace("_", " "))
+            axes.plot([], [], "o-", color=colour, label=words)
     for edge in (0, 1):
         axes.axvline(edge, color=SOFT, linewidth=1, linestyle=":")
     axes.set_xlim(low - 0.05, high + 0.05)
