@@ -1,5 +1,6 @@
 """A DICOM series is read as the NIfTI it was made from."""
 
+import locale
 import sys
 
 import nibabel as nib
@@ -20,7 +21,18 @@ from medvae.volume.dicom import holds_dicom  # noqa: E402
 
 
 def write_series(folder, data, spacing, direction, number=1):
-    """Classic single-slice MR files, written by SimpleITK."""
+    """Classic single-slice MR files, written by SimpleITK.
+
+    It leaves the process in the locale C, where later tests would read ASCII alone.
+    """
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        _write_series(folder, data, spacing, direction, number)
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+
+
+def _write_series(folder, data, spacing, direction, number):
     folder.mkdir(exist_ok=True)
     image = sitk.GetImageFromArray(data.transpose(2, 1, 0).astype(np.int16))
     image.SetSpacing(spacing)
