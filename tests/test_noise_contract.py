@@ -100,6 +100,15 @@ def slice_noise(name, options):
     return centres.std().item(), 1 / math.sqrt(5)
 
 
+def surface_scaled(name, options):
+    """Twice the tail of a Gaussian of 9 mm, 9.5 mm below a flat surface."""
+    slab = torch.ones(1, 1, 100, 12)
+    slab[..., :20, :] = 0
+    change = corrupt(name, options, slab)[0, 0, 29, 6].item() - 1
+    share = math.erfc(9.5 / 9 / math.sqrt(2))
+    return change / (options["ratio"] - 1), share
+
+
 @dataclass(frozen=True)
 class Row:
     """Options, and a moment known from theory: returns (measured, expected)."""
@@ -124,6 +133,7 @@ TABLE = {
     "spike": Row(stripe_std, {"amplitude": 0.1}),
     "ghosting": Row(ghost_level, {"intensity": 0.2, "period": 4, "axis": 0}),
     "anisotropy": Row(slice_noise, {"thickness_mm": 5.0, "axis": 0}, tolerance=0.03),
+    "scalp": Row(surface_scaled, {"ratio": 0.5}, tolerance=0.02),
     "randomised": Row(rayleigh_floor, {"sigma": SIGMA}, draws_voxels=True),
 }
 every = pytest.mark.parametrize("name", TABLE)
@@ -134,7 +144,7 @@ images = pytest.mark.parametrize("shape", [(2, 1, 12, 10), (2, 2, 8, 9, 10)])
 def head(*shape: int) -> Tensor:
     """A positive image with some structure, and air."""
     x = 0.3 + torch.rand(shape, generator=seeded(7))
-    x[..., :2] = 0
+    x[..., :4] = 0
     return x
 
 

@@ -31,13 +31,16 @@ from noise_models.scanner.transfer import Pair
 ROUNDS = 5
 DAMPING = 3.0  # by which a step that made things worse is held back
 ENOUGH = 0.3  # of the cost: a step that gains less is the last
+FARTHEST = (
+    3.0  # SDs of its estimator that a parameter is moved: the rest is not its fault
+)
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
 # How far an estimator may err, one SD (docs/fit.md): noise and contrast of tissues by a
 # few per cent; sharpness by some tenths of mm^2, since a raw-data filter is the
 # apodisation's; fat by what lies in the scalp. And the steps that slopes are taken by.
-_TRUST = (0.05, 0.3, 0.3, 0.3, 0.03, 0.03, 0.5)
+_TRUST = (0.05, 0.3, 0.3, 0.3, 0.03, 0.03, 0.1)
 _STEPS = (0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.2)
 _TRUST_SHADING, _STEP_SHADING = 0.015, 0.02
 _TRUST_APODISATION, _STEP_APODISATION = 4.0, 0.5
@@ -161,6 +164,8 @@ def calibrate(
     for _ in range(ROUNDS):
         lhs = weight * slopes.T @ slopes + np.diag((1 + damping) / limits**2)
         step = np.linalg.solve(lhs, weight * slopes.T @ gap - best.knobs / limits**2)
+        bounds = FARTHEST * limits
+        step = np.clip(best.knobs + step, -bounds, bounds) - best.knobs
         now = best.turned(step)
         found = corrupted_features(specimens, sites, target, now, seed=seed)
         missed = missed_by(found)

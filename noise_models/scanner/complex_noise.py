@@ -31,7 +31,7 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         here = volumes, voxels
         part, level = local.parts(*here)
         noise_a, noise_b = (fields.flat_noise(end, *here) for end in ENDS)
-        slope = local.curve.slope_at(level, volumes)
+        slope = local.response.slope_at(level, *here)
         own = slope.mul_(noise_a).square_()  # variance of A's noise, before the blur
         present = filled(level, noise_a, steady_a[volumes])
         freedom = 2 * coils_b[volumes]

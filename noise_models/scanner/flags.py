@@ -17,6 +17,7 @@ AGREEMENT = 1.3  # air and tissue may differ by this factor before it is a flag
 CORRELATED = 0.35  # of neighbours in air; white noise gives less than 0.15
 DENOISED = 0.5  # tissue over air noise
 CLIPPED_VOXELS = 50
+STRIPPED = "skull-stripped"
 CLIPPED_SHARE = 1e-4  # of the head's voxels that share the highest value
 FACE_MM = ((-45.0, 45.0), (55.0, 95.0), (-75.0, -15.0))  # from the head's centre
 FACE_LEFT = 0.25  # share of head in that box below which a face is missing
@@ -75,7 +76,7 @@ def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
     is_filled = min(seen.extent) < 1
     shared = is_shared(seen.correlation)
     named = {
-        "skull-stripped": seen.head.is_stripped,
+        STRIPPED: seen.head.is_stripped,
         "defaced": is_defaced(
             volume, seen.head, seen.lowest, air_is_kept=air.zero_share < 0.3
         ),

@@ -20,12 +20,12 @@ import torch
 from torch import Generator, Tensor
 
 from noise_models.base import Params
-from noise_models.contrast import Curve
 from noise_models.scanner.complex_noise import add_complex
 from noise_models.scanner.fields import fields_of
 from noise_models.scanner.local import Local
 from noise_models.scanner.resampled_noise import add_resampled
 from noise_models.scanner.resampling import is_same_spacing
+from noise_models.scanner.response import Response
 from noise_models.scanner.spectrum import filtered, spectra
 from noise_models.voxelwise import in_blocks
 
@@ -66,7 +66,7 @@ def degrade(
         grid_mm: Voxel size of ``x``.
         is_native: Which of the two noises is meant (`on_native_grid`).
     """
-    curve, fields = Curve.of(params, x), fields_of(x, params, grid_mm)
+    fields = fields_of(x, params, grid_mm)
     both = spectra(
         params["variance_target_mm2"] - params["variance_source_mm2"],
         params["spacing_source_mm"],
@@ -77,16 +77,16 @@ def degrade(
         params["apodisation"],
     )
     flat, signal = (torch.empty_like(x).contiguous() for _ in range(2))
-    seen = x.flatten(1)
+    seen, response = x.flatten(1), Response.of(params, x, grid_mm)
 
     def work(volumes: slice, voxels: slice) -> None:
         part = flat.view(len(x), -1)[volumes, voxels]
         bare = fields.shading("source", volumes, voxels, off=True)
         torch.mul(seen[volumes, voxels], bare, out=part)
-        curve.at(part, volumes, out=signal.view(len(x), -1)[volumes, voxels])
+        response.at(part, volumes, voxels, out=signal.view(len(x), -1)[volumes, voxels])
 
     in_blocks(x, work)
-    local = Local(filtered(signal, both.transfer), local_mean(flat), curve, fields)
+    local = Local(filtered(signal, both.transfer), local_mean(flat), response, fields)
     add = add_complex if is_native else add_resampled
     return add(local, params, both, rng)
 

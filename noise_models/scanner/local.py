@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from noise_models.base import Params, of_volumes
-from noise_models.contrast import Curve
 from noise_models.scanner.fields import ENDS, Fields
+from noise_models.scanner.response import Response
 from noise_models.scanner.rice import air_power
 
 MOST_COILS = 64  # beyond, air looks as if it were interpolated
@@ -22,7 +22,7 @@ class Local:
     Attributes:
         signal: g(x), as sharp as B, not yet shaded, (n, C, X, Y[, Z]).
         level: The mean magnitude around each voxel, A's shading taken off.
-        curve: g.
+        response: g, voxel by voxel.
         fields: Shading and sigma.
 
     Example:
@@ -32,7 +32,7 @@ class Local:
 
     signal: Tensor
     level: Tensor
-    curve: Curve
+    response: Response
     fields: Fields
 
     def parts(self, volumes: slice, voxels: slice) -> tuple[Tensor, Tensor]:

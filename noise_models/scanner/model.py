@@ -14,10 +14,17 @@ from torch import Generator, Tensor
 from noise_models.base import NoiseModel, Params, computable, spacing_of
 from noise_models.registry import register, suggest
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
+from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
-from noise_models.scanner.transfer import Pair, inherit, landmark_curve, matrix_root
+from noise_models.scanner.transfer import (
+    Pair,
+    fat_ratio,
+    inherit,
+    landmark_curve,
+    matrix_root,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class _Origin:
     centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
     coils: float = 1.0
+    has_scalp: bool = True
     is_measured: bool = False
 
 
@@ -104,7 +112,8 @@ class ScannerNoise(NoiseModel):
                 own numbers), or None for the model's ``source``.
 
         Returns:
-            ``knots_in``, ``knots_out`` (n, 5); ``sigma_source``, ``sigma_target`` (n,);
+            ``knots_in``, ``knots_out`` (n, 5); ``fat_ratio``, ``has_scalp`` (n,);
+            ``sigma_source``, ``sigma_target`` (n,);
             ``variance_source_mm2``, ``variance_target_mm2``, ``spacing_source_mm``,
             ``spacing_target_mm``, ``extent_source``, ``extent_target``,
             ``shape_source``, ``centre_source_voxels`` (n, 3);
@@ -130,6 +139,8 @@ class ScannerNoise(NoiseModel):
         params = {
             "knots_in": knots_in,
             "knots_out": knots_out,
+            "fat_ratio": fat_ratio(start, end),
+            "has_scalp": torch.tensor([float(scan.has_scalp) for scan in known]),
             "sigma_source": start[:, 0].exp(),
             "sigma_target": end[:, 0].exp(),
             "variance_source_mm2": start[:, 1:4],
@@ -165,7 +176,15 @@ class ScannerNoise(NoiseModel):
                 coils = 1.0 if own is None else _coils(self.sites[own])
             extent = origin.extent
             return _Origin(
-                vector, origin.spacing_mm, own, shape, centre, extent, coils, True
+                vector,
+                origin.spacing_mm,
+                own,
+                shape,
+                centre,
+                extent,
+                coils,
+                STRIPPED not in origin.flags,
+                is_measured=True,
             )
         if isinstance(origin, str):
             own = self._index(origin, "source")
@@ -176,6 +195,7 @@ class ScannerNoise(NoiseModel):
                 own,
                 extent=site.extent,
                 coils=_coils(site),
+                has_scalp=STRIPPED not in site.flags,
             )
         if origin is not None:
             raise ValueError(
@@ -183,7 +203,9 @@ class ScannerNoise(NoiseModel):
                 f"got {type(origin).__name__}."
             )
         x, y, z = np.median([site.spacing_mm for site in self.sites], axis=0).tolist()
-        return _Origin(means.mean(0), (x, y, z), None)
+        stripped = sum(STRIPPED in site.flags for site in self.sites)
+        has_scalp = 2 * stripped < len(self.sites)
+        return _Origin(means.mean(0), (x, y, z), None, has_scalp=has_scalp)
 
     def _draw_targets(self, own: Sequence[int | None], rng: Generator) -> Tensor:
         """Site indices (n,): the chosen target, or any site but the volume's own."""

@@ -30,7 +30,7 @@ def add_resampled(
     each scanner's resampling, the mean does not notice it. Where A is noisier than B
     its noise stays, except in air: nothing else is there, so B's can take its place.
     """
-    y, fields, curve = local.signal, local.fields, local.curve
+    y, fields, g = local.signal, local.fields, local.response
     coils_a, coils_b = coil_counts(params, y)
     middle = steady_power(coils_a).sqrt()  # mean of A's air over its sigma
     gains = {
@@ -51,13 +51,13 @@ def add_resampled(
         lower, higher, carried, skew_a = at_coils(
             ratio, coils_a[volumes].flatten(), _magnitudes
         )
-        signal_b = curve.at(lower.add_(ratio).mul_(noise_a), volumes)
-        expected = curve.at(higher.add_(ratio).mul_(noise_a), volumes)
+        signal_b = g.at(lower.add_(ratio).mul_(noise_a), *here)
+        expected = g.at(higher.add_(ratio).mul_(noise_a), *here)
         mean_b, wanted, skew_b = rice_moments(
             signal_b, noise_b, coils_b[volumes].flatten()
         )
         wanted.mul_(gain["power_b"])
-        slope = curve.slope_at(level, volumes).mul_(noise_a)
+        slope = g.slope_at(level, *here).mul_(noise_a)
         carried.mul_(slope.square()).mul_(gain["power_a"])
         share = _kept(carried, wanted, air)
         carried.mul_(share).mul_(share)

@@ -87,6 +87,20 @@ def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return below, above
 
 
+def fat_ratio(source: Tensor, target: Tensor) -> Tensor:
+    """Brightness of fat at B over that at A, (n,), where both are told by the scalp.
+
+    Args:
+        source: Parameters of A, (n, K), transformed (`estimate.NAMES`).
+        target: Parameters of B, (n, K).
+
+    Example:
+        >>> fat_ratio(torch.zeros(1, 26), torch.zeros(1, 26)).tolist()
+        [1.0]
+    """
+    return _levels(target)[:, 4] / _levels(source)[:, 4]
+
+
 def _levels(vector: Tensor) -> Tensor:
     csf, gm, upper = torch.as_tensor(levels_of(vector.double().cpu().numpy())).T
     zero, one = torch.zeros_like(gm), torch.ones_like(gm)

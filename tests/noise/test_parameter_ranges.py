@@ -49,6 +49,7 @@ def test_what_is_no_level_is_refused_with_its_value(value):
         ("bias_field", "rms"),
         ("spike", "amplitude"),
         ("gibbs", "kept"),
+        ("scalp", "ratio"),
         ("anisotropy", "thickness_mm"),
         ("randomised", "sigma"),
     ],
