@@ -14,6 +14,7 @@ from noise_models.chain import Chain
 from noise_models.contrast import Contrast
 from noise_models.registry import register
 from noise_models.rician import Rician
+from noise_models.scalp import Scalp
 
 
 @register("randomised")
@@ -33,6 +34,7 @@ class Randomised(NoiseModel):
         fwhm_mm: PSF width, drawn for each axis; see `Blur`.
         bias_rms: RMS of the log bias field; see `BiasField`.
         sigma: Noise std in reference units; see `Rician`.
+        scalp: Ratio of the brightness of fat, see `Scalp`; None leaves it alone.
 
     Raises:
         ValueError: A setting is outside its range.
@@ -49,6 +51,7 @@ class Randomised(NoiseModel):
     fwhm_mm: Level = (0.0, 5.0)
     bias_rms: Level = (0.05, 0.6)
     sigma: Level = (0.005, 0.15)
+    scalp: Level | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -57,9 +60,11 @@ class Randomised(NoiseModel):
             raise ValueError(f"randomised: {error}") from error
 
     def as_chain(self) -> Chain:
-        """The same corruption as a chain of its four parts."""
+        """The same corruption as a chain of its parts."""
+        scalp = () if self.scalp is None else (Scalp(ratio=self.scalp),)
         parts = (
             Contrast(strength=self.contrast),
+            *scalp,
             Blur(fwhm_mm=self.fwhm_mm),
             BiasField(rms=self.bias_rms),
             Rician(sigma=self.sigma),

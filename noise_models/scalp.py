@@ -105,13 +105,14 @@ def scalp_share(x: Tensor, grid_mm: Sequence[float]) -> Tensor:
         min(max(1, round(COARSE_MM / float(step))), size)
         for step, size in zip(grid_mm, x.shape[2:], strict=True)
     ]
-    coarse = _POOL[ndim](x, factors, ceil_mode=True, count_include_pad=False)
-    share = _outside(coarse > AIR).to(x.dtype)
+    is_coarse = max(factors) == 1
+    coarse = x if is_coarse else _POOL[ndim](x, factors, ceil_mode=True)
+    share = _outside(coarse <= AIR).to(x.dtype)
     for axis, (step, factor) in enumerate(zip(grid_mm, factors, strict=True), 2):
         matrix = _smoothing(share.shape[axis], float(step) * factor).to(x)
         share = along(share, axis, matrix.expand(len(x), -1, -1))
     share.mul_(2).clamp_(0, 1)
-    if all(factor == 1 for factor in factors):
+    if is_coarse:
         return share
     size = [n * factor for n, factor in zip(share.shape[2:], factors, strict=True)]
     fine = interpolate(share, size, mode=_MODE[ndim], align_corners=False)
@@ -119,12 +120,13 @@ def scalp_share(x: Tensor, grid_mm: Sequence[float]) -> Tensor:
     return fine[inner].contiguous()
 
 
-def _outside(solid: Tensor) -> Tensor:
-    """What is seen from some face of the volume, before anything solid."""
-    seen = torch.zeros_like(solid)
-    for axis in range(2, solid.ndim):
-        seen |= ~solid.cummax(axis).values
-        seen |= ~solid.flip(axis).cummax(axis).values.flip(axis)
+def _outside(dark: Tensor) -> Tensor:
+    """What is seen from some face of the volume, before anything that is not dark."""
+    empty = dark.byte()
+    seen = torch.zeros_like(empty)
+    for axis in range(2, dark.ndim):
+        seen |= empty.cumprod(axis, dtype=torch.uint8)
+        seen |= empty.flip(axis).cumprod(axis, dtype=torch.uint8).flip(axis)
     return seen
 
 

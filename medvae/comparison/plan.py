@@ -15,6 +15,8 @@ from medvae.training.config import TrainConfig, parse_config
 
 GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
 """Corruptions that no scan was looked at for."""
+ALSO_GENERIC = ("randomised_scalp",)
+"""Such, too; a plan that wants it names it."""
 ORACLES = ("oracle", "oracle_wide")
 """True scanners, which only a phantom has."""
 Baseline = Literal["pca", "combat", "nyul", "axes"]
@@ -74,7 +76,7 @@ class Arm(_Section):
     @property
     def is_generic(self) -> bool:
         """Whether it competes for the best arm that knows nothing of scanners."""
-        return self.baseline is None and self.noise in GENERIC
+        return self.baseline is None and self.noise in (*GENERIC, *ALSO_GENERIC)
 
     def reads(self, other: Arm) -> bool:
         """Whether this is the other arm's code, read by the other arm's own means.

@@ -34,6 +34,7 @@ _THROUGH_ANATOMY = slice(1, BIAS.stop)  # sharpness, contrast, shading
 # Fat is a poor landmark: it may fade to the level of white matter (fat that is
 # saturated at B is as dark), but stand out no more than so.
 FLATTEST_ABOVE_WHITE, STEEPEST_ABOVE_WHITE = 0.02, 2.5
+MOST_FAT = 2.5  # a ratio beyond is no sequence's
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fat_ratio(source: Tensor, target: Tensor) -> Tensor:
-    """Brightness of fat at B over that at A, (n,), where both are told by the scalp.
+    """Brightness of fat at B over that at A, (n,), within a factor of `MOST_FAT`.
 
     Args:
         source: Parameters of A, (n, K), transformed (`estimate.NAMES`).
@@ -98,7 +99,8 @@ def fat_ratio(source: Tensor, target: Tensor) -> Tensor:
         >>> fat_ratio(torch.zeros(1, 26), torch.zeros(1, 26)).tolist()
         [1.0]
     """
-    return _levels(target)[:, 4] / _levels(source)[:, 4]
+    ratio = _levels(target)[:, 4] / _levels(source)[:, 4]
+    return ratio.clamp(1 / MOST_FAT, MOST_FAT)
 
 
 def _levels(vector: Tensor) -> Tensor:

@@ -112,6 +112,7 @@ def test_sharper_and_cleaner_targets_add_neither_blur_nor_noise(images, fitted):
     cleaner = replace(fitted, target="sharp")
     params = cleaner.draw(1, generator(), source=[own])
     params["knots_out"] = params["knots_in"]
+    params["fat_ratio"] = torch.ones(1)
     params["coefficients_target"] = params["coefficients_source"]
     params["variance_target_mm2"] = params["variance_source_mm2"] - 0.5
     assert params["sigma_target"] < params["sigma_source"]
