@@ -1,6 +1,6 @@
 """The page of corruption models and its pictures, by ``medvae noise preview``.
 
-python docs/make_pictures.py SCAN
+python docs/make_pictures.py SCAN [NAME ...]   # pictures of these alone
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ The fitted one, `scanner`, needs a fit: [the tutorial](tutorial.md) makes one.
 """
 
 
-def main(scan: str) -> None:
-    """Draw them all and write the page."""
+def main(scan: str, *drawn: str) -> None:
+    """Draw them, all if none is named, and write the page."""
     page = TOP
     for name in sorted(path.stem for path in PRESETS.glob("*.yaml")):
-        draw(name, scan)
+        if not drawn or name in drawn:
+            draw(name, scan)
         preset = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8").strip()
         page += (
             f"\n## {name}\n\n{summary(name)}\n\n```yaml\n{preset}\n```\n\n"
@@ -45,9 +46,10 @@ def main(scan: str) -> None:
 def summary(name: str) -> str:
     """First sentence of the model's docstring; a chain says what it chains."""
     if name not in noise_models.names():
-        steps = getattr(noise_models.load(name), "steps", ())
-        chain = "A chain: " + ", then ".join(step.name for step in steps) + "."
-        return f"{chain} A preset of checkouts; elsewhere save it and name the file."
+        model = noise_models.load(name)
+        steps = [step.name for step in getattr(model, "steps", ())]
+        kind = f"A chain: {', then '.join(steps)}." if steps else f"Of the model {model.name}."
+        return f"{kind} A preset of checkouts; elsewhere save it and name the file."
     return (model_class(name).__doc__ or "").strip().splitlines()[0]
 
 
@@ -65,4 +67,4 @@ def draw(name: str, scan: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
