@@ -91,6 +91,7 @@ def test_negative_width_is_refused():
         blur(torch.ones(1, 1, 4, 4), (-1.0, 0.0))
 
 
-def test_spacing_for_another_number_of_axes_is_refused():
+@pytest.mark.parametrize("spacing", [(1, 1), (1, 1, 0), (1, 1, float("inf"))])
+def test_spacing_that_is_none_of_these_axes_is_refused(spacing):
     with pytest.raises(ValueError, match="3 positive numbers, one per spatial axis"):
-        blur(torch.ones(1, 1, 4, 4, 4), (1.0, 1.0, 1.0), spacing_mm=(1, 1))
+        blur(torch.ones(1, 1, 4, 4, 4), (1.0, 1.0, 1.0), spacing_mm=spacing)

@@ -75,6 +75,11 @@ def test_settings_outside_their_range_are_refused(name, options, rule):
         noise_models.get(name, **options)
 
 
+@pytest.mark.parametrize("order", [1, 6])
+def test_the_ends_of_a_range_belong_to_it(order):
+    assert noise_models.get("bias_field", order=order).order == order
+
+
 def test_randomised_is_wider_than_the_presets_it_is_made_of():
     wide = noise_models.get("randomised")
     parts = {
@@ -89,6 +94,8 @@ def test_randomised_is_wider_than_the_presets_it_is_made_of():
 def test_randomised_applies_the_forward_model_in_order():
     steps = [step.name for step in noise_models.get("randomised").as_chain().steps]
     assert steps == ["contrast", "blur", "bias_field", "rician"]
+    more = noise_models.get("randomised", scalp=(0.7, 1.4)).as_chain().steps
+    assert [step.name for step in more] == ["contrast", "scalp", *steps[1:]]
 
 
 def test_draws_are_made_where_the_generator_lives():
