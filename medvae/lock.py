@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from medvae.errors import UserError
 LOCK = ".lock"
 LEFT_BEHIND = ".partial-*"
 """Names of files and folders that were being written when their process was killed."""
+OLD_SECONDS = 86400.0
+"""Age at which nobody writes a file any more, where no lock tells."""
 
 
 @contextmanager
@@ -52,18 +55,42 @@ def sole_writer(folder: Path) -> Iterator[None]:
     handle = _taken(path)
     try:
         for left in list(folder.rglob(LEFT_BEHIND)):
-            if _is_another_s(left, folder):
-                continue
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+            if not _is_another_s(left, folder):
+                _remove(left)
         yield
     finally:
         path.unlink(missing_ok=True)
         os.close(handle)
         if made and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def sweep_old(folder: Path, pattern: str = LEFT_BEHIND) -> None:
+    """Remove what killed writers left in a folder of many writers, when a day old.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / ".partial-a").mkdir()
+        >>> os.utime(folder / ".partial-a", (0, 0))
+        >>> sweep_old(folder)
+        >>> list(folder.iterdir())
+        []
+    """
+    for left in list(folder.glob(pattern)):
+        try:
+            is_old = time.time() - left.lstat().st_mtime > OLD_SECONDS
+        except FileNotFoundError:  # its writer was quicker
+            continue
+        if is_old:
+            _remove(left)
+
+
+def _remove(left: Path) -> None:
+    if left.is_dir() and not left.is_symlink():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)
 
 
 def _is_another_s(left: Path, folder: Path) -> bool:

@@ -134,7 +134,7 @@ def read_ahead(
 
 
 def _begin() -> None:
-    """What a reader does first: Ctrl-C is its caller's business, and it dies with it."""
+    """What a reader does first: Ctrl-C is its caller's, and it ends with its caller."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_caller, daemon=True).start()
 
