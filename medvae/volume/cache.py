@@ -20,6 +20,7 @@ from medvae.errors import UserError
 from medvae.files import digest, to_disk
 from medvae.lock import sweep_old
 from medvae.volume.grid import Grid, Placement
+from medvae.volume.mask import read_mask
 from medvae.volume.nifti import Source, read_volume
 from medvae.volume.prepare import Prepared, prepare
 
@@ -145,7 +146,7 @@ def _ensure(
     folder = cache_dir / key[:32]
     if not _is_whole(folder, grid):
         volume = read_volume(path)
-        chosen = read_volume(mask).data if mask else None
+        chosen = read_mask(mask) if mask else None
         _store(prepare(volume, grid, chosen), folder, path)
     return i, folder
 
