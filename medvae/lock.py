@@ -52,7 +52,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
             f"{folder}: not a folder to write to. Choose another."
         ) from None
     path = folder / LOCK
-    handle = _taken(path)
+    handle = _taken(path, folder)
     try:
         for left in list(folder.rglob(LEFT_BEHIND)):
             if not _is_another_s(left, folder):
@@ -63,6 +63,33 @@ def sole_writer(folder: Path) -> Iterator[None]:
         os.close(handle)
         if made and not any(folder.iterdir()):
             folder.rmdir()
+
+
+@contextmanager
+def sole_maker(folder: Path) -> Iterator[None]:
+    """Hold the name of a folder that appears when complete: the lock lies beside it.
+
+    Raises:
+        UserError: Another process makes it.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with sole_maker(folder / "a"):
+        ...     [path.name for path in folder.iterdir()]
+        ['.a.lock']
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f".{folder.name}{LOCK}"
+    handle = _taken(path, folder)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def sweep_old(folder: Path, pattern: str = LEFT_BEHIND) -> None:
@@ -133,8 +160,11 @@ def turn(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _taken(path: Path) -> int:
-    """An open, locked file at ``path``; one that its holder removed is tried again."""
+def _taken(path: Path, folder: Path) -> int:
+    """For a writer of ``folder``, an open, locked file at ``path``.
+
+    One that its holder removed is tried again.
+    """
     import fcntl  # not on Windows
 
     while True:
@@ -145,8 +175,8 @@ def _taken(path: Path) -> int:
             holder = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
             raise UserError(
-                f"{path.parent}: another medvae is writing it ({holder}). "
-                "Wait for it to end, or choose another folder with -o."
+                f"{folder}: another medvae is writing it ({holder}). "
+                "Wait for it to end, or choose another folder."
             ) from None
         except OSError:  # a file system without locks: better unheld than unusable
             return handle

@@ -10,6 +10,7 @@ import typer
 from medvae.cli.console import fail, progress_bar, say
 from medvae.cli.hints import command, reading
 from medvae.errors import UserError
+from medvae.lock import sole_writer
 
 if TYPE_CHECKING:
     from medvae.encoding.folder import Item
@@ -138,7 +139,7 @@ def decode(
 
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
-    with progress_bar("Decoding") as progress:
+    with sole_writer(out), progress_bar("Decoding") as progress:
         problems = decode_files(encoder, paths, targets, site, progress)
     _end(f"{len(paths) - len(problems)} images in {out}", problems)
 
@@ -206,7 +207,7 @@ def harmonize(
 
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
-    with progress_bar("Harmonizing") as progress:
+    with sole_writer(out), progress_bar("Harmonizing") as progress:
         rows, problems = harmonize_files(
             encoder,
             items,
