@@ -224,7 +224,7 @@ def harmonize(
         write_index(out, rows)
     codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
     then = command("encode", run, out, out=codes) if rows else None
-    _end("\n".join(told(rows, out)), problems, then)
+    _end(told(rows, out), problems, then)
 
 
 def _then(run: Path, out: Path) -> str:
@@ -234,11 +234,12 @@ def _then(run: Path, out: Path) -> str:
     return command("decode", run, out, out="images")
 
 
-def _end(words: str, problems: list[str], then: str | None = None) -> None:
+def _end(words: str | list[str], problems: list[str], then: str | None = None) -> None:
     """Say what was done and what comes next, and name what failed: exit code 2."""
     for problem in problems:
         fail(problem)
-    say(words)
+    for line in [words] if isinstance(words, str) else words:
+        say(line)
     if then:
         say(f"Next: {then}")
     if problems:
