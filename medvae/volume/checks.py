@@ -16,6 +16,7 @@ from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
 from medvae.volume.intensity import extreme_scale
 from medvae.volume.mask import read_mask
+from medvae.volume.memory import within_memory
 from medvae.volume.nifti import Volume, read_volume
 from medvae.volume.plain import plain_geometry
 
@@ -48,10 +49,10 @@ def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
         problems += _orientation_problems(path, image)
         if header_only or any(p.severity == "error" for p in problems):
             return problems
-        volume = read_volume(path)
+        with within_memory(str(path), shape):
+            return problems + _voxel_problems(path, read_volume(path))
     except UserError as error:
         return [_as_problem(path, error)]
-    return problems + _voxel_problems(path, volume)
 
 
 def refuse_bad(path: Path | str) -> None:
