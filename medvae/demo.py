@@ -24,6 +24,7 @@ from medvae.evaluation.report import (
     write_report,
 )
 from medvae.evaluation.run import evaluate_run, prepared_scans
+from medvae.lock import sole_writer
 from medvae.noise.fitted import fit_sites
 from medvae.noise.named import open_noise
 from medvae.phantom import make_phantom
@@ -97,7 +98,17 @@ def run_demo(
         size: How much to make and to train.
         say: Told what happens, a line a step.
         bar: Opens a progress display with a title.
+
+    Raises:
+        UserError: Another process writes there.
     """
+    with sole_writer(out):
+        return _run(out, seed, size, say, bar)
+
+
+def _run(
+    out: Path, seed: int, size: DemoSize, say: Callable[[str], None], bar: Bar
+) -> DemoResult:
     data, cache = out / "phantom", out / "cache"
     say(f"1/5  A phantom: {', '.join((*SITES, UNSEEN))}; {UNSEEN} stays unseen.")
     with bar("Scanning") as progress:

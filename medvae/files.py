@@ -44,7 +44,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        _to_disk(partial)
+        to_disk(partial)
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o666 & ~umask)
@@ -64,7 +64,7 @@ def refuse_folders(*outputs: Path | None) -> None:
             raise UserError(f"{path} is a folder. Name a file.")
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Past the caches, so that a power cut leaves the old file or the new one."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -94,6 +94,16 @@ def user_cache() -> Path:
     """Where work is kept between commands: ``$XDG_CACHE_HOME/medvae``.
 
     Without that variable, ``~/.cache/medvae``.
+
+    Raises:
+        UserError: A file stands where a folder of that path is to be.
     """
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "medvae"
+    place = (Path(base) if base else Path.home() / ".cache") / "medvae"
+    there = next((path for path in (place, *place.parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UserError(
+            f"{there}: not a folder, so no work can be kept in {place}. "
+            "Set XDG_CACHE_HOME to a folder."
+        )
+    return place

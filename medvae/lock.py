@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from medvae.errors import UserError
 LOCK = ".lock"
 LEFT_BEHIND = ".partial-*"
 """Names of files and folders that were being written when their process was killed."""
+OLD_SECONDS = 86400.0
+"""Age at which nobody writes a file any more, where no lock tells."""
 
 
 @contextmanager
@@ -49,21 +52,72 @@ def sole_writer(folder: Path) -> Iterator[None]:
             f"{folder}: not a folder to write to. Choose another."
         ) from None
     path = folder / LOCK
-    handle = _taken(path)
+    handle = _taken(path, folder)
     try:
         for left in list(folder.rglob(LEFT_BEHIND)):
-            if _is_another_s(left, folder):
-                continue
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+            if not _is_another_s(left, folder):
+                _remove(left)
         yield
     finally:
         path.unlink(missing_ok=True)
         os.close(handle)
         if made and not any(folder.iterdir()):
             folder.rmdir()
+
+
+@contextmanager
+def sole_maker(folder: Path) -> Iterator[None]:
+    """Hold the name of a folder that appears when complete: the lock lies beside it.
+
+    Raises:
+        UserError: Another process makes it.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with sole_maker(folder / "a"):
+        ...     [path.name for path in folder.iterdir()]
+        ['.a.lock']
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f".{folder.name}{LOCK}"
+    handle = _taken(path, folder)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def sweep_old(folder: Path, pattern: str = LEFT_BEHIND) -> None:
+    """Remove what killed writers left in a folder of many writers, when a day old.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / ".partial-a").mkdir()
+        >>> os.utime(folder / ".partial-a", (0, 0))
+        >>> sweep_old(folder)
+        >>> list(folder.iterdir())
+        []
+    """
+    for left in list(folder.glob(pattern)):
+        try:
+            is_old = time.time() - left.lstat().st_mtime > OLD_SECONDS
+        except FileNotFoundError:  # its writer was quicker
+            continue
+        if is_old:
+            _remove(left)
+
+
+def _remove(left: Path) -> None:
+    if left.is_dir() and not left.is_symlink():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)
 
 
 def _is_another_s(left: Path, folder: Path) -> bool:
@@ -106,8 +160,11 @@ def turn(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _taken(path: Path) -> int:
-    """An open, locked file at ``path``; one that its holder removed is tried again."""
+def _taken(path: Path, folder: Path) -> int:
+    """For a writer of ``folder``, an open, locked file at ``path``.
+
+    One that its holder removed is tried again.
+    """
     import fcntl  # not on Windows
 
     while True:
@@ -118,8 +175,8 @@ def _taken(path: Path) -> int:
             holder = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
             raise UserError(
-                f"{path.parent}: another medvae is writing it ({holder}). "
-                "Wait for it to end, or choose another folder with -o."
+                f"{folder}: another medvae is writing it ({holder}). "
+                "Wait for it to end, or choose another folder."
             ) from None
         except OSError:  # a file system without locks: better unheld than unusable
             return handle

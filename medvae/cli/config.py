@@ -59,4 +59,5 @@ def show(
     if json:
         emit_json(content)
     else:
-        say(yaml.safe_dump(content, sort_keys=False).rstrip())
+        for line in yaml.safe_dump(content, sort_keys=False).splitlines():
+            say(line)

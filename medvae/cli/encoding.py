@@ -10,6 +10,7 @@ import typer
 from medvae.cli.console import fail, progress_bar, say
 from medvae.cli.hints import command, reading
 from medvae.errors import UserError
+from medvae.lock import sole_writer
 
 if TYPE_CHECKING:
     from medvae.encoding.folder import Item
@@ -138,7 +139,7 @@ def decode(
 
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
-    with progress_bar("Decoding") as progress:
+    with sole_writer(out), progress_bar("Decoding") as progress:
         problems = decode_files(encoder, paths, targets, site, progress)
     _end(f"{len(paths) - len(problems)} images in {out}", problems)
 
@@ -206,7 +207,7 @@ def harmonize(
 
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
-    with progress_bar("Harmonizing") as progress:
+    with sole_writer(out), progress_bar("Harmonizing") as progress:
         rows, problems = harmonize_files(
             encoder,
             items,
@@ -223,7 +224,7 @@ def harmonize(
         write_index(out, rows)
     codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
     then = command("encode", run, out, out=codes) if rows else None
-    _end("\n".join(told(rows, out)), problems, then)
+    _end(told(rows, out), problems, then)
 
 
 def _then(run: Path, out: Path) -> str:
@@ -233,11 +234,12 @@ def _then(run: Path, out: Path) -> str:
     return command("decode", run, out, out="images")
 
 
-def _end(words: str, problems: list[str], then: str | None = None) -> None:
+def _end(words: str | list[str], problems: list[str], then: str | None = None) -> None:
     """Say what was done and what comes next, and name what failed: exit code 2."""
     for problem in problems:
         fail(problem)
-    say(words)
+    for line in [words] if isinstance(words, str) else words:
+        say(line)
     if then:
         say(f"Next: {then}")
     if problems:

@@ -11,6 +11,7 @@ import typer
 
 from medvae.cli.console import emit_json, progress_bar, say
 from medvae.cli.hints import command
+from medvae.lock import sole_writer
 
 
 def evaluate(
@@ -61,24 +62,24 @@ def evaluate(
     from medvae.evaluation.report import describe
     from medvae.evaluation.run import evaluate_run, write_run_report
 
-    with progress_bar("Evaluating") as progress:
-        found = evaluate_run(
-            run,
-            scans,
-            held_out=tuple(held_out) if held_out else None,
-            cache=cache,
-            jobs=jobs,
-            seed=seed,
-            copies=copies,
-            progress=progress,
-            command=shlex.join(["medvae", *sys.argv[1:]]),
-        )
     folder = out or run
-    found.write(folder / "evaluation.json")
-    content = found.as_dict()
-    report = write_run_report(folder / "report.html", run, found, scans, cache)
+    with sole_writer(folder):
+        with progress_bar("Evaluating") as progress:
+            found = evaluate_run(
+                run,
+                scans,
+                held_out=tuple(held_out) if held_out else None,
+                cache=cache,
+                jobs=jobs,
+                seed=seed,
+                copies=copies,
+                progress=progress,
+                command=shlex.join(["medvae", *sys.argv[1:]]),
+            )
+        found.write(folder / "evaluation.json")
+        report = write_run_report(folder / "report.html", run, found, scans, cache)
     if json:
-        emit_json(content)
+        emit_json(found.as_dict())
         return
     for sentence in describe(found):
         say(f"- {sentence}")

@@ -11,6 +11,7 @@ import typer
 from medvae.cli.console import emit_json, progress_bar, say, show_table
 from medvae.cli.named import open_named
 from medvae.errors import UserError
+from medvae.lock import sole_writer
 
 group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use them.")
 
@@ -115,7 +116,7 @@ def apply(
     if dry_run:
         say(f"would write {len(scans)} corrupted scans into {out}")
         return
-    with progress_bar("Corrupting") as progress:
+    with sole_writer(out), progress_bar("Corrupting") as progress:
         for done, (path, file) in enumerate(zip(scans, names, strict=True), start=1):
             _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
             write_image(image, out / file)

@@ -9,17 +9,16 @@ def plain(text: str) -> str:
     r"""Text in which everything that is not printable is spelt out.
 
     Terminal escapes, bidirectional overrides and bytes of a name that are not UTF-8
-    would otherwise act, deceive, or stop the print. Line ends stay.
+    would otherwise act, deceive, or stop the print; a line end would forge a line.
 
     Example:
-        >>> plain("a\x1b[31mb\udc80")
-        'a\\x1b[31mb\\udc80'
+        >>> plain("a\x1b[31mb\udc80\nerror: c")
+        'a\\x1b[31mb\\udc80\\nerror: c'
     """
     if text.isprintable():
         return text
     return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode()
-        for c in text
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
     )
 
 

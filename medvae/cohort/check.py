@@ -35,7 +35,7 @@ def examine_cohort(
     for done, scan in enumerate(cohort.scans, start=1):
         problems += check_scan(scan.path, header_only=header_only)
         if scan.mask and is_there(scan.path):
-            problems += check_mask(scan.mask, scan.path)
+            problems += check_mask(scan.mask, scan.path, header_only=header_only)
         if progress:
             progress(done, len(cohort), scan.path.name)
     problems += [*_listed_twice(cohort), *_torn_subjects(cohort)]

@@ -5,13 +5,16 @@ No torch here: the processes that read scans start without it.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -116,9 +119,7 @@ def read_ahead(
         for path, mark in zip(scans, marks, strict=True):
             yield read_scan(path, grid, reach, mark)
         return
-    pool = ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=signal.signal, initargs=_LEAVE_ALONE
-    )
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
     waiting: deque[tuple[Path, Future[Arrival]]] = deque()
     try:
         for path, mark in zip(scans, marks, strict=True):
@@ -132,7 +133,18 @@ def read_ahead(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-_LEAVE_ALONE = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's business
+def _begin() -> None:
+    """What a reader does first: Ctrl-C is its caller's, and it ends with its caller."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+
+
+def _end_with_caller() -> None:
+    """A killed caller cannot tell its readers to end, and they would wait for ever."""
+    caller = parent_process()
+    if caller is not None:
+        wait([caller.sentinel])
+        os._exit(1)
 
 
 def _arrived(path: Path, task: Future[Arrival]) -> Arrival:

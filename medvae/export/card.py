@@ -13,6 +13,7 @@ from medvae.evaluation import Evaluation, read_evaluation
 from medvae.evaluation.report.rows import headline_rows
 from medvae.evaluation.report.sentences import describe
 from medvae.noise.named import open_noise
+from medvae.report.markdown import escaped
 from medvae.training.config import TrainConfig, load_config
 from medvae.training.run_folder import Plan, read_plan
 from medvae.version import __version__
@@ -80,7 +81,7 @@ def model_card(story: Story, encoder: Encoder) -> str:
         "Latent": f"{network.latent}, shape {network.latent_shape}",
         "Weights": f"SHA-256 {encoder.model_digest}",
     }
-    table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
+    table = "\n".join(f"| {key} | {escaped(value)} |" for key, value in rows.items())
     head = yaml.safe_dump(HEAD, sort_keys=False)
     return (
         f"---\n{head}---\n\n"
@@ -123,7 +124,7 @@ def _noise(noise: NoiseModel | None) -> str:
 def _evaluation(found: Evaluation | None) -> str:
     if found is None:
         return "Not evaluated: `medvae evaluate RUN --data SCANS` was not run.\n"
-    lines = [f"- {sentence}" for sentence in describe(found)]
+    lines = [f"- {escaped(sentence)}" for sentence in describe(found)]
     lines += [
         "",
         "| measure | value | 95 % interval | chance | n |",
@@ -133,10 +134,10 @@ def _evaluation(found: Evaluation | None) -> str:
         (cell,) = row["cells"]
         interval = cell["ci95"].strip("()")
         lines.append(
-            f"| {row['words']} | {cell['value']} | {interval} | {row['chance']} | "
-            f"{row['n']} |"
+            f"| {escaped(row['words'])} | {cell['value']} | {interval} | "
+            f"{row['chance']} | {row['n']} |"
         )
-    lines += [f"- {note}" for note in found.notes]
+    lines += [f"- {escaped(note)}" for note in found.notes]
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from medvae.encoding import Encoder
 from medvae.errors import UserError
+from medvae.lock import LOCK, sole_writer
 
 Format: TypeAlias = Literal["monai-bundle", "onnx", "huggingface"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -28,8 +29,13 @@ def export_run(run: Path, out: Path, form: Format) -> list[str]:
         UserError: Not a finished run, or ``out`` holds something.
     """
     encoder = Encoder.load(run)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: not empty. Choose another folder with -o.")
+    with sole_writer(out):
+        if any(path.name != LOCK for path in out.iterdir()):
+            raise UserError(f"{out}: not empty. Choose another folder with -o.")
+        return _export(run, encoder, out, form)
+
+
+def _export(run: Path, encoder: Encoder, out: Path, form: Format) -> list[str]:
     if form == "onnx":
         from medvae.export.onnx import write_onnx
 

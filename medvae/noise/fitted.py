@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
 from medvae.files import user_cache
+from medvae.lock import sweep_old
 from medvae.noise.covariates import covariate_values
 from noise_models.base import NoiseModel
 from noise_models.chain import Chain
@@ -105,6 +106,7 @@ def estimate_scans(
     """
     from noise_models.scanner import estimate_cached
 
+    sweep_old(cache, "*.part")
     pool = Parallel(n_jobs=jobs, return_as="generator")
     work = (
         delayed(estimate_cached)(s.path, str(s.path), s.site or "", cache)

@@ -14,6 +14,7 @@ import numpy as np
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_json
 from medvae.inputs import read_record
+from medvae.lock import sole_maker
 from medvae.phantom import bids
 from medvae.phantom.acquire import acquire
 from medvae.phantom.anatomy import anatomy, draw_person, subject_rng
@@ -81,11 +82,18 @@ def make_phantom(
     recipe = _checked(sites, subjects, travelers, seed, voxel_scale, jobs)
     if _is_finished(out, recipe):
         return out
+    with sole_maker(out):
+        if not _is_finished(out, recipe):  # by whoever was there first
+            _make(out, recipe, progress, jobs)
+    return out
+
+
+def _make(out: Path, recipe: Recipe, progress: Progress | None, jobs: int) -> None:
     code = hashlib.sha256(json.dumps(asdict(recipe)).encode()).hexdigest()[:8]
     partial = out.parent / f".{out.name}.partial-{code}"
     partial.mkdir(parents=True, exist_ok=True)
     _scan_everyone(partial, recipe, progress, jobs)
-    people = {name: draw_person(seed, name) for name in _visits(recipe)}
+    people = {name: draw_person(recipe.seed, name) for name in _visits(recipe)}
     bids.write_tables(partial, _visits(recipe), people)
     bids.write_descriptions(partial, asdict(recipe))
     bids.write_truth_tables(partial / TRUTH, _visits(recipe))
@@ -93,7 +101,6 @@ def make_phantom(
     if out.exists():
         out.rmdir()
     partial.replace(out)
-    return out
 
 
 def scan_rng(seed: int, subject: str, site: str) -> np.random.Generator:

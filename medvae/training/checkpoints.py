@@ -45,8 +45,14 @@ class WholeCheckpoints(TorchCheckpointIO):
         storage_options: object = None,
     ) -> None:
         del storage_options  # of remote file systems
-        with atomic_path(Path(path)) as partial:
-            torch.save(checkpoint, partial)
+        with atomic_path(Path(path)) as partial, partial.open("wb") as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # of torch's own; what the disk said is below
+                cause = error.__context__
+                if not isinstance(cause, OSError):
+                    raise
+                raise OSError(cause.errno, cause.strerror, str(path)) from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

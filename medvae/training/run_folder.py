@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from medvae.files import write_json, write_text
 from medvae.inputs import read_json
 from medvae.lock import LOCK
 from medvae.noise.named import freeze
+from medvae.report.markdown import code, escaped
 from medvae.training.checkpoints import read_checkpoint
 from medvae.training.config import TrainConfig, load_config
 from medvae.training.split import Splits
@@ -145,12 +147,12 @@ Use it from Python:
 ```python
 import medvae
 
-encoder = medvae.Encoder.load("{path}")
+encoder = medvae.Encoder.load({path})
 latent = encoder.encode("scan.nii.gz")
 ```
 
 **Limits.** Not a medical device. What it does on a scanner unlike all of its training
-sites has to be measured, not assumed: `{evaluate}`.
+sites has to be measured, not assumed: {evaluate}.
 """
 
 
@@ -167,19 +169,21 @@ def write_card(
         version=__version__,
         grid=" x ".join(map(str, config.grid.shape)),
         spacing=" x ".join(f"{step:g}" for step in config.grid.spacing_mm),
-        sites=", ".join(seen) or "not labelled",
+        sites=escaped(", ".join(seen)) or "not labelled",
         training=counts[0],
         validation=counts[1],
-        held_out=", ".join(config.held_out) or "none",
-        noise=Path(config.noise).stem,
+        held_out=escaped(", ".join(config.held_out)) or "none",
+        noise=escaped(Path(config.noise).stem),
         copies=config.objective.copies,
         objective=config.objective.name,
         latent=config.network.latent,
         channels=config.network.latent_channels,
         seed=config.seed,
-        path=run.as_posix(),
-        evaluate=shlex.join(
-            ["medvae", "evaluate", run.as_posix(), "--data", cohort.root.as_posix()]
+        path=json.dumps(run.as_posix(), ensure_ascii=False),
+        evaluate=code(
+            shlex.join(
+                ["medvae", "evaluate", run.as_posix(), "--data", cohort.root.as_posix()]
+            )
         ),
     )
     write_text(run / "README.md", text)

@@ -17,8 +17,10 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 
 from medvae.errors import UserError
-from medvae.files import digest
+from medvae.files import digest, to_disk
+from medvae.lock import sweep_old
 from medvae.volume.grid import Grid, Placement
+from medvae.volume.mask import read_mask
 from medvae.volume.nifti import Source, read_volume
 from medvae.volume.prepare import Prepared, prepare
 
@@ -93,8 +95,8 @@ def prepare_scans(
     """Prepare scans, or find them prepared.
 
     The key is the SHA-256 of the scan's bytes, its mask's bytes and the settings:
-    a renamed scan is found again, a changed one is made anew. Stopped halfway, the
-    next call goes on where it ended.
+    a renamed scan is found again, a changed one is made anew. So is an entry of which
+    a file is missing or cut. Stopped halfway, the next call goes on where it ended.
 
     Args:
         scans: Objects with ``path`` and ``mask``.
@@ -107,6 +109,7 @@ def prepare_scans(
         UserError: A scan cannot be prepared; names it.
     """
     cache_dir.mkdir(parents=True, exist_ok=True)
+    sweep_old(cache_dir)
     work = (
         delayed(_ensure)(i, scan.path, scan.mask, grid, cache_dir)
         for i, scan in enumerate(scans)
@@ -141,24 +144,42 @@ def _ensure(
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}. Check the scan.") from error
     folder = cache_dir / key[:32]
-    if not folder.is_dir():
+    if not _is_whole(folder, grid):
         volume = read_volume(path)
-        chosen = read_volume(mask).data if mask else None
+        chosen = read_mask(mask) if mask else None
         _store(prepare(volume, grid, chosen), folder, path)
     return i, folder
 
 
+def _is_whole(folder: Path, grid: Grid) -> bool:
+    """Whether an entry can be read: sizes and headers, not every voxel."""
+    try:
+        kept = PreparedCohort((), (folder,), grid).prepared(0)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return all(
+        array.shape == grid.shape and array.dtype == kind
+        for array, kind in ((kept.image, np.float32), (kept.mask, np.bool_))
+    )
+
+
 def _store(prepared: Prepared, folder: Path, path: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    damaged = partial.with_name(f"{partial.name}-damaged")
     try:
         np.save(partial / "image.npy", prepared.image)
         np.save(partial / "mask.npy", prepared.mask)
         meta = {"path": str(path), **prepared.meta()}
         (partial / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        if not folder.is_dir():
+        for file in partial.iterdir():
+            to_disk(file)
+        if not _is_whole(folder, prepared.placement.grid):
+            if folder.exists():
+                folder.replace(damaged)
             os.replace(partial, folder)  # noqa: PTH105 (a folder, whole or not at all)
-    except OSError:
-        if not folder.is_dir():  # another process finished the same scan first
+    except OSError:  # perhaps another process finished the same scan first
+        if not _is_whole(folder, prepared.placement.grid):
             raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in (partial, damaged):
+            shutil.rmtree(left, ignore_errors=True)

@@ -15,6 +15,8 @@ from medvae.problem import Problem
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
 from medvae.volume.intensity import extreme_scale
+from medvae.volume.mask import read_mask
+from medvae.volume.memory import within_memory
 from medvae.volume.nifti import Volume, read_volume
 from medvae.volume.plain import plain_geometry
 
@@ -47,10 +49,10 @@ def check_scan(path: Path | str, *, header_only: bool = False) -> list[Problem]:
         problems += _orientation_problems(path, image)
         if header_only or any(p.severity == "error" for p in problems):
             return problems
-        volume = read_volume(path)
+        with within_memory(str(path), shape):
+            return problems + _voxel_problems(path, read_volume(path))
     except UserError as error:
         return [_as_problem(path, error)]
-    return problems + _voxel_problems(path, volume)
 
 
 def refuse_bad(path: Path | str) -> None:
@@ -64,8 +66,14 @@ def refuse_bad(path: Path | str) -> None:
             raise UserError(str(problem))
 
 
-def check_mask(mask: Path, scan: Path) -> list[Problem]:
-    """Everything wrong with a mask for ``scan``, from the headers."""
+def check_mask(mask: Path, scan: Path, *, header_only: bool = False) -> list[Problem]:
+    """Everything wrong with a mask for ``scan``.
+
+    Args:
+        mask: A NIfTI file.
+        scan: That it belongs to.
+        header_only: Leave the voxels unread.
+    """
     try:
         image, on = open_header(mask), open_header(scan)
         shape = checked_shape(image, str(mask))
@@ -78,9 +86,19 @@ def check_mask(mask: Path, scan: Path) -> list[Problem]:
         what = f"mask shape {shape}, but its scan {scan.name} has {wanted}"
     elif not np.allclose(affine, target, atol=0.05):
         what = f"mask affine differs from that of its scan {scan.name}"
-    else:
+    elif header_only:
         return []
+    else:
+        return _inside_problems(mask)
     return [Problem(mask, what, "Resample the mask to its scan.")]
+
+
+def _inside_problems(mask: Path) -> list[Problem]:
+    try:
+        read_mask(mask)
+    except UserError as error:
+        return [_as_problem(mask, error)]
+    return []
 
 
 def _as_problem(path: Path, error: UserError) -> Problem:

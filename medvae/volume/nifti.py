@@ -25,6 +25,7 @@ from medvae.volume.header import (
     open_header,
     silent_nibabel,
 )
+from medvae.volume.memory import within_memory
 
 
 @dataclass(frozen=True)
@@ -143,22 +144,33 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
     name = str(path) if path else "image in memory"
     shape = checked_shape(image, name)
     affine = checked_affine(image, name)
+    with within_memory(name, shape):
+        data = _voxels(path, image, shape, name)
+        turn = nib.orientations.io_orientation(affine)
+        turned = np.ascontiguousarray(nib.orientations.apply_orientation(data, turn))
+    source = Source(affine, shape, str(image.get_data_dtype()), nib.aff2axcodes(affine))
+    to_ras = affine @ nib.orientations.inv_ornt_aff(turn, shape)
+    return Volume(turned, to_ras, source, path)
+
+
+def _voxels(
+    path: Path | None,
+    image: nib.spatialimages.SpatialImage,
+    shape: tuple[int, int, int],
+    name: str,
+) -> npt.NDArray[np.float32]:
+    """Intensities on disk's axes, scale factor applied."""
     try:
         if path and path.suffix == ".gz" and nib.is_proxy(image.dataobj):
             with silent_nibabel():
                 image = _unpacked(path, image)
         with np.errstate(over="ignore"):  # infinite in float32; told as such
-            data = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
+            return np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
     except UNREADABLE as error:
         raise UserError(
             f"{name}: the voxels cannot be read ({one_line(error)}). "
             "The file is cut short or damaged; copy it again."
         ) from error
-    turn = nib.orientations.io_orientation(affine)
-    turned = np.ascontiguousarray(nib.orientations.apply_orientation(data, turn))
-    source = Source(affine, shape, str(image.get_data_dtype()), nib.aff2axcodes(affine))
-    to_ras = affine @ nib.orientations.inv_ornt_aff(turn, shape)
-    return Volume(turned, to_ras, source, path)
 
 
 def write_nifti(

@@ -15,6 +15,7 @@ from medvae.volume.foreground import foreground_mask
 from medvae.volume.grid import Grid, Placement, covering, place_on_head
 from medvae.volume.header import MAX_VOXELS
 from medvae.volume.intensity import extreme_scale, reference_level
+from medvae.volume.memory import within_memory
 from medvae.volume.nifti import Source, Volume
 
 
@@ -81,6 +82,13 @@ def prepare(
         >>> round(ready.reference, -1), ready.image[10, 10, 10].round(2)
         (700.0, np.float32(1.0))
     """
+    with within_memory(volume.name, volume.data.shape):
+        return _prepared(volume, grid, mask, reach)
+
+
+def _prepared(
+    volume: Volume, grid: Grid, mask: npt.NDArray[Any] | None, reach: int | None
+) -> Prepared:
     data = volume.data
     refuse_unusable(volume)
     chosen = _user_mask(volume, mask)

@@ -31,7 +31,7 @@ from noise_models.scanner.power_spectrum import head_spectrum
 from noise_models.scanner.resolution import sharpness
 from noise_models.scanner.tissue import BIAS_ORDER, Tissue, fit_tissue
 
-ESTIMATOR_VERSION = 6
+ESTIMATOR_VERSION = 7
 BIAS_NAMES = tuple(
     "bias_" + "".join(str(k) for k in term) for term in cosine_terms(3, BIAS_ORDER)
 )
@@ -40,6 +40,7 @@ CONTRAST_NAMES = ("logit_csf_over_gm", "logit_gm_over_wm", "log_upper_excess")
 FIELD_NAMES = tuple("noise_" + "".join(str(k) for k in term) for term in FIELD_TERMS)
 LEAST_HEARD = 0.025  # of white; below it the texture of tissue is as strong
 MOST_TILES = 300  # of air, where all of them would tell no more
+ORDINARY = (2.0**-10, 2.0**24)  # bright intensities of scans estimated as stored
 NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES, *FIELD_NAMES)
 """The parameters of a scan, transformed so that every real number is legal:
 log of sigma over the reference; signed PSF variances; the logit of csf/gm and gm/wm,
@@ -198,6 +199,8 @@ def estimate_scan(
     """
     where = f"{label}: " if label else ""
     volume = _checked(data, where)
+    unit = _unit(volume)
+    volume = volume / unit if unit != 1 else volume
     x, y, z = (float(s) for s in spacing_mm)
     try:
         head = find_head(volume, (x, y, z))
@@ -248,7 +251,7 @@ def estimate_scan(
     return ScanEstimate(
         values,
         (x, y, z),
-        tissue.reference,
+        tissue.reference * float(unit),
         evidence,
         flags_of(volume, seen),
         shape=volume.shape,
@@ -307,6 +310,19 @@ def _checked(data: NDArray[np.generic], where: str) -> NDArray[np.float32]:
             f"{where}the volume must hold more than one intensity, got only {low}."
         )
     return volume
+
+
+def _unit(volume: NDArray[np.float32]) -> np.float32:
+    """What to divide a scan by, so that powers of its voxels are numbers.
+
+    A power of two, which rounds no voxel: the one nearest to the 99th percentile of
+    the positive voxels. An ordinary scan stays as it is, to the last bit.
+    """
+    positive = volume[volume > 0]
+    bright = float(np.percentile(positive, 99)) if positive.size else 1.0
+    if ORDINARY[0] <= bright <= ORDINARY[1]:
+        return np.float32(1)
+    return np.float32(2.0 ** round(np.log2(bright)))
 
 
 def _contrast(tissue: Tissue) -> tuple[float, float, float]:

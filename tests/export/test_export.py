@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from markdown_it import MarkdownIt
 from small_encoder import head_image
 from typer.testing import CliRunner
 
@@ -21,7 +22,8 @@ from medvae.encoding.table import read_table
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.export import export_run
-from medvae.export.card import model_card, read_story
+from medvae.export.card import Story, model_card, read_story
+from medvae.training.run_folder import Plan
 
 
 def test_onnx_agrees_with_torch_on_any_number_of_volumes(run, tmp_path):
@@ -50,7 +52,7 @@ def test_an_onnx_that_differs_is_not_kept(run, tmp_path, monkeypatch):
     monkeypatch.setattr("medvae.export.onnx.TOLERANCE", 0.0)
     with pytest.raises(UserError, match=r"encoder\.onnx differs from torch"):
         export_run(run, tmp_path / "onnx", "onnx")
-    assert not list((tmp_path / "onnx").iterdir())
+    assert not (tmp_path / "onnx").exists()
 
 
 def test_an_onnx_that_gives_no_numbers_is_not_kept(run, tmp_path, monkeypatch):
@@ -60,7 +62,7 @@ def test_an_onnx_that_gives_no_numbers_is_not_kept(run, tmp_path, monkeypatch):
     monkeypatch.setattr("medvae.export.onnx._write", lambda *_: None)
     with pytest.raises(UserError, match=r"encoder\.onnx differs from torch by inf"):
         export_run(run, tmp_path / "onnx", "onnx")
-    assert not list((tmp_path / "onnx").iterdir())
+    assert not (tmp_path / "onnx").exists()
 
 
 def test_without_onnxruntime_the_extra_is_named(run, tmp_path, monkeypatch):
@@ -100,6 +102,17 @@ def test_the_card_states_sites_noise_evaluation_and_limits(run):
         type(story)(story.settings, None, story.plan, evaluation), encoder
     )
     assert "| Held-out reconstruction (dB) | 19.2 | 18.0 to 20.0 |" in text
+
+
+def test_labels_are_text_in_the_card(run):
+    encoder = medvae.Encoder.load(run)
+    label = "<script>a</script> | ![b](http://c.d/e)"
+    evaluation = Evaluation("run", (label,), {}, notes=(label,))
+    text = model_card(Story(None, None, Plan((label,), {}), evaluation), encoder)
+    shown = MarkdownIt("commonmark").enable("table").render(text)
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "<td>&lt;script&gt;a&lt;/script&gt; | ![b](http://c.d/e)</td>" in shown
 
 
 @pytest.mark.slow

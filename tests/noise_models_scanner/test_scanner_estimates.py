@@ -114,6 +114,16 @@ def test_gain_changes_the_reference_and_nothing_else():
     assert other.vector == pytest.approx(one.vector, abs=2e-3)
 
 
+@pytest.mark.parametrize("gain", [1e-14, 1e-12, 1e-6, 1e4, 1e9, 1e12])
+def test_no_gain_is_too_small_or_too_large_for_the_estimate(gain):
+    x = scan(10, Scanner()).astype(float)
+    one, other = estimate_scan(x, STEP), estimate_scan(x * gain, STEP)
+    assert other.reference / one.reference == pytest.approx(gain, rel=1e-6)
+    assert other.vector == pytest.approx(one.vector, abs=1e-6)
+    assert other.coils == pytest.approx(one.coils, rel=1e-6)
+    assert (other.flags, other.evidence) == (one.flags, one.evidence)
+
+
 def test_shading_is_recovered_over_the_brain():
     truth = Scanner(shading=(0.25, -0.15, 0.2), bowl=-0.25)
     x = scan(11, truth)

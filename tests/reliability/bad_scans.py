@@ -223,5 +223,15 @@ def vast(verb, *more):
     )
 
 
+def small_and_large():
+    """134 million voxels, as promised, in a file of 0.6 MB."""
+    empty = packed(bytes(2**27), 1)
+    fields = {"dim": (3, 512, 512, 512, 1, 1, 1, 1), "datatype": 2, "bitpix": 8}
+    return packed(patched(**fields)[:352]) + empty
+
+
+LARGE = [
+    row("too-large-for-memory", written(small_and_large, GZ), GZ, "for memory, 512")
+]
 WHOLE = [vast("encode"), vast("harmonize", "--to", "A")]
-SCANS = [*HEADERS, *VOXELS, *CUT, *KINDS, *PLACES, *FREESURFER]
+SCANS = [*HEADERS, *VOXELS, *CUT, *KINDS, *PLACES, *FREESURFER, *LARGE]

@@ -41,6 +41,16 @@ def scan_of(name, content, file, says):
     )
 
 
+def mask_of(name, level, says):
+    """A table of a good scan whose mask holds one number."""
+
+    def make(folder):
+        table("", "path,subject,site,mask\na.nii,1,A,m.nii\n").make(folder)
+        written(scan(0 * head() + level), "m.nii")(folder)
+
+    return Bad(f"mask-{name}", make, ("cohort", "scans.csv"), "m.nii", says)
+
+
 TABLES = [
     table("empty", "", "no header"),
     table("blank-lines", "\n\n\n", "no header"),
@@ -77,6 +87,9 @@ TABLES = [
             "not found"),
     scan_of("mask-missing", "path,subject,site,mask\na.nii,1,A,m.nii\n", "m.nii",
             "not found"),
+    mask_of("of-nan", float("nan"), "of the mask are NaN"),
+    mask_of("of-zeros", 0, "no voxel of the mask"),
+    mask_of("negative", -1, "no voxel of the mask"),
     scan_of("path-is-the-table", "path,subject,site\nscans.csv,1,A\n", "scans.csv",
             "NIfTI"),
     scan_of("path-is-a-folder", "path,subject,site\n.,1,A\n", "directory", ""),

@@ -19,6 +19,7 @@ from medvae.cli.advice import advice
 from medvae.errors import UserError
 from medvae.files import digest, write_text
 from medvae.lock import LOCK, sole_writer
+from medvae.training.checkpoints import WholeCheckpoints
 
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path):
@@ -173,6 +174,14 @@ def test_a_full_disk_leaves_the_old_file(small_disk):
         write_text(place / "a.txt", "x" * 100_000)
     assert (place / "a.txt").read_text() == "old"
     assert [p.name for p in place.iterdir()] == ["a.txt"]
+
+
+def test_a_disk_that_fills_under_a_checkpoint_is_told(small_disk):
+    place, _ = small_disk
+    with pytest.raises(OSError, match="No space left") as full:
+        WholeCheckpoints().save_checkpoint({"w": torch.zeros(10**5)}, place / "a.ckpt")
+    assert advice(full.value).startswith(f"{place / 'a.ckpt'}: No space left")
+    assert not list(place.iterdir())
 
 
 def die():

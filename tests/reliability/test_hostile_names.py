@@ -1,5 +1,6 @@
 """Names from outside lead nowhere, run nowhere and reach no terminal as they are."""
 
+import io
 import json
 import sys
 from html.parser import HTMLParser
@@ -10,8 +11,10 @@ import pytest
 from bad_input import command
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scan_bytes import head, scan, written
 
+from medvae.cli import console
 from medvae.cli.plain import one_line, plain
 from medvae.cohort import read_cohort
 from medvae.comparison.plan import load_plan
@@ -95,12 +98,36 @@ def test_sites_that_differ_by_case_are_warned_of(tmp_path, monkeypatch, capsys):
     assert "sites 'NYU', 'nyu' are written alike" in capsys.readouterr().err
 
 
-@given(st.text())
+FORGING = st.text(st.sampled_from("a \n\r\x1b\x85\u2028[]\\"), max_size=20) | NAMES
+
+
+@given(FORGING)
 def test_what_is_printed_holds_no_control_character(text):
-    line = one_line(text)
-    assert line.isprintable()
-    assert "\n" not in line
-    assert all(c.isprintable() or c == "\n" for c in plain(text))
+    assert one_line(text).isprintable()
+    assert plain(text).isprintable()
+
+
+PRINTED = {
+    "say": lambda name: console.say(f"a {name}"),
+    "warn": lambda name: console.warn(f"a {name}"),
+    "fail": lambda name: console.fail(f"a {name}"),
+    "a row": lambda name: console.show_table(["site"], [[f"a {name}"]]),
+    "progress": lambda name: console._plain("a")(1, 1, name),
+}
+
+
+@pytest.mark.parametrize("how", PRINTED)
+@given(name=FORGING)
+def test_a_name_forges_no_line_of_the_terminal(how, name):
+    shown = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for stream in ("out", "err"):
+            patch.setattr(console, stream, Console(file=shown, width=999))
+        PRINTED[how](name)
+    head = ["site"] if how == "a row" else []
+    lines = shown.getvalue().rstrip("\n").splitlines()
+    assert [line.strip() for line in lines[:-1]] == head
+    assert lines[-1].isprintable()
 
 
 VIEWER = (files("medvae.report") / "viewer.js").read_text(encoding="utf-8")

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from simple_head import make_head
 
+from medvae.errors import UserError
 from medvae.volume import check_mask, check_scan, write_nifti
+from medvae.volume.mask import read_mask
 
 
 def said(path, **options):
@@ -118,3 +120,22 @@ def test_a_mask_must_lie_on_its_scan(tmp_path):
     assert "mask shape (9, 9, 9)" in check_mask(small, scan)[0].message
     assert "affine differs" in check_mask(moved, scan)[0].message
     assert "not found" in check_mask(tmp_path / "no.nii", scan)[0].message
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        (np.nan, "8000 of 8000 voxels of the mask are NaN"),
+        (0.0, "no voxel of the mask is above 0.5 (they are 0 to 0)"),
+        (-1.0, "no voxel of the mask is above 0.5 (they are -1 to -1)"),
+    ],
+)
+def test_a_mask_that_holds_nothing_is_named_itself(level, message, tmp_path):
+    mask, scan = tmp_path / "a_mask.nii", saved(tmp_path / "a.nii", np.eye(4))
+    write_nifti(mask, np.full((20, 20, 20), level), np.eye(4))
+    (problem,) = check_mask(mask, scan)
+    assert problem.path == mask
+    assert problem.message.startswith(message)
+    assert check_mask(mask, scan, header_only=True) == []
+    with pytest.raises(UserError, match=r"a_mask\.nii: "):
+        read_mask(mask)

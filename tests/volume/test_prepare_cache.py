@@ -9,6 +9,7 @@ import pytest
 from simple_head import make_head
 
 from medvae.errors import UserError
+from medvae.files import user_cache
 from medvae.volume import Grid, prepare, prepare_scans, read_volume, write_nifti
 
 GRID = Grid((24, 28, 24), (8.0, 8.0, 8.0))
@@ -155,3 +156,46 @@ def test_a_full_disk_leaves_no_half_entry(scans, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         prepare_scans(scans[:1], GRID, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:500])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [cut, empty, Path.unlink])
+@pytest.mark.parametrize("name", ["image.npy", "mask.npy", "meta.json"])
+def test_a_damaged_entry_is_made_anew(damage, name, scans, tmp_path):
+    cache = tmp_path / "cache"
+    first = prepare_scans(scans[:1], GRID, cache)
+    whole = {p.name: p.read_bytes() for p in first.folders[0].iterdir()}
+    damage(first.folders[0] / name)
+    again = prepare_scans(scans[:1], GRID, cache)
+    assert {p.name: p.read_bytes() for p in again.folders[0].iterdir()} == whole
+    assert list(cache.iterdir()) == [*again.folders]
+
+
+def test_an_entry_is_on_the_disk_before_it_has_its_name(scans, tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("medvae.volume.cache.to_disk", lambda p: synced.append(p.name))
+    prepare_scans(scans[:1], GRID, tmp_path / "cache")
+    assert sorted(synced) == ["image.npy", "mask.npy", "meta.json"]
+
+
+def test_what_killed_writers_left_is_swept_when_old(scans, tmp_path):
+    old, new = tmp_path / "cache/.partial-old", tmp_path / "cache/.partial-new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    prepare_scans(scans[:1], GRID, tmp_path / "cache")
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_cache_below_a_file_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
+    with pytest.raises(UserError, match=r"file: not a folder.* Set XDG_CACHE_HOME"):
+        user_cache()

@@ -1,0 +1,35 @@
+"""The share of covered branches is gated by itself, not averaged with that of lines."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / ".ci" / "branches.py"
+
+
+@pytest.mark.parametrize(
+    ("covered", "of", "code", "says"),
+    [
+        (95, 100, 0, "branch coverage 95.00 % (95 of 100), least 95 %\n"),
+        (949, 1000, 1, "branch coverage 94.90 % (949 of 1000), least 95 %\n  40 miss"),
+        (0, 0, 1, "no branch was measured"),
+    ],
+)
+def test_too_few_covered_branches_fail(covered, of, code, says, tmp_path):
+    totals = {"covered_branches": covered, "num_branches": of, "percent_covered": 99.0}
+    files = {n: {"summary": {"missing_branches": m}} for n, m in (("a", 1), ("b", 40))}
+    report = tmp_path / "coverage.json"
+    report.write_text(json.dumps({"totals": totals, "files": files}))
+    words = [sys.executable, SCRIPT, report]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout.startswith(says)
+
+
+def test_make_check_looks_at_branches():
+    rules = (SCRIPT.parents[1] / "Makefile").read_text()
+    assert "--cov-report=json:build/coverage.json" in rules
+    assert ".ci/branches.py build/coverage.json" in rules
