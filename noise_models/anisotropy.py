@@ -12,6 +12,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_uniform,
@@ -83,7 +84,7 @@ class Anisotropy(NoiseModel):
                 voxels = (thickness[chosen] / step).tolist()
                 matrices = torch.stack([slice_matrix(size, v) for v in voxels])
                 y[chosen] = along(clean[chosen], 2 + axis, matrices.to(clean))
-        return y.to(x.dtype)
+        return as_given(y, x)
 
 
 def slice_matrix(size: int, thickness: float) -> Tensor:

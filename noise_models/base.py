@@ -198,6 +198,19 @@ def computable(x: Tensor) -> Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
+def as_given(y: Tensor, x: Tensor) -> Tensor:
+    """``y`` in the dtype of ``x``; what half precision cannot hold is its largest.
+
+    Example:
+        >>> as_given(torch.tensor([7e4, -1.0]), torch.zeros(1).half()).tolist()
+        [65504.0, -1.0]
+    """
+    if y.dtype == x.dtype:
+        return y
+    most = torch.finfo(x.dtype).max
+    return y.clamp(-most, most).to(x.dtype)
+
+
 def of_volumes(params: Params, key: str, x: Tensor) -> Tensor:
     """``params[key]`` with ``x``'s dtype and device, one row per volume of ``x``.
 

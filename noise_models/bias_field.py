@@ -12,6 +12,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -99,7 +100,7 @@ class BiasField(NoiseModel):
         2-D image given 3-D coefficients takes the in-plane ones, at the RMS of all.
         """
         clean = computable(x)
-        return self._shaded(clean, params, spacing_mm).to(x.dtype)
+        return as_given(self._shaded(clean, params, spacing_mm), x)
 
     def spend(
         self,

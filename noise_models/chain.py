@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
-from noise_models.base import NoiseModel, Params, computable
+from noise_models.base import NoiseModel, Params, as_given, computable
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Chain(NoiseModel):
             }
             corrupt = step.spend if number else step.apply  # what we made we may spend
             y = corrupt(y, own, rng, spacing_mm=spacing_mm)
-        return y.to(x.dtype)
+        return as_given(y, x)
 
     def _named(self) -> list[tuple[str, NoiseModel]]:
         """Each step with the prefix of its parameters."""

@@ -12,6 +12,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -93,7 +94,7 @@ class Contrast(NoiseModel):
             curve.at(before[volumes, voxels], volumes, out=after[volumes, voxels])
 
         in_blocks(clean, work)
-        return y.to(x.dtype)
+        return as_given(y, x)
 
 
 @dataclass(frozen=True)

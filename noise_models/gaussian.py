@@ -11,6 +11,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -64,4 +65,4 @@ class Gaussian(NoiseModel):
     ) -> Tensor:
         clean = computable(x)
         sigma = per_volume(of_volumes(params, "sigma", clean), clean)
-        return draw_normal(clean, rng).mul_(sigma).add_(clean).to(x.dtype)
+        return as_given(draw_normal(clean, rng).mul_(sigma).add_(clean), x)

@@ -13,6 +13,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_uniform,
@@ -94,4 +95,4 @@ class Ghosting(NoiseModel):
             ghosts.mul_(intensity / 2)
             torch.addcmul(volume, ghosts, clean.new_tensor(math.cos(phase)), out=out)
             out.hypot_(ghosts.mul_(math.sin(phase)))
-        return y.to(x.dtype)
+        return as_given(y, x)

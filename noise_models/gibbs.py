@@ -13,6 +13,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_uniform,
@@ -73,7 +74,7 @@ class Gibbs(NoiseModel):
             if (kept[:, axis] < 1).any():
                 y = along(y, axis + 2, _truncation(y.shape[axis + 2], kept[:, axis]))
         whole = (kept[:, : clean.ndim - 2] >= 1).all(1)
-        return torch.where(_rows(whole, clean), clean, y.abs()).to(x.dtype)
+        return as_given(torch.where(_rows(whole, clean), clean, y.abs()), x)
 
 
 def _rows(flag: Tensor, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -86,4 +87,4 @@ class NoncentralChi(NoiseModel):
                 rest -= u.neg_().log1p_()  # -log(1 - u) is exponential and finite
             y.square_().addcmul_(rest.to(clean), 2 * per_volume(sigma, y).square())
             y.sqrt_()
-        return y.to(x.dtype)
+        return as_given(y, x)

@@ -11,6 +11,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_uniform,
@@ -67,4 +68,4 @@ class Pepper(NoiseModel):
         clean = computable(x)
         p = of_volumes(params, "p", clean)
         low, high = levels(clean, self.low, None if self.low is None else 1.0)
-        return replace(clean, p, p, low, high, rng).to(x.dtype)
+        return as_given(replace(clean, p, p, low, high, rng), x)

@@ -11,6 +11,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -66,7 +67,7 @@ class Rician(NoiseModel):
     ) -> Tensor:
         clean = computable(x)
         sigma = of_volumes(params, "sigma", clean)
-        return magnitude(clean, sigma, rng).to(x.dtype)
+        return as_given(magnitude(clean, sigma, rng), x)
 
     def spend(
         self,

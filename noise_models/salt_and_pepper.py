@@ -12,6 +12,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_uniform,
@@ -87,7 +88,7 @@ class SaltAndPepper(NoiseModel):
         p = of_volumes(params, "p", clean)
         pepper = p * (1 - of_volumes(params, "salt_fraction", clean))
         low, high = levels(clean, self.low, self.high)
-        return replace(clean, p, pepper, low, high, rng).to(x.dtype)
+        return as_given(replace(clean, p, pepper, low, high, rng), x)
 
 
 def levels(x: Tensor, low: float | None, high: float | None) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -77,7 +78,7 @@ class Spike(NoiseModel):
         a = per_volume(amplitude, clean)
         y = clean * _stripes(clean.shape[2:], frequency, phase).unsqueeze(1)
         y.mul_(2 * a).addcmul_(clean, clean).add_(a.square())
-        return y.clamp_min_(0).sqrt_().to(x.dtype)  # rounding can pass below 0
+        return as_given(y.clamp_min_(0).sqrt_(), x)  # rounding can pass below 0
 
 
 def _stripes(shape: Sequence[int], frequency: Tensor, phase: Tensor) -> Tensor:

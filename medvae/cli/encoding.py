@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -93,6 +95,7 @@ def encode(
             jobs=jobs,
             cover=cover,
             share=share,
+            command=shlex.join(["medvae", *sys.argv[1:]]),
             progress=progress,
         )
     if found is not None:

@@ -13,7 +13,8 @@ from medvae.comparison.plan import Plan
 from medvae.comparison.unit import Unit
 from medvae.evaluation.estimate import Estimate, FloatArray
 from medvae.evaluation.result import Evaluation
-from medvae.version import __version__
+from medvae.evaluation.run import scans_digest
+from medvae.version import __version__, software
 
 FORMAT = "medvae-comparison-1"
 Z95 = 1.959964
@@ -102,6 +103,7 @@ def collect(
         "format": FORMAT,
         "version": __version__,
         "command": command,
+        "provenance": _provenance(units),
         "seeds": sorted({unit.stage.seed for own in units.values() for unit in own}),
         "held_out": list(plan.held_out),
         "arms": {name: _numbers(arm) for name, arm in arms.items()},
@@ -125,6 +127,20 @@ def collect(
         },
         "per_site": {name: per_site(own) for name, own in units.items()},
         "plan": plan.model_dump(mode="json"),
+    }
+
+
+def _provenance(units: Mapping[str, Sequence[Unit]]) -> dict[str, Any]:
+    """What the numbers hang on, in the words of evaluation.json."""
+    stage = next(iter(units.values()))[0].stage
+    return {
+        "software": software(),
+        "scans": len(stage.cohort.scans),
+        "scans_digest": scans_digest(stage.content),
+        "model_digests": {
+            name: {str(unit.stage.seed): unit.weights_digest() for unit in own}
+            for name, own in units.items()
+        },
     }
 
 

@@ -101,6 +101,11 @@ class Unit:
         """Of the setting that was chosen."""
         return read_evaluation(self.at(self.finished()["choice"]) / "evaluation.json")
 
+    def weights_digest(self) -> str | None:
+        """SHA-256 of the chosen network's weights; None for an arm without any."""
+        path = self.at(self.finished()["choice"]) / "run" / "model.safetensors"
+        return digest(path) if path.is_file() else None
+
     def scores(self) -> list[Any]:
         """Of the chosen setting, then of every setting."""
         every = [

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from medvae.files import write_json, write_text
-from medvae.version import __version__
+from medvae.version import __version__, software
 
-IGNORED = ("*_latent.*", "*_latentstd.*", "index.tsv", "latents.npy", ".index.lock")
+PROVENANCE = "provenance.json"
+IGNORED = (
+    *("*_latent.*", "*_latentstd.*", "index.tsv", "latents.npy", ".index.lock"),
+    PROVENANCE,
+)
 """Codes have no suffix of their own in BIDS yet, so its validator is told of them."""
 
 _DEPTH = 6  # sub-X/ses-Y/anat/file lies four below the root
@@ -37,8 +41,17 @@ def source_of(path: Path, known: dict[Path, str]) -> str:
     return f"bids:{known[root]}:{path.resolve().relative_to(root).as_posix()}"
 
 
-def describe(out: Path, known: dict[Path, str]) -> None:
-    """Write ``dataset_description.json`` and ``.bidsignore``."""
+def describe(
+    out: Path, known: dict[Path, str], model_digest: str | None, command: str = ""
+) -> None:
+    """Write ``dataset_description.json``, ``.bidsignore`` and ``provenance.json``.
+
+    Args:
+        out: The folder.
+        known: Data sets that the scans come from; see `links`.
+        model_digest: SHA-256 of the weights.
+        command: That was typed last; the codes do not hang on it.
+    """
     content: dict[str, Any] = {
         "Name": "Codes of a denoising variational autoencoder",
         "BIDSVersion": "1.10.0",
@@ -49,4 +62,6 @@ def describe(out: Path, known: dict[Path, str]) -> None:
         content["DatasetLinks"] = {n: folder.as_uri() for folder, n in known.items()}
         content["SourceDatasets"] = [{"URL": folder.as_uri()} for folder in known]
     write_json(out / "dataset_description.json", content)
+    made = {"command": command, "software": software(), "model_digest": model_digest}
+    write_json(out / PROVENANCE, made)
     write_text(out / ".bidsignore", "\n".join(f"**/{p}" for p in IGNORED) + "\n")

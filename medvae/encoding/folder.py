@@ -3,6 +3,7 @@
 OUT/index.tsv                  a row per scan: its labels, its row in latents.npy
 OUT/latents.npy                float32, (scans, features), memory-mappable
 OUT/dataset_description.json   a BIDS derivative
+OUT/provenance.json            the command, versions, the digest of the weights
 OUT/sub-X/.../*_latent.*       maps and JSON of each scan (OUT/ itself for other names)
 """
 
@@ -90,6 +91,7 @@ def encode_folder(
     jobs: int = 0,
     cover: Cover = "head",
     share: Share | None = None,
+    command: str = "",
     progress: Progress | None = None,
 ) -> list[str]:
     """Encode scans into ``out``; scans that are already there are skipped.
@@ -106,6 +108,7 @@ def encode_folder(
         jobs: Processes that read scans ahead; 0 reads between batches.
         cover: See :meth:`Encoder.encode`.
         share: Which part of the list is this process's; by default all of it.
+        command: That asked for it, for the record.
         progress: Called with (done, total, name).
 
     Returns:
@@ -122,6 +125,7 @@ def encode_folder(
             batch_size=batch_size,
             jobs=jobs,
             cover=cover,
+            command=command,
             progress=progress,
         )
 
@@ -135,6 +139,7 @@ def _encode_share(
     batch_size: int,
     jobs: int,
     cover: Cover,
+    command: str,
     progress: Progress | None,
 ) -> list[str]:
     paths = [item.path for item in items]
@@ -161,7 +166,7 @@ def _encode_share(
         elif not is_any_there:
             is_any_there = True
             out.mkdir(parents=True, exist_ok=True)
-            describe(out, known)
+            describe(out, known, encoder.model_digest, command)
         if latent is not None and mark != arrived.digest:
             write_latent(target, latent, source_of(path, known), cover)
         if progress:

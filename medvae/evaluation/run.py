@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from medvae.noise.named import open_noise
 from medvae.training.config import load_config
 from medvae.training.progress import Progress
 from medvae.training.run_folder import read_plan
-from medvae.training.seal import software
+from medvae.version import software
 from medvae.volume import prepare_scans
 
 LEARNED = ("train", "validation")
@@ -86,16 +86,25 @@ def evaluate_run(
         "software": software(),
         "model_digest": encoder.model_digest,
         "scans": len(cohort.scans),
-        "scans_digest": _scans_digest(cohort),
+        "scans_digest": scans_digest(
+            (scan.subject, scan.site, digest(scan.path)) for scan in cohort.scans
+        ),
     }
     return replace(found, provenance=provenance)
 
 
-def _scans_digest(cohort: Cohort) -> str:
-    """Changes with who was scanned where, and with any voxel; not with paths."""
-    rows = sorted(
-        [scan.subject, scan.site or "", digest(scan.path)] for scan in cohort.scans
-    )
+def scans_digest(scans: Iterable[tuple[str, str | None, str]]) -> str:
+    """Changes with who was scanned where, and with any voxel; not with paths.
+
+    Args:
+        scans: Subject, site and SHA-256 of every scan.
+
+    Example:
+        >>> a, b = ("1", "A", "ab"), ("2", None, "cd")
+        >>> scans_digest([a, b]) == scans_digest([b, a])
+        True
+    """
+    rows = sorted([subject, site or "", mark] for subject, site, mark in scans)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 

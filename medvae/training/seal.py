@@ -6,10 +6,8 @@ It tells damage and mistakes, not forgery: who can change a file can change the 
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from medvae.files import digest, write_json
 from medvae.inputs import read_record, refuse_special
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import load_model
-from medvae.version import __version__
+from medvae.version import software
 
 SEAL = "seal.json"
 FORMAT, VERSION = "medvae-seal", 1
@@ -125,17 +123,6 @@ def _sample_codes(vae: DenoisingVAE) -> npt.NDArray[np.float32]:
     volume = rng.random((1, 1, *vae.config.grid_shape), np.float32)
     mean = vae.eval().encode(torch.from_numpy(volume)).mean
     return np.ascontiguousarray(mean.numpy(), np.float32).reshape(-1)
-
-
-def software() -> dict[str, str]:
-    """Versions of what a result depends on.
-
-    Example:
-        >>> sorted(software())
-        ['medvae', 'monai', 'numpy', 'python', 'torch']
-    """
-    found = {name: version(name) for name in ("torch", "numpy", "monai")}
-    return {"medvae": __version__, "python": platform.python_version(), **found}
 
 
 def _software_differences(was: Mapping[str, Any]) -> tuple[str, ...]:

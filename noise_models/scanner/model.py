@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from noise_models.base import NoiseModel, Params, computable, spacing_of
+from noise_models.base import NoiseModel, Params, as_given, computable, spacing_of
 from noise_models.registry import register, suggest
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
 from noise_models.scanner.flags import STRIPPED
@@ -282,14 +282,14 @@ class ScannerNoise(NoiseModel):
         native = on_native_grid(params, grid)
         if len(native) and bool((native == native[0]).all()):
             kind = bool(native[0])
-            return degrade(clean, params, rng, grid, is_native=kind).to(x.dtype)
+            return as_given(degrade(clean, params, rng, grid, is_native=kind), x)
         y = torch.empty_like(clean)
         for kind in (True, False):
             which = torch.nonzero(native == kind)[:, 0]
             if len(which):
                 part = {key: value[which.cpu()] for key, value in params.items()}
                 y[which] = degrade(clean[which], part, rng, grid, is_native=kind)
-        return y.to(x.dtype)
+        return as_given(y, x)
 
     def _repr_html_(self) -> str:
         """The fit as a notebook shows it."""

@@ -17,6 +17,8 @@ from medvae.comparison.run import open_data
 from medvae.comparison.stage import Stage, open_store
 from medvae.comparison.unit import Unit
 from medvae.errors import UserError
+from medvae.files import digest
+from medvae.version import software
 
 CHOICES = [{"objective.beta": 1.0}, {"objective.beta": 0.3}]
 UNFITTED = (
@@ -53,6 +55,13 @@ def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypat
     result = compare(plan, out, cohort=cohort, cache=cache, say=told.append)
     first = result.content
     assert told[0] == "1 of 3 runs are finished already."
+    made = first["provenance"]
+    assert made["software"] == software()
+    assert made["scans"] == len(cohort)
+    assert made["model_digests"]["none"]["0"] in {
+        digest(run) for run in weights.parents[2].rglob("model.safetensors")
+    }
+    assert made["model_digests"]["pca"] == {"0": None}
     assert [line[:5] for line in told[1:]] == ["[2/3]", "[3/3]"]
     assert weights.stat().st_mtime_ns == written
     page = result.report.read_text()

@@ -19,6 +19,7 @@ from medvae.encoding.reading import read_ahead
 from medvae.encoding.table import read_table
 from medvae.errors import UserError
 from medvae.model.weights import save_model
+from medvae.version import software
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +157,9 @@ def test_codes_of_a_bids_data_set_are_a_bids_derivative(encoder, tmp_path):
     assert content["Sources"] == ["bids:raw1:sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz"]
     about = json.loads((out / "dataset_description.json").read_text())
     assert about["DatasetType"] == "derivative"
+    made = json.loads((out / "provenance.json").read_text())
+    assert made["software"] == software()
+    assert made["model_digest"] == content["model_digest"]
     assert about["DatasetLinks"] == {"raw1": (tmp_path / "raw").as_uri()}
     assert len(find_latents([out])) == 2
 

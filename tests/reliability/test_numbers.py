@@ -60,6 +60,15 @@ def test_a_flat_volume_of_any_level_stays_finite(name, value):
     assert torch.isfinite(y).all()
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", [*MODELS, "scanner"])
+def test_the_brightest_of_half_precision_stays_finite(name, seed):
+    x = torch.rand(2, 1, 12, 12, 12, generator=torch.Generator().manual_seed(1))
+    noise = fitted_noise() if name == "scanner" else model(name)
+    y = corrupted(noise, (x * 65504).half(), seed)
+    assert torch.isfinite(y).all()
+
+
 @pytest.mark.parametrize("name", [*MODELS, "scanner"])
 def test_negative_intensities_stay_finite(name):
     noise = fitted_noise() if name == "scanner" else model(name)
