@@ -71,7 +71,7 @@ def train(
     """
     from medvae.cli.cohorts import check_known, open_cohort, show_left_out
     from medvae.training.config import load_config
-    from medvae.training.ranks import process_rank
+    from medvae.training.ranks import check_processes, process_rank
     from medvae.training.run_folder import refuse_used
 
     if process_rank() > 0:
@@ -85,6 +85,7 @@ def train(
         "held_out": tuple(held_out) if held_out else None,
     }
     settings = load_config(config, set_ or (), **flags)
+    check_processes(settings.devices, settings.nodes)
     run = out or Path("runs") / Path(settings.noise).stem
     if process_rank() == 0:
         refuse_used(run, resume=resume)
