@@ -101,15 +101,18 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="the profile alone")
     args = parser.parse_args()
     options = f"--size {args.size} --batch {args.batch} --runs {args.runs}"
-    about = header(f"corruption.py {options}", "torch", "monai", "torchio", "numpy")
+    timed = f"{options} --threads {args.threads} --clock {args.clock}"
+    name = f"corruption-{args.size}"
+    path = RESULTS / f"{name}.json"
+    if args.profile and not path.exists():
+        parser.error(f"{path} is not there: run --size {args.size} first, in full.")
+    about = header(f"corruption.py {timed}", "torch", "monai", "torchio", "numpy")
     stages = {
         **header(f"corruption.py {options} --profile", "torch"),
         "stages": profiles(args.size, args.batch, args.runs),
     }
     if args.profile:
-        name = f"corruption-{args.size}"
-        known = json.loads((RESULTS / f"{name}.json").read_text())
-        write(name, {**known, "profile": stages})
+        write(name, {**json.loads(path.read_text()), "profile": stages})
         print(json.dumps(stages, indent=None if args.json else 2))
         return
     torch.set_num_threads(args.threads)
@@ -127,7 +130,7 @@ def main() -> None:
         **found,
         "profile": stages,
     }
-    write(f"corruption-{args.size}", result)
+    write(name, result)
     print(json.dumps(result, indent=None if args.json else 2))
 
 

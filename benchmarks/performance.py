@@ -19,7 +19,7 @@ def main() -> None:
     """Write the pages."""
     found = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
     (DOCS / "performance.md").write_text(page(found))
-    (DOCS / "scale.md").write_text(scale_page(found["stages"]))
+    (DOCS / "scale.md").write_text(scale_page(found))
 
 
 if __name__ == "__main__":

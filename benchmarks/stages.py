@@ -2,8 +2,10 @@
 
     python benchmarks/stages.py [--runs 3]
 
-One simulated head of 184 x 220 x 208 voxels of 1 mm, one thread, processor seconds; the
-training grid and the network are the defaults. Writes benchmarks/results/stages.json.
+One simulated head of 184 x 220 x 208 voxels of 1 mm, one thread: processor seconds, and
+the most memory that a stage holds above what the process held before it, its libraries
+and the network (`held_mib`). The training grid and the network are the defaults. Writes
+benchmarks/results/stages.json.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 from corruption_parts.scanners import fitted
 from fit_parts.simulator import Machine, scan
+from measured.memory import added_mib, forget_peak
 from measured.ratios import interleaved, spread
 from measured.result import header, write
 
@@ -109,9 +112,15 @@ def main() -> None:
     result: dict[str, Any] = header(f"stages.py --runs {runs}", "torch", "numpy")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        seconds = interleaved(stages(folder), runs, time.process_time)
+        work = stages(folder)
+        seconds = interleaved(work, runs, time.process_time)
         result["copies"] = COPIES
         result["seconds"] = {stage: spread(found) for stage, found in seconds.items()}
+        result["held_mib"] = round(forget_peak(), 1)
+        result["peak_mib"] = {
+            stage: spread([added_mib(one) for _ in range(runs)])
+            for stage, one in work.items()
+        }
         result["bytes"] = stored(folder)
     write("stages", result)
     print(json.dumps(result, indent=2))

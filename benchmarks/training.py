@@ -81,17 +81,21 @@ def main() -> None:
     path = RESULTS / "training.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     packages = ("torch", "monai", "pytorch-lightning")
-    before = header(
-        f"training.py --steps {args.steps} --seconds {args.seconds:g} "
-        f"--rounds {args.rounds}",
-        *packages,
-    )
+    network = f"--part networks --seconds {args.seconds:g} --rounds {args.rounds}"
+    about = {
+        part: header(f"training.py {options}", *packages)
+        for part, options in (
+            ("step", f"--part step --steps {args.steps}"),
+            ("profile", f"--part profile --steps {args.steps}"),
+            ("networks", network),
+        )
+    }
     shape = (48, 56, 48)
     if "step" in parts:
         from training_parts.step import step_costs
 
         known["step"] = {
-            **before,
+            **about["step"],
             "grid": shape,
             "target": TARGET,
             "cases": step_costs(shape, args.steps),
@@ -100,13 +104,13 @@ def main() -> None:
         from training_parts.step import step_profiles
 
         known["profile"] = {
-            **header(f"training.py --profile --steps {args.steps}", *packages),
+            **about["profile"],
             "grid": shape,
             "stages": step_profiles(shape, args.steps),
         }
     if "networks" in parts:
         known["networks"] = {
-            **before,
+            **about["networks"],
             "grid": shape,
             "processor_seconds_each": args.seconds,
             "found": networks(shape, args.seconds, args.rounds),

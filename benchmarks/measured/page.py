@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from measured.profile import over
+from measured.row import Row, once
 
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -13,56 +15,25 @@ _HEAD = """# Performance
 Written by `python benchmarks/performance.py` from the JSON files in
 `benchmarks/results`; nothing is typed in. `make bench` measures
 everything again. Ratios are taken between neighbours in time, in one run; a row gives
-the median and, in brackets, the quartiles of *n* of them. Every file states command,
-versions, machine and how busy it was with other work (its load, where 0 is idle and the
-number of cores is full; on a busy machine the processor clock is the one to read). What
-misses its target is marked, and [docs/scale.md](scale.md) says why.
+the median and, in brackets, the quartiles of *n* of them; *n* = 1 has no spread. Every
+file states command, versions, machine and how busy it was with other work (its load,
+where 0 is idle and the number of cores is full; on a busy machine the processor clock
+is the one to read). What misses its target is marked, and [docs/scale.md](scale.md)
+says why.
 """
 
-
-@dataclass(frozen=True)
-class Row:
-    """One target and what was measured.
-
-    Args:
-        what: In words.
-        limit: The target; positive for at least, negative for at most; 0 for none.
-        found: ``median``, ``quartiles`` and ``n``.
-        unit: Behind the numbers.
-    """
-
-    what: str
-    limit: float
-    found: Mapping[str, Any]
-    unit: str = ""
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the median reaches the target."""
-        median = self.found["median"]
-        return median >= self.limit if self.limit > 0 else median <= -self.limit
-
-    def line(self) -> str:
-        """As a row of a Markdown table."""
-        low, high = self.found["quartiles"]
-        sign = "≥" if self.limit > 0 else "≤"
-        target = f"{sign} {abs(self.limit):g}{self.unit}" if self.limit else "-"
-        verdict = "" if not self.limit else "yes" if self.is_met else "**no**"
-        cells = (
-            self.what,
-            target,
-            f"{self.found['median']:.3g}{self.unit} ({low:.3g} to {high:.3g})",
-            str(self.found["n"]),
-            verdict,
-        )
-        return f"| {' | '.join(cells)} |"
+_NOTES = {
+    "fit-noise on more scans": "Calibration and goodness of fit are left out: they "
+    "look at a number of scans that does not grow with the cohort.",
+}
 
 
 def page(results: Results) -> str:
     """The whole page, Markdown."""
     texts = [_HEAD]
     for title, rows, made in sections(results):
-        texts.append(f"## {title}\n\n{_made(made)}\n\n{_table(rows)}")
+        note = f"{_NOTES[title]}\n\n" if title in _NOTES else ""
+        texts.append(f"## {title}\n\n{_made(made)}\n\n{note}{_table(rows)}")
         if "profile" in made:
             texts.append(_profile(made["profile"]))
     return "\n".join(texts)
@@ -85,6 +56,14 @@ def sections(
     if "networks" in training:
         made = training["networks"]
         yield "Networks", _networks(made), made
+    fit = results.get("fit", {"parts": {}})
+    if "speed" in fit["parts"]:
+        speed = fit["parts"]["speed"]["one scan"]
+        made = {
+            "command": f"{fit['command']} --part speed",
+            "software": fit["software"],
+        }
+        yield "fit-noise, one scan", [_fit_speed(speed)], {**made, **speed}
     if "fit_scale" in results:
         found = results["fit_scale"]
         yield "fit-noise on more scans", _fit_scale(found), found
@@ -136,7 +115,12 @@ def _corruption(found: Mapping[str, Any]) -> list[Row]:
         ),
         ("complete fitted model: MONAI's time over ours", 0, "scanner_speedup_monai"),
     ]
-    return [Row(what, limit, known[key]) for what, limit, key in rows if key in known]
+    made = [Row(what, limit, known[key]) for what, limit, key in rows if key in known]
+    if "profile" in found:
+        what = "the same over the floor, each by itself on one thread (profile below)"
+        ratio = over(found["profile"]["stages"], "four effects", "the floor")
+        made.insert(1, Row(what, 0, {"median": ratio, "n": found["runs"]}))
+    return made
 
 
 def _steps(found: Mapping[str, Any]) -> list[Row]:
@@ -151,6 +135,7 @@ def _networks(found: Mapping[str, Any]) -> list[Row]:
     for name, one in found["found"].items():
         rows += [
             Row(f"{name}: one volume", 0, one["seconds_per_volume"], " s"),
+            Row(f"{name}: its first three steps", 0, one["warm_up_seconds"], " s"),
             Row(f"{name}: peak memory", 0, one["peak_mib"], " MiB"),
             *(
                 [Row(f"{name}: RMS error left", 0, one["rms_error"])]
@@ -164,6 +149,12 @@ def _networks(found: Mapping[str, Any]) -> list[Row]:
             ),
         ]
     return rows
+
+
+def _fit_speed(found: Mapping[str, Any]) -> Row:
+    size = " x ".join(map(str, found["shape"]))
+    what = f"{size} voxels: over one read and one Fourier transform"
+    return Row(what, -found["target"], found["ratio"])
 
 
 def _fit_scale(found: Mapping[str, Any]) -> list[Row]:
@@ -189,7 +180,7 @@ def _encoding(found: Mapping[str, Any]) -> list[Row]:
         Row(
             "peak memory, all scans over the first third",
             -1.1,
-            _once(grown),
+            once(grown),
         ),
     ]
 
@@ -201,10 +192,10 @@ def _large(found: Mapping[str, Any]) -> list[Row]:
         Row(
             f"{size}: peak memory of the process",
             -4096,
-            _once(found["peak_mib"]),
+            once(found["peak_mib"]),
             " MiB",
         ),
-        Row("by the clock, one thread", 0, _once(found["seconds"]), " s"),
+        Row("by the clock, one thread", 0, once(found["seconds"]), " s"),
     ]
 
 
@@ -216,16 +207,11 @@ def _many(found: Mapping[str, Any]) -> list[Row]:
     cost = last["processor_seconds_a_scan"]
     size = f"{found['side']}^3 voxels"
     return [
-        Row("share of the good scans in the table, each once", 1, _once(share)),
-        Row("the bad scan is named, and the exit code 2", 1, _once(float(is_told))),
-        Row(f"peak memory, {count} over {few['scans']} scans", -1.1, _once(ratio)),
-        Row(f"processor time a scan of {size}, start included", 0, _once(cost), " s"),
+        Row("share of the good scans in the table, each once", 1, once(share)),
+        Row("the bad scan is named, and the exit code 2", 1, once(float(is_told))),
+        Row(f"peak memory, {count} over {few['scans']} scans", -1.1, once(ratio)),
+        Row(f"processor time a scan of {size}, start included", 0, once(cost), " s"),
     ]
-
-
-def _once(value: float) -> dict[str, Any]:
-    """A number that was measured one time."""
-    return {"median": value, "quartiles": [value, value], "n": 1}
 
 
 def _index(found: Mapping[str, Any]) -> list[Row]:
@@ -261,11 +247,11 @@ def _made(found: Mapping[str, Any]) -> str:
     )
     versions = found.get("software", {})
     software = ", ".join(f"{name} {version}" for name, version in versions.items())
-    clock = (
-        f"; {found['clock']} clock, {found['threads']} threads"
-        if ("clock" in found)
-        else ""
-    )
+    clock = ""
+    if "clock" in found:
+        threads = found["threads"]
+        plural = "" if threads == 1 else "s"
+        clock = f"; {found['clock']} clock, {threads} thread{plural}"
     ending = f" ({software})" if software else ""
     return f"`{found['command']}`{where}{clock}{ending}."
 

@@ -117,3 +117,18 @@ def table(
         stage: {"ms": round(1000 * value, 3), "share": round(value / total, 4)}
         for stage, value in medians.items()
     }
+
+
+def over(
+    stages: Mapping[str, Mapping[str, Mapping[str, float]]], above: str, below: str
+) -> float:
+    """What one piece of work takes of another, all stages together.
+
+    Example:
+        >>> over({"a": {"x": {"ms": 3}}, "b": {"y": {"ms": 2}}}, "a", "b")
+        1.5
+    """
+    total = {
+        name: sum(stage["ms"] for stage in stages[name].values()) for name in stages
+    }
+    return total[above] / total[below]

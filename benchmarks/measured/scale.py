@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from measured.misses import misses
+from medvae.training.config import OptimiserSettings
+
+Results = Mapping[str, Mapping[str, Any]]
+
 COUNTS = (100, 10_000, 1_000_000)
-EPOCHS = 100
+EPOCHS, BATCH = (OptimiserSettings().epochs, OptimiserSettings().batch_size)
 MACHINES = {
     "laptop, 2 cores": 2,
     "workstation, 32 cores": 32,
     "cluster, 1,000 cores": 1000,
 }
+GIB = 1024.0  # MiB
 
 
 _HEAD = """# What more scans cost
 
 The numbers are written by `python benchmarks/performance.py` from
 [stages.json](../benchmarks/results/stages.json) (`{command}`, load {load}
-on {cores} cores). All of it grows in proportion to the number of scans, because no
-stage looks at two scans at once, except where it is said below. Times are of one core.
+on {cores} cores of {processor}) and, where it says so, from other files beside it. All
+of the time grows in proportion to the number of scans, because no stage looks at two
+scans at once, except where it is said below. Times are of one core of that processor,
+processor seconds of one thread; memory is what the stage holds above the {held:.0f} MiB
+of a process with its libraries and the network. In brackets the quartiles of {n}.
 
 ## One scan of 184 x 220 x 208 voxels
 
-| stage | when | core seconds |
-|---|---|---|
+| stage | when | core seconds | memory, MiB | with more scans | measured by |
+|---|---|---|---|---|---|
 """
 
 _WHEN = {
@@ -37,11 +46,24 @@ _WHEN = {
     "encode": "`medvae encode`, network alone",
 }
 
+_COHORTS = """
+## Cohorts
+
+Hours assume the processor named above and perfect scaling over its cores; {cores} were
+there to measure on. Stages that are done once come close as long as there are more
+scans than cores, for every scan is a task of its own. Training does not unless a batch
+has at least as many scans as there are cores, for a step is dealt out by scans and ends
+with the slowest: the default is {batch}. Memory is of one process, and `--jobs`
+multiplies it; where it grows, it is the growth measured between two numbers of scans,
+carried on to the others.
+
+"""
+
 _TAIL = """
 ## What breaks first, and the remedy
 
-1. **Training without a GPU.** It is nearly all of the time from a hundred scans on. Use
-   GPUs (their speed was not measured here), several on one batch
+1. **Training without a GPU.** It is {share:.0f} % of the time, for any number of scans.
+   Use GPUs (their speed was not measured here), several on one batch
    (`--set devices=4`, [train.slurm](examples/train.slurm)); of a million scans an epoch
    is more than one needs: train on a sample.
 2. **The first check of a cohort.** It reads every voxel. What was found is remembered
@@ -51,91 +73,101 @@ _TAIL = """
 4. **fit-noise.** The part that is done on every scan is spread with `--jobs` or
    `--dask`; the rest does not grow, since calibration and trial look at 16 people of a
    site at most. Of a million scans, fit on some hundred a site.
-5. **Labels in memory.** They are small; but the first walk over a million folders takes
-   long on a network file system. Give a table (`path,subject,site`) instead.
-
-## Misses
-
-[performance.md](performance.md) marks every target that was not met.
-
-Profiles are under the tables there; gains are of processor time on one thread, old and
-new in turn in one process.
-
-- *Corruption.* Two fifths of the time at 128 voxels a side are the matrix products of
-  the PSF along three axes (2.4 ns a voxel and axis, of which 1.3 are the products, at
-  100 billion operations a second) and a quarter the normals, whose twister alone takes
-  2.1 of 2.4 ns. The floor holds the same normals, but a Fourier transform where we have
-  the PSF and all arithmetic: the four effects take 1.6 of it on one thread. Second
-  attempt, kept: shadings made plane by plane and never written down (0.8 ns of 20 a
-  voxel), the PSF in place and in memory that is used again (0.1 to 0.3 ns an axis);
-  together 5 % less. Tried and given up: a PSF cut to a band (0.5 ns an axis, but only
-  for FWHM above 3 voxels, where the weights end: 3 % in the mean); numpy's normals (7
-  to 9 ns against 2.4); Box and Muller's transform from torch's parts (logarithm and
-  cosine cost what a faster generator saves); blocks of 2^14 to 2^16 voxels (the same,
-  or up to 40 % slower where operations are many); contrast in two operations a knot
-  instead of three (1 %, and air is no longer exactly 0). Left: MKL's generators, which
-  are not on every machine. Threads of Python share the drawing only: elsewhere they
-  wait for the interpreter's lock.
-- *Training step with the fitted scanner.* On the training grid the corruption needs a
-  Fourier transform, three matrix products, two shadings, two noise maps and moments of
-  two Rice distributions: about 60 ns a voxel, four times a step, beside a network that
-  is small. A fifth is the cost of some 400 small operations, whatever the grid. Second
-  attempt, kept: coloured noise drawn at half of its frequencies, with one transform
-  instead of two; noise and signal in units without shading; what A's magnitude tells
-  from one table, without a case for high ratios; all fields in one product; roots of
-  covariances kept. Together 29 to 47 % less time in corruption, more the busier the
-  machine. Tried and given up: smaller blocks (5 to 40 % slower), larger ones (5 %
-  faster in a cache of 32 MB that few share). What remains would need a smaller model or
-  fewer calls: one call for all scans of a batch would share the small operations, but
-  every scan has a generator of its own, so that neither batch nor number of devices
-  changes a draw.
-- *Networks* ([performance](performance.md)), one volume of the training grid forward
-  and back, one thread, 12 processor seconds each, medians of 3, beside one other job.
-  Without any convolution at the image's own resolution a step takes 0.94 of ours and
-  leaves no more error; every place of the last map then paints its own 2 x 2 x 2
-  voxels, whose edges no later layer smooths, so the last convolution stays. A
-  convolution at full resolution before the first one costs 8 % and gains nothing.
-  `torch.compile` takes as long a step as the plain network and 1.3 times the memory:
-  not used. Resize convolutions take 1.12 of a step and did not come to an RMS error
-  of 0.25 in every run. MONAI's AutoencoderKL takes 3.1 times as long a step and did
-  not come to 0.2; its VarAutoEncoder takes 0.74 of a step and 1.9 times the time to
-  0.2. Stanford's MedVAE (`medvae` 0.1.7 on PyPI) was not measured: it fetches its
-  network's settings and weights from the internet when it starts, and needs
-  torchvision.
-- *Augmentation* took MONAI 14 ms for a volume that is flipped, turned and bent: two
-  resamplings, the first in double precision. One resampling with MONAI's draws takes 4
-  ms.
+5. **Labels in memory.** {index} for the index of {indexed:,} scans; but the first walk
+   over a million folders takes long on a network file system. Give a table
+   (`path,subject,site`) instead.
 """
 
 
-def scale_page(found: Mapping[str, Any]) -> str:
+def scale_page(results: Results) -> str:
     """The whole page, Markdown."""
+    found = results["stages"]
     machine, seconds = found["machine"], found["seconds"]
     median = {stage: value["median"] for stage, value in seconds.items()}
-    text = _HEAD.format(
-        command=found["command"],
-        load=machine["load_before"],
-        cores=machine["cores"],
-    )
-    for stage, value in seconds.items():
-        low, high = value["quartiles"]
-        when = _WHEN[stage].format(copies=found["copies"])
-        text += (
-            f"| {stage} | {when} | {value['median']:.3g} ({low:.3g} to {high:.3g}) |\n"
+    once, epochs = _costs(median)
+    index = results["cohort_index"]
+    return (
+        _HEAD.format(
+            command=found["command"],
+            load=machine["load_before"],
+            cores=machine["cores"],
+            processor=machine["processor"],
+            held=found["held_mib"],
+            n=seconds["check"]["n"],
         )
-    text += _cohorts(median, found["bytes"])
-    return text + _TAIL.format(
-        header=1000 * median["header"],
-        prepared=found["bytes"]["prepared"] / 1e6,
+        + "\n".join(_stages(results))
+        + "\n"
+        + _COHORTS.format(cores=machine["cores"], batch=BATCH)
+        + "\n".join([*_hours(once, epochs), *_memory(results), *_disk(found["bytes"])])
+        + "\n"
+        + _TAIL.format(
+            share=100 * epochs / (once + epochs),
+            header=1000 * median["header"],
+            prepared=found["bytes"]["prepared"] / 1e6,
+            index=_mib(index["first"]["peak_mib"]["median"]),
+            indexed=index["scans"],
+        )
+        + misses(results)
     )
 
 
-def _cohorts(median: Mapping[str, float], size: Mapping[str, int]) -> str:
+def _stages(results: Results) -> list[str]:
+    found, growth = results["stages"], _growth(results)
+    return [
+        _line(
+            stage,
+            _WHEN[stage].format(copies=found["copies"]),
+            _spread(value),
+            _spread(found["peak_mib"][stage]),
+            *growth[stage],
+        )
+        for stage, value in found["seconds"].items()
+    ]
+
+
+def _growth(results: Results) -> dict[str, tuple[str, str]]:
+    """How every stage grows, and what measured it."""
+    index, fit = results["cohort_index"], results["fit_scale"]
+    coded, many = results["encoding"], results["encoding_many"]
+    each = 1000 * index["first"]["processor_seconds"]["median"] / index["scans"]
+    network = 1 / coded["scans_per_second"]["network"]
+    kept = many["continued"]["peak_mib"] / many["few"]["peak_mib"]
+    few_fits, many_fits = fit["counts"]
+    alone = "every scan alone: in proportion", "one scan, stages.json"
+    epoch = "in proportion, times epochs; memory times the batch", "one scan, "
+    return {
+        "header": (
+            f"in proportion: {each:.2g} ms a scan of {index['scans']:,}",
+            "cohort_index.json",
+        ),
+        "check": alone,
+        "prepare": alone,
+        "estimate": (
+            f"in proportion: {fit['time_ratio']['median']:.2f} of the time a scan, "
+            f"{fit['memory_ratio']['median']:.2f} of the memory, {many_fits:,} over "
+            f"{few_fits} scans",
+            "fit_scale.json",
+        ),
+        "corrupt": (epoch[0], epoch[1] + "stages.json"),
+        "train": (epoch[0], epoch[1] + "stages.json; networks: training.json"),
+        "encode": (
+            f"in proportion: {network:.2g} s a scan by "
+            f"the clock; {kept:.2f} of the memory, {many['scans']:,} over "
+            f"{many['few']['scans']} scans",
+            "encoding.json, encoding_many.json",
+        ),
+    }
+
+
+def _costs(median: Mapping[str, float]) -> tuple[float, float]:
+    """Core seconds of a scan: what is done once, and all epochs."""
     once = sum(median[stage] for stage in ("check", "prepare", "estimate", "encode"))
-    epochs = EPOCHS * (median["corrupt"] + median["train"])
-    columns = " | ".join(f"{count:,} scans" for count in COUNTS)
+    return once, EPOCHS * (median["corrupt"] + median["train"])
+
+
+def _hours(once: float, epochs: float) -> list[str]:
     lines = [
-        f"\n## Cohorts\n\n| | {columns} |",
+        _line("", *(f"{count:,} scans" for count in COUNTS)),
         "|---|" + "---|" * len(COUNTS),
     ]
     for name, cores in MACHINES.items():
@@ -145,15 +177,61 @@ def _cohorts(median: Mapping[str, float], size: Mapping[str, int]) -> str:
         ):
             # A scan is not divided: no machine is faster than one core with one scan.
             cells = (_time(cost * max(count / cores, 1)) for count in COUNTS)
-            lines.append(f"| {name}: {what} | {' | '.join(cells)} |")
-    for what, key in (
-        ("scans", "scan"),
-        ("prepared volumes", "prepared"),
-        ("codes", "code"),
-    ):
-        cells = (_bytes(size[key] * count) for count in COUNTS)
-        lines.append(f"| disk: {what} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            lines.append(_line(f"{name}: {what}", *cells))
+    return lines
+
+
+def _memory(results: Results) -> list[str]:
+    """Rows of peak memory: of one process, a constant and what every scan adds."""
+    found, fit = results["stages"], results["fit_scale"]
+    index, many = results["cohort_index"], results["encoding_many"]
+    held = found["held_mib"]
+    need = {stage: value["median"] for stage, value in found["peak_mib"].items()}
+    labels = index["first"]["peak_mib"]["median"]
+    few_fits, many_fits = fit["counts"]
+    fitted = fit["peak_mib"]["median"] * (1 - 1 / fit["memory_ratio"]["median"])
+    coded = many["continued"]["peak_mib"] - many["few"]["peak_mib"]
+    rows = {
+        "index, at most (cohort_index.json)": (0.0, labels / index["scans"], labels),
+        "check": (held + need["check"], 0.0, 0.0),
+        "prepare": (held + need["prepare"], 0.0, 0.0),
+        "fit-noise (growth: fit_scale.json)": (
+            held + need["estimate"],
+            fitted / (many_fits - few_fits),
+            0.0,
+        ),
+        f"train, a batch of {BATCH}": (
+            held + BATCH * max(need["train"], need["corrupt"]),
+            0.0,
+            0.0,
+        ),
+        "encode, one reader (encoding.json; growth: encoding_many.json)": (
+            results["encoding"]["memory"]["at_the_end_mib"],
+            coded / (many["scans"] - many["few"]["scans"]),
+            0.0,
+        ),
+    }
+    return [
+        _line(f"memory: {what}", *(_mib(max(a + b * n, least)) for n in COUNTS))
+        for what, (a, b, least) in rows.items()
+    ]
+
+
+def _disk(size: Mapping[str, int]) -> list[str]:
+    kinds = {"scans": "scan", "prepared volumes": "prepared", "codes": "code"}
+    return [
+        _line(f"disk: {what}", *(_bytes(size[key] * count) for count in COUNTS))
+        for what, key in kinds.items()
+    ]
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(value: Mapping[str, Any]) -> str:
+    low, high = value["quartiles"]
+    return f"{value['median']:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _time(seconds: float) -> str:
@@ -168,6 +246,10 @@ def _bytes(count: float) -> str:
         if count >= size:
             return f"{_short(count / size)} {unit}"
     return f"{_short(count / 1e6)} MB"
+
+
+def _mib(count: float) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count:.0f} MiB"
 
 
 def _short(value: float) -> str:

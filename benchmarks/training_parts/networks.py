@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from corruption_parts.scanners import heads
+from measured.memory import forget_peak, peak_mib
 from monai.networks.blocks import Convolution, ResidualUnit
 from torch import Tensor, nn
 
@@ -192,18 +192,6 @@ NETWORKS = {
     "MONAI AutoencoderKL": autoencoder_kl,
     "MONAI VarAutoEncoder": var_autoencoder,
 }
-
-
-def peak_mib() -> float:
-    """Most memory this process has held since it was told to forget, MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(x.split()[1]) / 1024 for x in lines if x.startswith("VmHWM"))
-
-
-def forget_peak() -> float:
-    """Start the peak anew; what is held now, MiB."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return peak_mib()
 
 
 def alone(name: str, shape: tuple[int, int, int], seconds: float) -> dict[str, Any]:

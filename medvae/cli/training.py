@@ -59,6 +59,9 @@ def train(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
     ] = False,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="Fill the cache, then stop.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written.")
     ] = False,
@@ -71,7 +74,7 @@ def train(
     """
     from medvae.cli.cohorts import check_known, open_cohort, show_left_out
     from medvae.training.config import load_config
-    from medvae.training.ranks import process_rank
+    from medvae.training.ranks import check_processes, process_rank
     from medvae.training.run_folder import refuse_used
 
     if process_rank() > 0:
@@ -85,6 +88,8 @@ def train(
         "held_out": tuple(held_out) if held_out else None,
     }
     settings = load_config(config, set_ or (), **flags)
+    if not prepare_only:
+        check_processes(settings.devices, settings.nodes)
     run = out or Path("runs") / Path(settings.noise).stem
     if process_rank() == 0:
         refuse_used(run, resume=resume)
@@ -118,6 +123,9 @@ def train(
     quiet_libraries()
     with progress_bar("Preparing") as progress:
         material = gather(settings, scans, corruption, cache, progress=progress)
+    if prepare_only:
+        say(f"{len(material.scans)} scans are prepared. Train without --prepare-only.")
+        return
     with progress_bar("Training") as progress:
         train_run(
             settings,

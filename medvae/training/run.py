@@ -28,7 +28,7 @@ from medvae.training.detail import fit_detail, spread_over
 from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
-from medvae.training.ranks import process_rank
+from medvae.training.ranks import check_processes, process_rank
 from medvae.training.run_folder import Plan, join_run, open_run, write_card
 from medvae.training.seal import write_seal
 from medvae.training.seeds import seed_of
@@ -102,8 +102,10 @@ def train(
         command: What was typed, for the record.
 
     Raises:
-        UserError: The folder holds another run, or there is nothing to train on.
+        UserError: The folder holds another run, there is nothing to train on, or
+            processes were started that would not train together.
     """
+    check_processes(config.devices, config.nodes)
     training = material.entries("train", config.held_out)
     validation = material.entries("validation", config.held_out)
     if not training:

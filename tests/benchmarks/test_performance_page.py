@@ -9,9 +9,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from measured.axes import axes_section
 from measured.generalisation import generalisation_page, verdict
-from measured.page import Row, page
+from measured.page import page
 from measured.profile import OTHER, Stopwatch, clocked, table
 from measured.ratios import interleaved, ratio, spread
+from measured.row import Row
 from measured.scale import scale_page
 
 ROOT = Path(__file__).parents[2]
@@ -29,25 +30,75 @@ def test_the_page_is_written_from_the_results():
 
 def test_the_model_of_cost_is_written_from_the_results():
     text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    assert scale_page(RESULTS["stages"]) == text
+    assert scale_page(RESULTS) == text
+
+
+def changed(name, *keys, to):
+    """The results, one number of one file another."""
+    found = json.loads(json.dumps(RESULTS))
+    place = found[name]
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = to
+    return found
 
 
 def test_hours_follow_from_what_a_scan_costs():
-    dear = json.loads(json.dumps(RESULTS["stages"]))
-    for value in dear["seconds"].values():
+    dear = json.loads(json.dumps(RESULTS))
+    for value in dear["stages"]["seconds"].values():
         value["median"] = 3600.0
     # Of one scan: four stages once, and two in each of 100 epochs; 50 scans a core.
-    assert "laptop, 2 cores: check, prepare, fit-noise, encode | 8.3 days" in (
-        scale_page(dear)
-    )
-    assert "laptop, 2 cores: 100 epochs without a GPU | 1.1 years" in scale_page(dear)
+    text = scale_page(dear)
+    assert "laptop, 2 cores: check, prepare, fit-noise, encode | 8.3 days" in text
+    assert "laptop, 2 cores: 100 epochs without a GPU | 1.1 years" in text
+    assert "It is 98 % of the time, for any number of scans" in text
+
+
+def test_memory_follows_from_two_numbers_of_scans():
+    many = {"few": {"scans": 100, "peak_mib": 100}, "scans": 1100}
+    many["continued"] = {"peak_mib": 200}  # a tenth of a MiB a scan
+    found = {**RESULTS, "encoding_many": many}
+    found["encoding"] = {**RESULTS["encoding"], "memory": {"at_the_end_mib": 14}}
+    row = "encoding_many.json) | 24 MiB | 1014 MiB | 97.7 GiB |"
+    assert row in scale_page(found)
+    heavy = changed("stages", "peak_mib", "check", "median", to=1024 * 9)
+    heavy["stages"]["held_mib"] = 512
+    assert "memory: check | 9.5 GiB | 9.5 GiB | 9.5 GiB |" in scale_page(heavy)
+
+
+@pytest.mark.parametrize(
+    ("keys", "to", "said"),
+    [
+        (("stages", "machine", "processor"), "Zilog Z80", "cores of Zilog Z80)"),
+        (
+            ("corruption-128", "profile", "stages", "the floor"),
+            {"all": {"ms": 1.0, "share": 1.0}},
+            "take 33.60 of it on one thread",
+        ),
+        (
+            ("training", "networks", "found", "torch.compile", "warm_up_seconds"),
+            {"median": 77.7},
+            "77.7 s for its first three steps",
+        ),
+        (
+            (
+                *("training", "profile", "stages", "rician, augmented: one step"),
+                *("augmentation", "ms"),
+            ),
+            77.7,
+            "it is 77.7 ms",
+        ),
+    ],
+)
+def test_sentences_say_what_the_results_say(keys, to, said):
+    text = " ".join(scale_page(changed(*keys, to=to)).split())
+    assert said in text
 
 
 def test_a_changed_result_changes_the_page():
-    changed = json.loads(json.dumps(RESULTS))
-    changed["startup"]["ratio"]["median"] = 7.77
-    assert "7.77" in page(changed)
-    assert "**no**" in page({"startup": changed["startup"]})
+    found = changed("startup", "ratio", "median", to=7.77)
+    assert "7.77" in page(found)
+    assert "**no**" in page({"startup": found["startup"]})
 
 
 @pytest.mark.parametrize(
@@ -57,6 +108,23 @@ def test_a_target_is_met_or_it_is_not(limit, median, met):
     row = Row("x", limit, {"median": median, "quartiles": [1, 2], "n": 3})
     assert row.is_met == met
     assert ("**no**" in row.line()) != met
+
+
+def test_what_was_measured_once_has_no_spread():
+    once, more = {"median": 3429.5, "n": 1}, {"median": 2, "quartiles": [1, 3], "n": 3}
+    assert "| 3,430 MiB | 1 |" in Row("x", 0, once, " MiB").line()
+    assert "| 2 (1 to 3) | 3 |" in Row("x", 0, more).line()
+
+
+def test_the_page_says_what_an_estimate_costs_over_the_floor():
+    keys = ("fit", "parts", "speed", "one scan", "ratio", "median")
+    line = next(
+        line
+        for line in page(changed(*keys, to=6.5)).splitlines()
+        if "over one read and one Fourier transform" in line
+    )
+    assert "≤ 6 | 6.5 (" in line
+    assert line.endswith("| 7 | **no** |")
 
 
 def test_work_is_timed_in_turn_and_neighbours_are_compared():
@@ -88,8 +156,10 @@ def test_every_stage_has_its_own_time_and_not_that_of_what_it_calls():
 def test_a_profile_is_shown_below_what_it_explains():
     made = json.loads(json.dumps(RESULTS["corruption-128"]))
     rows = {"contrast": {"ms": 1.0, "share": 0.25}, "PSF": {"ms": 3.0, "share": 0.75}}
-    made["profile"] = {"command": "x --profile", "stages": {"four effects": rows}}
+    stages = {"four effects": rows, "the floor": {"copy": {"ms": 2.0, "share": 1.0}}}
+    made["profile"] = {"command": "x --profile", "stages": stages}
     text = page({"corruption-128": made})
+    assert "each by itself on one thread (profile below) | - | 2 | 9 |" in text
     assert "| PSF | 3 | 75 % |\n| together | 4 | |" in text
 
 

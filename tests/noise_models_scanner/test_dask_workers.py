@@ -2,12 +2,16 @@
 
 import os
 import signal
+import time
+from collections import Counter
 
 import numpy as np
 import pytest
+from joblib import delayed
 from simulated_head import SHARP, STEP, WORSE, scan
 
 from noise_models.scanner import fit, save_scanner
+from noise_models.scanner.task_pool import TaskPool
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -34,7 +38,8 @@ def cluster():
 
 
 def fitted(scans, path, **options):
-    save_scanner(fit(scans, goodness=False, calibration=False, **options), path)
+    options = {"calibration": False, **options}
+    save_scanner(fit(scans, goodness=False, **options), path)
     return path.read_text()
 
 
@@ -55,6 +60,53 @@ def test_workers_find_what_one_process_finds_and_a_dead_one_changes_nothing(
     )
     assert killed
     assert together == alone
+
+
+@pytest.mark.slow
+def test_calibration_on_workers_changes_no_digit(few, cluster, tmp_path):
+    address = cluster.scheduler_address
+    last = {"sharp": (3, SHARP), "worse": (53, WORSE)}  # a fourth: enough to calibrate
+    scans = {
+        site: [*few[site], (scan(*what)[::2, ::2, ::2], _coarse())]
+        for site, what in last.items()
+    }
+    alone = fitted(scans, tmp_path / "alone.yaml", calibration=True)
+    assert alone != fitted(scans, tmp_path / "plain.yaml")
+    together = fitted(scans, tmp_path / "dask.yaml", calibration=True, dask=address)
+    assert together == alone
+
+
+def test_a_dead_worker_costs_the_task_it_was_at_and_no_other(cluster, tmp_path):
+    names = [f"task{k}" for k in range(10)]
+    begun, ended, hit = tmp_path / "begun", tmp_path / "ended", set()
+    begun.mkdir()
+    ended.mkdir()
+
+    def work(name):  # says when it begins and ends, and where
+        mark = f"{name}-{os.getpid()}-{time.time_ns()}"
+        (begun / mark).touch()
+        time.sleep(0.5)
+        (ended / mark).touch()
+        return name
+
+    def marks(folder):
+        return {path.name for path in folder.iterdir()}
+
+    def kill_one(done, total, label):
+        if hit or done < 3:
+            return
+        time.sleep(0.8)  # into the second task from here, the first one handed over
+        while not (at_work := marks(begun) - marks(ended)):
+            time.sleep(0.01)
+        name, pid, _ = max(at_work, key=lambda mark: mark.split("-")[2]).split("-")
+        os.kill(int(pid), signal.SIGKILL)
+        hit.add(name)
+
+    pool = TaskPool(1, len(names), kill_one, cluster.scheduler_address)
+    assert pool.run((name, delayed(work)(name)) for name in names) == names
+    counts = Counter(mark.split("-")[0] for mark in marks(begun))
+    assert {name for name, count in counts.items() if count > 1} == hit
+    assert counts.total() == len(names) + 1
 
 
 def test_an_address_where_nothing_answers_is_named(few, monkeypatch):

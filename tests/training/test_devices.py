@@ -66,6 +66,14 @@ def test_two_processes_learn_what_one_learns(alone, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_processes_gather_two_batches_a_step_as_one_does(tmp_path):
+    # Batches of 2, 2, 2 and 1: the last one leaves a process without a scan.
+    gathered = ("optimiser.batch_size=2", "optimiser.accumulate=2")
+    two = program(tmp_path / "two", *gathered, "devices=2")
+    assert_alike(two, program(tmp_path / "one", *gathered))
+
+
+@pytest.mark.slow
 def test_two_processes_go_on_where_they_were_stopped(alone, tmp_path):
     run = program(tmp_path / "two", "devices=2", stop=3)
     assert not (run / "model.safetensors").exists()
