@@ -23,7 +23,6 @@ from medvae.files import digest
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import check_device, load_model
 from medvae.volume import Grid
-from medvae.volume.nifti import nifti_image
 
 Scannable: TypeAlias = str | os.PathLike[str] | SpatialImage | npt.NDArray[Any]
 
@@ -278,15 +277,14 @@ class Encoder:
             site: A training site; ``None`` gives the average scanner.
 
         Returns:
-            A float32 image with the scan's shape, orientation and affine, in its own
-            intensity units; 0 outside the latent's grid.
+            A float32 image with the scan's shape, orientation, affine, qform and
+            sform, in its own intensity units; 0 outside the latent's grid.
 
         Raises:
             UserError: The code lies on a grid that the model cannot paint.
         """
         native = latent.placement.to_native(self.paint(latent, site))
-        data = latent.source.restore(native * np.float32(latent.reference))
-        return nifti_image(data, latent.source.affine, np.float32)
+        return latent.source.image(native * np.float32(latent.reference))
 
     def paint(self, latent: Latent, site: str | None = None) -> npt.NDArray[np.float32]:
         """The image of a code on the latent's grid (X, Y, Z), in reference units.

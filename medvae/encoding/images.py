@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nibabel as nib
-import numpy as np
 
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.folder import Item, encode_arrivals
@@ -16,14 +15,15 @@ from medvae.encoding.names import ENDING
 from medvae.encoding.reading import Cover, read_ahead
 from medvae.encoding.repainting import repaint
 from medvae.errors import UserError
-from medvae.volume import write_nifti
+from medvae.files import atomic_path
 
 Progress = Callable[[int, int, str], object]
 
 
 def write_image(image: nib.Nifti1Image, path: Path) -> None:
     """Write a decoded image, float32, whole or not at all."""
-    write_nifti(path, np.asanyarray(image.dataobj), image.affine, np.float32)
+    with atomic_path(path) as partial:
+        nib.save(image, partial)
 
 
 def image_names(latents: Sequence[Path]) -> list[str]:
