@@ -9,7 +9,10 @@ from typing import Any
 from medvae.files import write_json, write_text
 from medvae.version import __version__
 
-IGNORED = ("*_latent.*", "*_latentstd.*", "index.tsv", "latents.npy", ".index.lock")
+IGNORED = (
+    *("*_latent.*", "*_latentstd.*"),
+    *("index.tsv", "latents.npy", "axes.npy", ".index.lock"),
+)
 """Codes have no suffix of their own in BIDS yet, so its validator is told of them."""
 
 _DEPTH = 6  # sub-X/ses-Y/anat/file lies four below the root

@@ -2,8 +2,8 @@
 
 A header may hold a qform (a rotation and voxel sizes) and an sform (any affine), each
 with a code that says in which space: scanner (1), aligned (2), Talairach (3), MNI (4),
-other (5), or 0 for not at all. nibabel reads the sform first, ITK may read the qform: an
-image that is to lie where its scan lies for every reader needs both, and both codes.
+other (5), or 0 for not at all. nibabel reads the sform first, ITK may read the qform:
+an image that is to lie where its scan lies for all readers needs both, and both codes.
 """
 
 from __future__ import annotations

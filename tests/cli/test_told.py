@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -16,12 +17,14 @@ from typer.testing import CliRunner
 from medvae.cli.app import app
 from medvae.cli.encoding import _then
 from medvae.cli.training import _show_end
-from medvae.cohort import Cohort, Scan
+from medvae.cohort import Cohort, Scan, read_cohort
+from medvae.encoding.axes import PersonAxes
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation import run as evaluation
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import save_model
+from medvae.problem import Problem
 from medvae.training.split import assign_splits, told
 
 
@@ -99,6 +102,66 @@ def test_codes_take_their_site_from_where_it_is_said_to_be(world, tmp_path):
     scan = world / "scans/A/a1.nii.gz"
     with pytest.raises(UserError, match="changes nothing for single scans"):
         run("encode", world / "runs/scanner", scan, *options)
+
+
+@pytest.mark.parametrize("verb", [("encode",), ("harmonize", "--to", "B")])
+def test_what_a_cohort_leaves_out_is_said_and_stops_nothing(
+    world, tmp_path, monkeypatch, verb
+):
+    left_out = Problem(tmp_path / "x.nii", "belongs to no site", "Move it.", "error")
+
+    def read(*asked):
+        return replace(read_cohort(*asked), problems=(left_out,))
+
+    monkeypatch.setattr("medvae.cohort.read_cohort", read)
+    words = (verb[0], world / "runs/scanner", world / "scans", *verb[1:])
+    done = run(*words, "-o", tmp_path / "out", "--jobs", 0)
+    assert done.exit_code == 0
+    assert f"warning: {tmp_path / 'x.nii'}: belongs to no site" in done.stderr
+
+
+def axes_of(numbers, path):
+    axes = PersonAxes(np.zeros(numbers), np.eye(numbers, 2), np.eye(numbers, 2))
+    axes.write(path)
+    return path
+
+
+def test_bad_scans_are_named_where_axes_cannot_be_read(world, tmp_path):
+    axes, out = axes_of(128, tmp_path / "axes.safetensors"), tmp_path / "out"
+    good = world / "scans/A/a1.nii.gz"
+    words = ("encode", world / "runs/scanner", "-o", out, "--jobs", 0, "--axes", axes)
+    done = run(*words, "no.nii")  # no table at all
+    assert (done.exit_code, "no.nii: file not found" in done.stderr) == (2, True)
+    run(*words, good)
+    assert np.load(out / "axes.npy").shape == (1, 2)
+    (out / "latents.npy").unlink()
+    (out / "latents.npy").mkdir()  # nothing can be written there
+    done = run(*words, "no.nii")
+    assert (done.exit_code, "no.nii: file not found" in done.stderr) == (2, True)
+    assert f"{out}: the table cannot be read" in done.stderr
+
+
+def test_axes_that_cannot_be_read_are_refused_before_any_scan(world, tmp_path):
+    words = ("encode", world / "runs/scanner", world / "scans", "-o", tmp_path / "o")
+    own = axes_of(128, tmp_path / "own.safetensors")
+    with pytest.raises(UserError, match="--axes with --cover scan"):
+        run(*words, "--axes", own, "--cover", "scan")
+    other = axes_of(64, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match=r"other\.safetensors: codes have 128 numbers"):
+        run(*words, "--axes", other)
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_process_without_a_scan_of_its_own_does_not_fail(
+    world, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    axes = axes_of(128, tmp_path / "axes.safetensors")
+    words = ("encode", world / "runs/scanner", world / "scans/A/a1.nii.gz")
+    done = run(*words, "-o", tmp_path / "out", "--axes", axes)
+    assert done.exit_code == 0
+    assert "0 of 0 scans encoded" in done.output
 
 
 def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):

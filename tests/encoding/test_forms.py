@@ -1,4 +1,4 @@
-"""Any qform, any sform, any codes: what is written lies where the scan lies, for ITK too."""
+"""Any qform, any sform, any codes: images lie where their scan lies, for ITK too."""
 
 import nibabel as nib
 import numpy as np

@@ -1,0 +1,149 @@
+"""decode, harmonize: images painted from codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medvae.cli.console import progress_bar, say, warn
+from medvae.cli.hints import command
+from medvae.cli.outcome import end
+from medvae.cli.scans import (
+    CoverOption,
+    Device,
+    DryRun,
+    Jobs,
+    Out,
+    Run,
+    Scans,
+    SiteFrom,
+    scans_of,
+)
+from medvae.errors import UserError
+
+
+def decode(
+    run: Run,
+    latents: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LATENTS", help="*_latent.nii.gz files, or their folder."
+        ),
+    ],
+    out: Out,
+    site: Annotated[
+        str | None, typer.Option(help="Paint as this training site would scan it.")
+    ] = None,
+    device: Device = "cpu",
+    dry_run: DryRun = False,
+) -> None:
+    """Decode latents into images on each scan's own grid.
+
+    Example: medvae decode runs/scanner latents -o images --site NYU
+    """
+    from medvae.model.folder import check_sites
+
+    check_sites(run, site=site)  # before what takes seconds to import
+    from medvae.encoding.images import decode_files, image_names
+    from medvae.encoding.names import check_outputs, find_latents
+
+    paths = find_latents(latents)
+    names = image_names(paths)
+    check_outputs(out, names, paths)
+    if dry_run:
+        say(f"would decode {len(paths)} latents with {run} into {out}")
+        return
+    from medvae.encoding.encoder import Encoder
+
+    encoder = Encoder.load(run, device)
+    targets = [out / name for name in names]
+    with progress_bar("Decoding") as progress:
+        problems = decode_files(encoder, paths, targets, site, progress)
+    end(f"{len(paths) - len(problems)} images in {out}", problems)
+
+
+def harmonize(
+    run: Run,
+    scans: Scans,
+    out: Out,
+    to: Annotated[str, typer.Option(help="The training site to imitate.")],
+    made_at: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="The training site that made all scans; else the data's label of each "
+            "if it is a training site, else an unknown scanner.",
+        ),
+    ] = None,
+    detail: Annotated[
+        bool,
+        typer.Option(
+            help="Keep each scan's detail, or paint it from its code alone, blurred."
+        ),
+    ] = True,
+    batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
+    jobs: Jobs = 2,
+    cover: CoverOption = "head",
+    site_from: SiteFrom = None,
+    device: Device = "cpu",
+    dry_run: DryRun = False,
+) -> None:
+    """Change scans to what one training site would have scanned.
+
+    Each is painted from its code for that site and keeps the detail that a code lacks,
+    as far as training found it to be the head's own. Scans made there stay as they are.
+    The images are listed in OUT/index.tsv, with the site that made each, if known.
+
+    A bad scan is named at the end and stops no other (exit code 2).
+
+    Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
+    """
+    if made_at is not None and not detail:
+        raise UserError(
+            f"--from {made_at} changes nothing with --no-detail: an image painted from "
+            "its code alone has no origin. Leave one of them out."
+        )
+    if made_at == to:
+        raise UserError(
+            f"--from {made_at} --to {to} would change nothing. Name two sites."
+        )
+    from medvae.encoding.harmonised import read_index, told, write_index
+    from medvae.encoding.names import check_outputs, stems
+    from medvae.model.folder import check_sites
+
+    check_sites(run, **{"to": to, "from": made_at})
+    items, doubts = scans_of(scans, out, site_from)
+    for doubt in doubts:
+        warn(str(doubt))
+    paths = [item.path for item in items]
+    names = [f"{name}.nii.gz" for name in stems(paths)]
+    check_outputs(out, names, paths)
+    read_index(out)  # refuses a folder that holds another table
+    if dry_run:
+        say(f"would write {len(paths)} scans as {to} into {out}")
+        return
+    from medvae.encoding.encoder import Encoder
+    from medvae.encoding.images import harmonize_files
+
+    encoder = Encoder.load(run, device)
+    targets = [out / name for name in names]
+    with progress_bar("Harmonizing") as progress:
+        rows, problems = harmonize_files(
+            encoder,
+            items,
+            targets,
+            to,
+            made_at=made_at,
+            detail=detail,
+            batch_size=batch_size,
+            jobs=jobs,
+            cover=cover,
+            progress=progress,
+        )
+    if rows:
+        write_index(out, rows)
+    codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
+    then = command("encode", run, out, out=codes) if rows else None
+    end("\n".join(told(rows, out)), problems, then)
