@@ -20,10 +20,11 @@ from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.encoding.latent_file import finished_digest, write_latent
 from medvae.encoding.names import latent_file, stems
-from medvae.encoding.reading import Arrival, Cover, read_ahead
+from medvae.encoding.reading import NO_ROOM, Arrival, Cover, read_ahead
 from medvae.encoding.table import Row, write_table
 from medvae.errors import UserError
 from medvae.lock import sole_writer
+from medvae.memory import lacks_memory
 
 Thing = TypeVar("Thing")
 Progress = Callable[[int, int, str], object]
@@ -221,7 +222,11 @@ def _codes(encoder: Encoder, ready: list[Arrival]) -> list[Latent | UserError]:
         return []
     try:
         return [*encoder.encode_read(ready)]
-    except UserError as error:
-        if len(ready) == 1:
+    except (UserError, MemoryError, RuntimeError) as error:
+        if not (isinstance(error, UserError) or lacks_memory(error)):
+            raise
+        if len(ready) > 1:
+            return [code for one in ready for code in _codes(encoder, [one])]
+        if isinstance(error, UserError):
             return [error]
-        return [code for one in ready for code in _codes(encoder, [one])]
+        return [UserError(f"{ready[0].name}: out of memory. {NO_ROOM}")]
