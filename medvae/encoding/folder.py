@@ -139,7 +139,7 @@ def _encode_share(
     progress: Progress | None,
 ) -> list[str]:
     paths = [item.path for item in items]
-    known, names = links(paths), stems(paths)
+    known, names = links(paths, out), stems(paths)
     targets = [out / latent_file(name) for name in names]
     mine = share.of(list(zip(paths, targets, strict=True)))
     marks = [finished_digest(t, encoder.model_digest, cover) for _, t in mine]
