@@ -88,7 +88,10 @@ def train(
     run = out or Path("runs") / Path(settings.noise).stem
     if process_rank() == 0:
         refuse_used(run, resume=resume)
+    from medvae.training.loggers import check_logger
+
     check_known(settings.held_out, data, site_from)
+    check_logger(settings.logger)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
     from medvae.noise.named import open_noise

@@ -22,7 +22,7 @@ from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.model.network import DenoisingVAE
-from medvae.model.weights import check_device, load_model
+from medvae.model.weights import find_device, load_model
 from medvae.volume import Grid
 
 
@@ -76,12 +76,16 @@ class Encoder:
     def load(cls, run: str | os.PathLike[str], device: str = "cpu") -> Encoder:
         """Read the model of a run folder, or of any folder of the Hugging Face layout.
 
+        Args:
+            run: The folder.
+            device: auto (a GPU where there is one), cpu, cuda or mps.
+
         Raises:
             UserError: Not a run folder, an unfinished one, or no such device.
         """
-        check_device(device)
+        found = find_device(device)
         vae = load_model(Path(run))
-        return cls(vae, device, digest(Path(run) / "model.safetensors"))
+        return cls(vae, found, digest(Path(run) / "model.safetensors"))
 
     @property
     def sites(self) -> tuple[str, ...]:

@@ -164,6 +164,23 @@ def test_a_process_without_a_scan_of_its_own_does_not_fail(
     assert "0 of 0 scans encoded" in done.output
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_logger_that_is_not_installed_is_refused_before_scans_are_read(
+    world, monkeypatch, dry
+):
+    monkeypatch.setattr("medvae.training.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("medvae.cli.cohorts.open_cohort", None)
+    with pytest.raises(UserError, match="logger wandb: not installed"):
+        run("train", "--data", world / "scans", "--set", "logger=wandb", *dry)
+
+
+def test_a_scan_encodes_on_whatever_device_there_is(world, tmp_path):
+    words = ("encode", world / "runs/scanner", world / "scans/A/a1.nii.gz")
+    assert run(*words, "-o", tmp_path, "--device", "auto").exit_code == 0
+    with pytest.raises(UserError, match="--device tpu: must be one of auto, cpu"):
+        run(*words, "-o", tmp_path, "--device", "tpu")
+
+
 def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):
     out = tmp_path / "as_b"
     done = run(
