@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, say, warn
+from medvae.cli.console import leave_stdout, progress_bar, warn
 from medvae.cli.hints import command, reading
-from medvae.cli.outcome import end
+from medvae.cli.outcome import Json, end
 from medvae.cli.scans import (
     CoverOption,
     Device,
@@ -20,6 +20,7 @@ from medvae.cli.scans import (
     Run,
     Scans,
     SiteFrom,
+    missing,
     scans_of,
 )
 from medvae.errors import UserError
@@ -42,6 +43,7 @@ def encode(
     site_from: SiteFrom = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Encode scans: a latent map each, latents.npy and index.tsv for statistics.
 
@@ -60,6 +62,7 @@ def encode(
             "--axes with --cover scan: axes are of codes of the training grid, and "
             "those of whole scans are larger. Leave one of them out."
         )
+    leave_stdout(json)
     check_sites(run)
     from medvae.encoding.axes import read_axes, write_along
     from medvae.encoding.folder import Share, encode_folder
@@ -70,7 +73,8 @@ def encode(
         warn(str(doubt))
     found = read_axes(axes) if axes is not None else None
     if dry_run:
-        say(f"would encode {len(items)} scans with {run} into {out}")
+        words = f"would encode {len(items)} scans with {run} into {out}"
+        end(words, missing(items), json=json)
         return
     from medvae.encoding.encoder import Encoder
 
@@ -98,7 +102,18 @@ def encode(
     part = f" by process {share.rank} of {share.world}" if share.world > 1 else ""
     words = f"{count - len(problems)} of {count} scans encoded into {out}{part}"
     is_last = share.world == 1 and len(problems) < count
-    end(words, [*problems, *lost], _then(run, out) if is_last else None)
+    end(
+        words,
+        [*problems, *lost],
+        _then(run, out) if is_last else None,
+        json=json,
+        written=[
+            path
+            for name in ("index.tsv", "latents.npy", "axes.npy")
+            if (path := out / name).is_file()
+        ],
+        scans=count - len(problems),
+    )
 
 
 def _then(run: Path, out: Path) -> str:

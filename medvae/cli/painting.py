@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, say, warn
+from medvae.cli.console import leave_stdout, progress_bar, warn
 from medvae.cli.hints import command
-from medvae.cli.outcome import end
+from medvae.cli.outcome import Json, end
 from medvae.cli.scans import (
     CoverOption,
     Device,
@@ -19,9 +20,13 @@ from medvae.cli.scans import (
     Run,
     Scans,
     SiteFrom,
+    missing,
     scans_of,
 )
 from medvae.errors import UserError
+
+if TYPE_CHECKING:
+    from medvae.encoding.harmonised import Harmonised
 
 
 def decode(
@@ -38,13 +43,18 @@ def decode(
     ] = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Decode latents into images on each scan's own grid.
+
+    Finished images are left as they are, so the same command goes on after an
+    interruption.
 
     Example: medvae decode runs/scanner latents -o images --site NYU
     """
     from medvae.model.folder import check_sites
 
+    leave_stdout(json)
     check_sites(run, site=site)  # before what takes seconds to import
     from medvae.encoding.images import decode_files, image_names
     from medvae.encoding.names import check_outputs, find_latents
@@ -53,15 +63,19 @@ def decode(
     names = image_names(paths)
     check_outputs(out, names, paths)
     if dry_run:
-        say(f"would decode {len(paths)} latents with {run} into {out}")
+        end(f"would decode {len(paths)} latents with {run} into {out}", json=json)
         return
     from medvae.encoding.encoder import Encoder
 
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
+    images: dict[Path, bool] = {}
     with progress_bar("Decoding") as progress:
-        problems = decode_files(encoder, paths, targets, site, progress)
-    end(f"{len(paths) - len(problems)} images in {out}", problems)
+        problems = decode_files(
+            encoder, paths, targets, site, progress, images.__setitem__
+        )
+    there = _there([*images.values()])
+    end(f"{len(images)} images in {out}{there}", problems, json=json, written=[*images])
 
 
 def harmonize(
@@ -89,6 +103,7 @@ def harmonize(
     site_from: SiteFrom = None,
     device: Device = "cpu",
     dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Change scans to what one training site would have scanned.
 
@@ -96,7 +111,8 @@ def harmonize(
     as far as training found it to be the head's own. Scans made there stay as they are.
     The images are listed in OUT/index.tsv, with the site that made each, if known.
 
-    A bad scan is named at the end and stops no other (exit code 2).
+    A bad scan is named at the end and stops no other (exit code 2). Finished images
+    are left as they are, so the same command goes on after an interruption.
 
     Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
     """
@@ -113,6 +129,7 @@ def harmonize(
     from medvae.encoding.names import check_outputs, stems
     from medvae.model.folder import check_sites
 
+    leave_stdout(json)
     check_sites(run, **{"to": to, "from": made_at})
     items, doubts = scans_of(scans, out, site_from)
     for doubt in doubts:
@@ -122,28 +139,46 @@ def harmonize(
     check_outputs(out, names, paths)
     read_index(out)  # refuses a folder that holds another table
     if dry_run:
-        say(f"would write {len(paths)} scans as {to} into {out}")
+        words = f"would write {len(paths)} scans as {to} into {out}"
+        end(words, missing(items), json=json)
         return
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files
 
     encoder = Encoder.load(run, device)
     targets = [out / name for name in names]
-    with progress_bar("Harmonizing") as progress:
-        rows, problems = harmonize_files(
-            encoder,
-            items,
-            targets,
-            to,
-            made_at=made_at,
-            detail=detail,
-            batch_size=batch_size,
-            jobs=jobs,
-            cover=cover,
-            progress=progress,
-        )
-    if rows:
-        write_index(out, rows)
+    rows: list[Harmonised] = []
+    new: list[bool] = []
+
+    def note(row: Harmonised, is_new: bool) -> None:
+        rows.append(row)
+        new.append(is_new)
+
+    try:
+        with progress_bar("Harmonizing") as progress:
+            _, problems = harmonize_files(
+                encoder,
+                items,
+                targets,
+                to,
+                made_at=made_at,
+                detail=detail,
+                batch_size=batch_size,
+                jobs=jobs,
+                cover=cover,
+                progress=progress,
+                each=note,
+            )
+    finally:  # after Ctrl-C, too, the table has what there is
+        if rows:
+            write_index(out, rows)
     codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
     then = command("encode", run, out, out=codes) if rows else None
-    end("\n".join(told(rows, out)), problems, then)
+    words = "\n".join(told(rows, out)) + _there(new)
+    end(words, problems, then, json=json, written=[out / row.file for row in rows])
+
+
+def _there(new: Sequence[bool]) -> str:
+    """How many images an earlier call had made, if any; the end of a sentence."""
+    kept = len(new) - sum(new)
+    return f"; {kept} were there already and stay" if kept else ""

@@ -62,7 +62,7 @@ def scans_of(
         is_file = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh"))
         is_scan = is_file and not path.is_dir()
         if is_scan or (path.is_dir() and holds_dicom(path)):
-            items.append(Item(path))
+            items.append(Item(path, *_labels(path)))
         else:
             cohort = read_cohort(path, site_from)
             if cohort.root.is_dir() and is_searched(cohort.root, out):
@@ -83,3 +83,22 @@ def scans_of(
             "or leave it out."
         )
     return items, problems
+
+
+def missing(items: Sequence[Item]) -> list[str]:
+    """A message for every scan that is not there, for a dry run to end with."""
+    from medvae.inputs import is_there
+    from medvae.volume.header import missing_reason
+
+    gone = [item.path for item in items if not is_there(item.path)]
+    return [f"{path}: {missing_reason(path)}" for path in gone]
+
+
+def _labels(path: Path) -> tuple[str | None, str | None, str | None]:
+    """Subject, site and session that a single scan's BIDS name tells; no site."""
+    from medvae.cohort.labels import entities
+
+    if not path.name.startswith("sub-"):
+        return None, None, None
+    told = entities(Path(path.name))
+    return told.get("sub"), None, told.get("ses")

@@ -149,7 +149,7 @@ def _encode_share(
         jobs=jobs,
         ahead=batch_size,
         reach=encoder.reach(cover),
-        known=_whole_batches(marks, batch_size),
+        known=whole_batches(marks, batch_size),
     )
     problems: list[str] = []
     is_any_there = False
@@ -174,7 +174,7 @@ def _encode_share(
     return problems
 
 
-def _whole_batches(marks: Sequence[str | None], size: int) -> list[str | None]:
+def whole_batches(marks: Sequence[str | None], size: int) -> list[str | None]:
     """The marks of batches of which every code is there.
 
     A batch with one code missing is encoded whole: the last bits of a code depend on

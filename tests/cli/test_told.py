@@ -18,6 +18,7 @@ from medvae.cli.app import app
 from medvae.cli.encoding import _then
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan, read_cohort
+from medvae.encoding import images
 from medvae.encoding.axes import PersonAxes
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
@@ -179,6 +180,84 @@ def test_a_scan_encodes_on_whatever_device_there_is(world, tmp_path):
     assert run(*words, "-o", tmp_path, "--device", "auto").exit_code == 0
     with pytest.raises(UserError, match="--device tpu: must be one of auto, cpu"):
         run(*words, "-o", tmp_path, "--device", "tpu")
+
+
+def test_a_dry_run_of_what_is_not_there_fails_as_the_command_would(world, tmp_path):
+    for verb in (("encode",), ("harmonize", "--to", "B")):
+        words = (verb[0], world / "runs/scanner", "no.nii", *verb[1:])
+        done = run(*words, "-o", tmp_path / "o", "--dry-run")
+        assert done.exit_code == 2
+        assert "no.nii: file not found" in done.stderr
+    with pytest.raises(UserError, match="nope: not a run folder"):
+        run("export", tmp_path / "nope", "--format", "onnx", "--dry-run")
+
+
+def test_json_is_one_line_with_what_was_written_and_what_failed(world, tmp_path):
+    model, scan = world / "runs/scanner", world / "scans/A/a1.nii.gz"
+    codes, back, as_b = (tmp_path / name for name in ("codes", "images", "as_b"))
+
+    def told(*words):
+        done = run(*words, "--json")
+        assert done.stdout.count("\n") == 1
+        return done.exit_code, json.loads(done.stdout)
+
+    code, content = told("encode", model, scan, "no.nii", "-o", codes, "--jobs", 0)
+    assert (code, content["scans"], len(content["failed"])) == (2, 1, 1)
+    assert content["written"] == [str(codes / n) for n in ("index.tsv", "latents.npy")]
+    content = {"written": [str(back / "a1.nii.gz")], "failed": []}
+    assert told("decode", model, codes, "-o", back) == (0, content)
+    content = {"written": [str(as_b / "a1.nii.gz")], "failed": []}
+    assert told("harmonize", model, scan, "--to", "B", "-o", as_b) == (0, content)
+    nothing = {"written": [], "failed": []}
+    assert told("decode", model, codes, "-o", back, "--dry-run") == (0, nothing)
+    words = ("export", model, "--format", "huggingface", "-o", tmp_path / "hub")
+    assert told(*words, "--dry-run") == (0, nothing)
+    train = ("train", "--data", world / "scans", "-o", tmp_path / "r", "--dry-run")
+    small = ("--set", "grid.shape=[16,16,16]", "--set", "network.channels=[4,8]")
+    assert told(*train, *small) == (0, nothing)
+    assert "images in" in run("decode", model, codes, "-o", back).stdout
+
+
+def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):
+    scan = tmp_path / "sub-07_ses-b_T1w.nii.gz"
+    scan.write_bytes((world / "scans/A/a1.nii.gz").read_bytes())
+    loose = world / "scans/B/b1.nii.gz"
+    words = ("encode", world / "runs/scanner", scan, loose, "-o", tmp_path / "codes")
+    run(*words, "--jobs", 0)
+    rows = (tmp_path / "codes/index.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[3:6] for row in rows] == [["07", "", "b"], ["", "", ""]]
+
+
+def test_the_same_command_goes_on_and_says_so(world, tmp_path):
+    words = ("harmonize", world / "runs/scanner", world / "scans", "--to", "B")
+    words = (*words, "-o", tmp_path / "as_b", "--jobs", 0)
+    first = run(*words)
+    assert "there already" not in first.stdout
+    table = (tmp_path / "as_b/index.tsv").read_text()
+    (tmp_path / "as_b/c1.nii.gz").unlink()
+    (tmp_path / "as_b/index.tsv").unlink()
+    assert "2 were there already and stay" in run(*words).stdout
+    assert (tmp_path / "as_b/index.tsv").read_text() == table
+
+
+def test_after_an_interruption_the_table_has_what_was_finished(
+    world, tmp_path, monkeypatch
+):
+    write = images.write_image
+
+    def interrupted(image, path):
+        if path.name == "b1.nii.gz":
+            raise KeyboardInterrupt
+        write(image, path)
+
+    monkeypatch.setattr(images, "write_image", interrupted)
+    words = ("harmonize", world / "runs/scanner", world / "scans", "--to", "B")
+    done = CliRunner().invoke(
+        app, [*map(str, words), "-o", str(tmp_path), "--jobs", "0"]
+    )
+    assert done.exit_code == 130
+    rows = (tmp_path / "index.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[0] for row in rows] == ["a1.nii.gz"]
 
 
 def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):
