@@ -48,7 +48,11 @@ def summary(name: str) -> str:
     if name not in noise_models.names():
         model = noise_models.load(name)
         steps = [step.name for step in getattr(model, "steps", ())]
-        kind = f"A chain: {', then '.join(steps)}." if steps else f"Of the model {model.name}."
+        kind = (
+            f"A chain: {', then '.join(steps)}."
+            if steps
+            else f"Of the model {model.name}."
+        )
         return f"{kind} A preset of checkouts; elsewhere save it and name the file."
     return (model_class(name).__doc__ or "").strip().splitlines()[0]
 

@@ -39,7 +39,7 @@ class LatentEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Args:
         run: Run folder, or a folder of the Hugging Face layout.
-        device: cpu, cuda or mps.
+        device: auto, cpu, cuda or mps.
 
     Example:
         >>> import tempfile, nibabel as nib

@@ -7,7 +7,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-GO_ON = ("compare", "demo", "encode", "evaluate", "fit-noise", "train")
+GO_ON = (
+    *("compare", "decode", "demo", "encode", "evaluate", "fit-noise", "harmonize"),
+    "train",
+)
 """Verbs that find what an interrupted run of theirs has finished."""
 
 INTERRUPTED = 130

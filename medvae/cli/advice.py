@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from medvae.memory import lacks_memory
+
 _DISK = {
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some of your quota",
@@ -36,9 +38,7 @@ def advice(error: BaseException) -> str | None:
     """
     kind = type(error).__name__
     text = str(error)
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
-        return _MEMORY
-    if "can't allocate memory" in text or "Cannot allocate memory" in text:
+    if lacks_memory(error):
         return _MEMORY
     if kind in {"TerminatedWorkerError", "BrokenProcessPool"}:
         return _LOST

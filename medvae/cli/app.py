@@ -18,6 +18,7 @@ from medvae.cli import (
     fit,
     noise,
     noise_fits,
+    painting,
     training,
     verify,
 )
@@ -68,8 +69,8 @@ app.add_typer(noise.group, name="noise")
 app.command("train")(training.train)
 app.command("axes")(axes.axes)
 app.command("encode")(encoding.encode)
-app.command("decode")(encoding.decode)
-app.command("harmonize")(encoding.harmonize)
+app.command("decode")(painting.decode)
+app.command("harmonize")(painting.harmonize)
 app.command("evaluate")(evaluation.evaluate)
 app.command("compare")(comparison.compare)
 app.command("verify")(verify.verify)

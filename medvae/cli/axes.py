@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, say
+from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.hints import command
+from medvae.cli.outcome import Json, end
 
 
 def axes(
@@ -27,6 +28,7 @@ def axes(
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the copies.")] = 0,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    json: Json = False,
 ) -> None:
     """Find axes of a run's codes that tell people apart and scanners do not.
 
@@ -38,6 +40,7 @@ def axes(
     from medvae.cli.cohorts import open_cohort
     from medvae.model.folder import check_sites
 
+    leave_stdout(json)
     check_sites(run)
     scans = open_cohort(data, site_from)
     from medvae.evaluation.run_axes import fit_run_axes
@@ -49,4 +52,5 @@ def axes(
     path = out or run / "axes.safetensors"
     found.write(path)
     then = command("encode", run, data or "SCANS", out="codes", axes=path)
-    say(f"{found.axes.shape[1]} axes in {path}. Next: {then}")
+    count = found.axes.shape[1]
+    end(f"{count} axes in {path}.", then=then, json=json, written=[path], axes=count)

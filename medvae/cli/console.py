@@ -26,7 +26,12 @@ err = Console(stderr=True, highlight=False)
 
 def be_quiet(quiet: bool) -> None:
     """Whether results and progress stay unsaid; JSON, warnings and errors do not."""
-    out.quiet = quiet
+    out.quiet, out.stderr = quiet, False
+
+
+def leave_stdout(json: bool) -> None:
+    """Say results on standard error from here on, if the output is to be JSON alone."""
+    out.stderr = json
 
 
 def say(text: str) -> None:
@@ -54,6 +59,11 @@ def fail(text: str) -> None:
 def emit_json(content: Any) -> None:  # noqa: ANN401 (anything JSON holds)
     """Print JSON for a machine, unstyled."""
     sys.stdout.write(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def emit_line(content: Any) -> None:  # noqa: ANN401 (anything JSON holds)
+    """Print JSON for a machine on one line, as a log holds it."""
+    sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

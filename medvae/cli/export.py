@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from medvae.cli.console import say
+from medvae.cli.console import leave_stdout
+from medvae.cli.outcome import Json, end
 
 
 def export(
@@ -24,6 +25,7 @@ def export(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Write a trained run as a MONAI bundle, as ONNX, or in the Hugging Face layout.
 
@@ -31,10 +33,14 @@ def export(
     """
     whole = run if run.name not in ("", "..") else run.resolve()  # the folder of "."
     target = out or whole.parent / f"{whole.name}-{form}"
+    leave_stdout(json)
+    from medvae.model.folder import read_content
+
+    read_content(run)
     if dry_run:
-        say(f"would write {run} as {form} into {target}")
+        end(f"would write {run} as {form} into {target}", json=json)
         return
     from medvae.export import export_run
 
-    for sentence in export_run(run, target, form):
-        say(sentence)
+    words = "\n".join(export_run(run, target, form))
+    end(words, json=json, written=[target])

@@ -11,12 +11,14 @@ import typer
 
 from medvae.cli.console import (
     hush,
+    leave_stdout,
     progress_bar,
     quiet_libraries,
     say,
     warn,
 )
 from medvae.cli.hints import command
+from medvae.cli.outcome import Json, end
 
 
 def train(
@@ -65,6 +67,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be read and written.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Train a denoising VAE whose corruption is the noise of your choice.
 
@@ -79,6 +82,8 @@ def train(
 
     if process_rank() > 0:
         hush()
+        json = False
+    leave_stdout(json)
     flags = {
         "noise": noise,
         "seed": seed,
@@ -93,7 +98,10 @@ def train(
     run = out or Path("runs") / Path(settings.noise).stem
     if process_rank() == 0:
         refuse_used(run, resume=resume)
+    from medvae.training.loggers import check_logger
+
     check_known(settings.held_out, data, site_from)
+    check_logger(settings.logger)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
     from medvae.noise.named import open_noise
@@ -116,7 +124,9 @@ def train(
     say(told(splits, scans, settings.held_out))
     if dry_run:
         say(f"would train on {len(scans)} scans of {data or 'medvae.yaml'} into {run}")
-        say(f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}")
+        end(
+            f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}", json=json
+        )
         return
     from medvae.training.run import train as train_run
 
@@ -138,23 +148,32 @@ def train(
             command=shlex.join(["medvae", *sys.argv[1:]]),
         )
     scans_of = {"data": data, "site_from": site_from, "skip_bad": skip_bad}
-    _show_end(run, command("evaluate", run, **scans_of, cache=cache))
+    _show_end(run, command("evaluate", run, **scans_of, cache=cache), json=json)
 
 
-def _show_end(run: Path, then: str) -> None:
+def _show_end(run: Path, then: str, *, json: bool = False) -> None:
     from medvae.training.progress import read_metrics
 
     rows = read_metrics(run / "metrics.jsonl")
+    best_epoch: int | None = None
     watched = [row for row in rows if "validation_bound" in row]
     if watched:
         best = max(watched, key=lambda row: row["validation_bound"])
+        best_epoch = int(best["epoch"]) + 1
         kept, last = best["validation_bound"], watched[-1]["validation_bound"]
         say(
             f"{len(rows)} epochs; the weights kept are those of epoch "
-            f"{best['epoch'] + 1}, best on the validation scans: bound {kept:.0f} nats "
+            f"{best_epoch}, best on the validation scans: bound {kept:.0f} nats "
             f"a scan (higher is better), {last:.0f} at the end. All numbers: "
             f"{run / 'metrics.jsonl'}"
         )
     else:
         say(f"{len(rows)} epochs; no validation scans, so the last weights are kept.")
-    say(f"run written to {run}. Next: {then}")
+    end(
+        f"run written to {run}.",
+        then=then,
+        json=json,
+        written=[run],
+        epochs=len(rows),
+        best_epoch=best_epoch,
+    )

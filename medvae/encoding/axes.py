@@ -28,10 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from medvae.encoding.table import read_table
+from medvae.encoding.table import INDEX_LOCK, read_table
 from medvae.errors import UserError
 from medvae.files import atomic_path
 from medvae.inputs import refuse_special
+from medvae.lock import turn
 
 Array = NDArray[np.float64]
 _REMEDY = "Fit them again."
@@ -71,6 +72,22 @@ class PersonAxes:
     def first(self, count: int) -> PersonAxes:
         """The best ``count`` of the axes."""
         return PersonAxes(self.centre, self.axes[:, :count], self.back[:, :count])
+
+    def check_size(self, numbers: int, where: Path) -> None:
+        """Refuse codes of another size than those that the axes were fitted to.
+
+        Args:
+            numbers: Of each code.
+            where: The file or folder to name.
+
+        Raises:
+            UserError: Names both sizes.
+        """
+        if numbers != len(self.centre):
+            raise UserError(
+                f"{where}: codes have {numbers} numbers, the axes {len(self.centre)}. "
+                "Fit axes to the same run: medvae axes RUN"
+            )
 
     def write(self, path: Path) -> None:
         """Write as safetensors; the file appears complete or not at all."""
@@ -113,15 +130,12 @@ def write_along(folder: Path, axes: PersonAxes) -> Path:
     Raises:
         UserError: No table of codes, or codes of another size than the axes.
     """
-    _, vectors = read_table(folder)
-    if vectors.shape[1] != len(axes.centre):
-        raise UserError(
-            f"{folder}: codes have {vectors.shape[1]} numbers, the axes "
-            f"{len(axes.centre)}. Fit axes to the same run: medvae axes RUN"
-        )
-    along, _ = axes.read(vectors, np.zeros_like(vectors))
-    with atomic_path(folder / "axes.npy") as partial, partial.open("wb") as file:
-        np.save(file, along.astype(np.float32))
+    with turn(folder / INDEX_LOCK):  # of processes that share a list, the last has all
+        _, vectors = read_table(folder)
+        axes.check_size(vectors.shape[1], folder)
+        along, _ = axes.read(vectors, np.zeros_like(vectors))
+        with atomic_path(folder / "axes.npy") as partial, partial.open("wb") as file:
+            np.save(file, along.astype(np.float32))
     return folder / "axes.npy"
 
 

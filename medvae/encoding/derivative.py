@@ -11,8 +11,8 @@ from medvae.version import __version__, software
 
 PROVENANCE = "provenance.json"
 IGNORED = (
-    *("*_latent.*", "*_latentstd.*", "index.tsv", "latents.npy", ".index.lock"),
-    PROVENANCE,
+    *("*_latent.*", "*_latentstd.*", PROVENANCE),
+    *("index.tsv", "latents.npy", "axes.npy", ".index.lock"),
 )
 """Codes have no suffix of their own in BIDS yet, so its validator is told of them."""
 
@@ -27,16 +27,20 @@ def data_set_of(path: Path) -> Path | None:
     return None
 
 
-def links(paths: Sequence[Path]) -> dict[Path, str]:
-    """A short name for every BIDS data set that the scans come from."""
+def links(paths: Sequence[Path], out: Path) -> dict[Path, str]:
+    """A short name for every BIDS data set that the scans come from.
+
+    The folder of codes is none, though scans may lie in it.
+    """
     folders = {folder for path in paths if (folder := data_set_of(path))}
+    folders.discard(out.resolve())
     return {folder: f"raw{i}" for i, folder in enumerate(sorted(folders), start=1)}
 
 
 def source_of(path: Path, known: dict[Path, str]) -> str:
     """The scan as the field ``Sources`` names it: a BIDS URI, else its path."""
     root = data_set_of(path)
-    if root is None:
+    if root not in known:
         return str(path)
     return f"bids:{known[root]}:{path.resolve().relative_to(root).as_posix()}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, overload
+from typing import cast, get_args, overload
 
 import nibabel as nib
 import numpy as np
@@ -17,15 +17,13 @@ from torch import Tensor
 from medvae.encoding.latent import Latent
 from medvae.encoding.reading import Arrival, Cover, read_scan
 from medvae.encoding.repainting import repaint
+from medvae.encoding.scannable import Scannable, as_image, as_images, is_one
 from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.model.network import DenoisingVAE
-from medvae.model.weights import check_device, load_model
+from medvae.model.weights import find_device, load_model
 from medvae.volume import Grid
-from medvae.volume.nifti import nifti_image
-
-Scannable: TypeAlias = str | os.PathLike[str] | SpatialImage | npt.NDArray[Any]
 
 
 class Encoder:
@@ -78,12 +76,16 @@ class Encoder:
     def load(cls, run: str | os.PathLike[str], device: str = "cpu") -> Encoder:
         """Read the model of a run folder, or of any folder of the Hugging Face layout.
 
+        Args:
+            run: The folder.
+            device: auto (a GPU where there is one), cpu, cuda or mps.
+
         Raises:
             UserError: Not a run folder, an unfinished one, or no such device.
         """
-        check_device(device)
+        found = find_device(device)
         vae = load_model(Path(run))
-        return cls(vae, device, digest(Path(run) / "model.safetensors"))
+        return cls(vae, found, digest(Path(run) / "model.safetensors"))
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -143,8 +145,9 @@ class Encoder:
 
         Args:
             scan: A NIfTI file, a folder of one DICOM series, a nibabel image, an array
-                (X, Y, Z), or a list of these.
-            affine: Voxel to world (RAS, mm) of an array; arrays need one.
+                or tensor (X, Y, Z), or a list of these. An array may come as a pair
+                with its affine, ``(array, affine)``; a MONAI ``MetaTensor`` has one.
+            affine: Voxel to world (RAS, mm) of arrays that come without; they need one.
             batch_size: Scans that go through the network together.
             cover: ``head`` lays the training grid over the head and leaves out what
                 is beyond it; ``scan`` encodes the whole field of view in overlapping
@@ -154,12 +157,13 @@ class Encoder:
             One :class:`Latent`, or one for each scan of the list.
 
         Raises:
-            UserError: A scan cannot be read; names it.
+            UserError: A scan cannot be read, or is not of these kinds; names it.
+            ValueError: ``batch_size`` is below 1, or ``cover`` unknown.
         """
-        if isinstance(scan, str | os.PathLike | SpatialImage | np.ndarray):
-            image = _with_affine(scan, affine)
-            return next(self.encode_each([image], 1, cover))
-        images = [_with_affine(one, affine) for one in scan]
+        if is_one(scan):
+            image = as_image(cast(Scannable, scan), affine)
+            return next(self.encode_each([image], batch_size, cover))
+        images = as_images(cast(Sequence[Scannable], scan), affine)
         return list(self.encode_each(images, batch_size, cover))
 
     def encode_each(
@@ -169,6 +173,8 @@ class Encoder:
         cover: Cover = "head",
     ) -> Iterator[Latent]:
         """Encode scans batch by batch, in order, holding one batch in memory."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
         for start in range(0, len(scans), batch_size):
             batch = scans[start : start + batch_size]
             read = [self._read(scan, cover) for scan in batch]
@@ -185,7 +191,10 @@ class Encoder:
 
         Raises:
             UserError: The model is tied to its grid.
+            ValueError: ``cover`` is neither.
         """
+        if cover not in get_args(Cover):
+            raise ValueError(f"cover must be 'head' or 'scan', got {cover!r}.")
         if cover == "head":
             return None
         if self.vae.config.latent == "vector":
@@ -278,15 +287,14 @@ class Encoder:
             site: A training site; ``None`` gives the average scanner.
 
         Returns:
-            A float32 image with the scan's shape, orientation and affine, in its own
-            intensity units; 0 outside the latent's grid.
+            A float32 image with the scan's shape, orientation, affine, qform and
+            sform, in its own intensity units; 0 outside the latent's grid.
 
         Raises:
             UserError: The code lies on a grid that the model cannot paint.
         """
         native = latent.placement.to_native(self.paint(latent, site))
-        data = latent.source.restore(native * np.float32(latent.reference))
-        return nifti_image(data, latent.source.affine, np.float32)
+        return latent.source.image(native * np.float32(latent.reference))
 
     def paint(self, latent: Latent, site: str | None = None) -> npt.NDArray[np.float32]:
         """The image of a code on the latent's grid (X, Y, Z), in reference units.
@@ -352,24 +360,8 @@ class Encoder:
                 f"made_at={made_at!r} changes nothing where detail is False: an image "
                 "painted from its code alone has no origin. Leave one of them out."
             )
-        image = _with_affine(scan, affine)
+        image = as_image(scan, affine)
         latent = next(self.encode_each([image], 1, cover))
         if not detail:
             return self.decode(latent, to)
         return repaint(self, image, latent, to, made_at).image
-
-
-def _with_affine(scan: Scannable, affine: npt.ArrayLike | None) -> Path | SpatialImage:
-    if isinstance(scan, SpatialImage):
-        return scan
-    if not isinstance(scan, np.ndarray):
-        return Path(scan)
-    if affine is None:
-        raise UserError(
-            "an array says nothing of voxel size and orientation. Give affine=, the "
-            "4x4 matrix from voxels to mm (RAS)."
-        )
-    matrix = np.asarray(affine, dtype=float)
-    if matrix.shape != (4, 4):
-        raise UserError(f"affine must be 4x4, got shape {matrix.shape}.")
-    return nib.Nifti1Image(np.asarray(scan, dtype=np.float32), matrix)

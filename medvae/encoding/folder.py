@@ -21,10 +21,11 @@ from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.encoding.latent_file import finished_digest, write_latent
 from medvae.encoding.names import latent_file, stems
-from medvae.encoding.reading import Arrival, Cover, read_ahead
+from medvae.encoding.reading import NO_ROOM, Arrival, Cover, read_ahead
 from medvae.encoding.table import Row, write_table
 from medvae.errors import UserError
 from medvae.lock import sole_writer
+from medvae.memory import lacks_memory
 
 Thing = TypeVar("Thing")
 Progress = Callable[[int, int, str], object]
@@ -143,7 +144,7 @@ def _encode_share(
     progress: Progress | None,
 ) -> list[str]:
     paths = [item.path for item in items]
-    known, names = links(paths), stems(paths)
+    known, names = links(paths, out), stems(paths)
     targets = [out / latent_file(name) for name in names]
     mine = share.of(list(zip(paths, targets, strict=True)))
     marks = [finished_digest(t, encoder.model_digest, cover) for _, t in mine]
@@ -153,7 +154,7 @@ def _encode_share(
         jobs=jobs,
         ahead=batch_size,
         reach=encoder.reach(cover),
-        known=_whole_batches(marks, batch_size),
+        known=whole_batches(marks, batch_size),
     )
     problems: list[str] = []
     is_any_there = False
@@ -178,7 +179,7 @@ def _encode_share(
     return problems
 
 
-def _whole_batches(marks: Sequence[str | None], size: int) -> list[str | None]:
+def whole_batches(marks: Sequence[str | None], size: int) -> list[str | None]:
     """The marks of batches of which every code is there.
 
     A batch with one code missing is encoded whole: the last bits of a code depend on
@@ -226,7 +227,11 @@ def _codes(encoder: Encoder, ready: list[Arrival]) -> list[Latent | UserError]:
         return []
     try:
         return [*encoder.encode_read(ready)]
-    except UserError as error:
-        if len(ready) == 1:
+    except (UserError, MemoryError, RuntimeError) as error:
+        if not (isinstance(error, UserError) or lacks_memory(error)):
+            raise
+        if len(ready) > 1:
+            return [code for one in ready for code in _codes(encoder, [one])]
+        if isinstance(error, UserError):
             return [error]
-        return [code for one in ready for code in _codes(encoder, [one])]
+        return [UserError(f"{ready[0].name}: out of memory. {NO_ROOM}")]

@@ -6,24 +6,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nibabel as nib
-import numpy as np
 
 from medvae.encoding.encoder import Encoder
-from medvae.encoding.folder import Item, encode_arrivals
+from medvae.encoding.finished import finished, vouch
+from medvae.encoding.folder import Item, encode_arrivals, whole_batches
 from medvae.encoding.harmonised import Harmonised, known_source
-from medvae.encoding.latent_file import read_latent
+from medvae.encoding.latent import Latent
+from medvae.encoding.latent_file import description_file, read_latent
 from medvae.encoding.names import ENDING
 from medvae.encoding.reading import Cover, read_ahead
-from medvae.encoding.repainting import repaint
+from medvae.encoding.repainting import Repainted, repaint
 from medvae.errors import UserError
-from medvae.volume import write_nifti
+from medvae.files import atomic_path, digest
 
 Progress = Callable[[int, int, str], object]
 
 
 def write_image(image: nib.Nifti1Image, path: Path) -> None:
     """Write a decoded image, float32, whole or not at all."""
-    write_nifti(path, np.asanyarray(image.dataobj), image.affine, np.float32)
+    with atomic_path(path) as partial:
+        nib.save(image, partial)
 
 
 def image_names(latents: Sequence[Path]) -> list[str]:
@@ -50,8 +52,17 @@ def decode_files(
     targets: Sequence[Path],
     site: str | None = None,
     progress: Progress | None = None,
+    each: Callable[[Path, bool], object] | None = None,
 ) -> list[str]:
-    """Decode codes to ``targets``, one by one.
+    """Decode codes to ``targets``, one by one; those that are there stay.
+
+    Args:
+        encoder: The model.
+        latents: ``*_latent.nii.gz`` files.
+        targets: An image for each.
+        site: See `Encoder.decode`.
+        progress: Called with (done, total, name).
+        each: Called with every image that is there, and whether it was made now.
 
     Returns:
         One message for every code that could not be read; the others are done.
@@ -62,15 +73,30 @@ def decode_files(
     encoder.check_site(site)
     problems = []
     for done, (path, target) in enumerate(zip(latents, targets, strict=True), start=1):
+        made_of = _code(path, encoder, site)
+        is_new = finished(target, made_of) is None
         try:
-            latent = read_latent(path, encoder.model_digest)
+            if is_new:
+                latent = read_latent(path, encoder.model_digest)
+                write_image(encoder.decode(latent, site), target)
+                vouch(target, made_of)
         except UserError as error:
             problems.append(str(error))
         else:
-            write_image(encoder.decode(latent, site), target)
+            if each:
+                each(target, is_new)
         if progress:
             progress(done, len(latents), path.name)
     return problems
+
+
+def _code(path: Path, encoder: Encoder, site: str | None) -> dict[str, str | None]:
+    """What the image of a code depends on; the code is unknown where a file is not."""
+    try:
+        code = f"{digest(path)} {digest(description_file(path))}"
+    except OSError:
+        code = None
+    return {"code": code, "model": encoder.model_digest, "site": site or ""}
 
 
 def harmonize_files(
@@ -85,12 +111,14 @@ def harmonize_files(
     jobs: int = 0,
     cover: Cover = "head",
     progress: Progress | None = None,
+    each: Callable[[Harmonised, bool], object] | None = None,
 ) -> tuple[list[Harmonised], list[str]]:
-    """Write scans as training site ``to`` would have made them.
+    """Write scans as training site ``to`` would have made them; those there stay.
 
     A scan whose label is a training site is taken to come from there; ``made_at`` says
     so of all of them; any other comes from a scanner that training has not met. See
-    `Encoder.harmonize` for ``made_at`` and ``detail``.
+    `Encoder.harmonize` for ``made_at`` and ``detail``. ``each`` is called with every
+    scan whose image is there, and whether it was made now.
 
     Returns:
         What became of every scan, and one message for every scan that could not be
@@ -101,30 +129,64 @@ def harmonize_files(
     """
     for site in (to, made_at):
         encoder.check_site(site)
-    reach = encoder.reach(cover)
-    scans = [item.path for item in items]
-    read = read_ahead(scans, encoder.grid, jobs=jobs, ahead=batch_size, reach=reach)
-    coded = zip(items, targets, encode_arrivals(encoder, read, batch_size), strict=True)
+    origins = [
+        known_source(made_at, item.site, encoder.sites) if detail else (None, "none")
+        for item in items
+    ]
+    known = {"to": to, "cover": cover, "model": encoder.model_digest}
+    plans = [
+        known | {"source": source or "", "known_from": basis}
+        for source, basis in origins
+    ]
+    records = [finished(t, plan) for t, plan in zip(targets, plans, strict=True)]
+    marks = [record["scan"] if record else None for record in records]
+    read = read_ahead(
+        [item.path for item in items],
+        encoder.grid,
+        jobs=jobs,
+        ahead=batch_size,
+        reach=encoder.reach(cover),
+        known=whole_batches(marks, batch_size),
+    )
+    coded = encode_arrivals(encoder, read, batch_size)
     rows: list[Harmonised] = []
     problems: list[str] = []
-    for done, (item, target, (arrived, latent)) in enumerate(coded, start=1):
+    for i, (arrived, latent) in enumerate(coded):
+        item, target, record = items[i], targets[i], records[i]
+        source, basis = origins[i]
+        changed: bool | None = None
+        is_new = record is None or record["scan"] != arrived.digest
         if arrived.problem:
             problems.append(arrived.problem)
-        if latent is not None:
-            source, basis = known_source(made_at, item.site, encoder.sites)
+        elif record is not None and not is_new:
+            changed = record["changed"] is True
+        elif latent is not None:
             try:
-                if detail:
-                    found = repaint(encoder, item.path, latent, to, source)
-                    image, changed = found.image, found.changed
-                else:
-                    image, changed = encoder.decode(latent, to), True
-                    source, basis = None, "none"
+                made = _painted(encoder, item.path, latent, to, source, detail)
             except UserError as error:  # it was there when its code was made
                 problems.append(str(error))
             else:
-                write_image(image, target)
-                named = (target.name, str(item.path), item.site or "", source or "")
-                rows.append(Harmonised(*named, basis, to, changed))
+                write_image(made.image, target)
+                changed = made.changed
+                vouch(target, plans[i], scan=arrived.digest, changed=changed)
+        if changed is not None:
+            named = (target.name, str(item.path), item.site or "", source or "")
+            rows.append(Harmonised(*named, basis, to, changed))
+            if each:
+                each(rows[-1], is_new)
         if progress:
-            progress(done, len(items), item.path.name)
+            progress(i + 1, len(items), item.path.name)
     return rows, problems
+
+
+def _painted(
+    encoder: Encoder,
+    scan: Path,
+    latent: Latent,
+    to: str,
+    source: str | None,
+    detail: bool,
+) -> Repainted:
+    if detail:
+        return repaint(encoder, scan, latent, to, source)
+    return Repainted(encoder.decode(latent, to), changed=True)

@@ -23,13 +23,14 @@ from medvae.volume import Placement, Source
 from medvae.volume.header import UNREADABLE, open_header
 
 FORMAT, VERSION = "medvae-latent", 2
+STD_ENDING = "_latentstd.nii.gz"
 MAX_VALUES = 2**26
 """Largest map that is read: 256 MiB as float32, a channel of 406^3 places."""
 
 
 def std_file(path: Path) -> Path:
     """The map of standard deviations beside a map of means."""
-    return path.with_name(path.name.removesuffix(ENDING) + "_latentstd.nii.gz")
+    return path.with_name(path.name.removesuffix(ENDING) + STD_ENDING)
 
 
 def description_file(path: Path) -> Path:

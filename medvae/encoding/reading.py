@@ -9,10 +9,12 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -26,6 +28,14 @@ from medvae.volume import Grid, Prepared, prepare, read_volume
 from medvae.volume.dicom import holds_dicom, series_digest
 
 Cover: TypeAlias = Literal["head", "scan"]
+Read: TypeAlias = "Callable[..., Arrival]"
+Task: TypeAlias = tuple[Path, str | None]
+
+NO_ROOM = (
+    "Run the same command again with fewer --jobs, or where there is more memory: it "
+    "goes on from here."
+)
+"""What to do about a scan that memory did not do for."""
 
 _FEWEST = 3  # scans that are worth starting a process for
 
@@ -88,6 +98,8 @@ def read_scan(
         return Arrival(name, mark, problem=f"{path}: {reason}. Check the path.")
     except UserError as error:
         return Arrival(name, mark, problem=str(error))
+    except MemoryError:
+        return Arrival(name, mark, problem=f"{path or name}: out of memory. {NO_ROOM}")
 
 
 def read_ahead(
@@ -101,7 +113,8 @@ def read_ahead(
 ) -> Iterator[Arrival]:
     """Scans in order, read while the caller works on those before.
 
-    At most ``jobs + ahead`` scans are in memory, however many there are.
+    At most ``jobs + ahead`` scans are in memory, however many there are. A scan whose
+    process is killed comes back with that as its problem.
 
     Args:
         scans: Files.
@@ -110,25 +123,53 @@ def read_ahead(
         ahead: Scans that may wait for the caller.
         reach: See :func:`medvae.volume.prepare`.
         known: By scan, the digest of which a code exists already.
-
-    Raises:
-        UserError: A process that reads was killed.
     """
-    marks = known or [None] * len(scans)
+    tasks = [*zip(scans, known or [None] * len(scans), strict=True)]
+    read = partial(read_scan, grid=grid, reach=reach)
     if jobs < 1 or len(scans) < _FEWEST:
-        for path, mark in zip(scans, marks, strict=True):
-            yield read_scan(path, grid, reach, mark)
+        yield from (read(path, known=mark) for path, mark in tasks)
         return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
-    waiting: deque[tuple[Path, Future[Arrival]]] = deque()
-    try:
-        for path, mark in zip(scans, marks, strict=True):
-            task = pool.submit(read_scan, path, grid, reach, mark)
-            waiting.append((path, task))
-            if len(waiting) >= jobs + ahead:
-                yield _arrived(*waiting.popleft())
+    done = 0
+    while done < len(tasks):
+        for arrived in _together(read, tasks[done:], jobs, jobs + ahead):
+            done += 1
+            yield arrived
+        # Short of the end, a process was killed: by one of the scans under way.
+        for task in tasks[done : done + jobs + ahead]:
+            done += 1
+            yield _alone(read, task)
+
+
+def _together(
+    read: Read, tasks: Sequence[Task], jobs: int, most: int
+) -> Iterator[Arrival]:
+    """Scans in order, until a process is killed."""
+    waiting: deque[Future[Arrival]] = deque()
+    with _processes(jobs) as pool, suppress(BrokenProcessPool):
+        for path, mark in tasks:
+            waiting.append(pool.submit(read, path, known=mark))
+            if len(waiting) >= most:
+                yield waiting.popleft().result()
         while waiting:
-            yield _arrived(*waiting.popleft())
+            yield waiting.popleft().result()
+
+
+def _alone(read: Read, task: Task) -> Arrival:
+    """One scan in a process of its own: if that is killed, the scan did it."""
+    path, mark = task
+    with _processes(1) as pool:
+        try:
+            return pool.submit(read, path, known=mark).result()
+        except BrokenProcessPool:
+            why = "the process that read it was killed, most often for want of memory"
+            return Arrival(path.name, problem=f"{path}: {why}. {NO_ROOM}")
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
+    try:
+        yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -145,14 +186,3 @@ def _end_with_caller() -> None:
     if caller is not None:
         wait([caller.sentinel])
         os._exit(1)
-
-
-def _arrived(path: Path, task: Future[Arrival]) -> Arrival:
-    try:
-        return task.result()
-    except BrokenProcessPool:
-        raise UserError(
-            f"{path}: the process that read it was killed, most often for want of "
-            "memory. Give fewer --jobs and run the same command again: it goes on "
-            "from here."
-        ) from None

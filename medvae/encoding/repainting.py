@@ -24,7 +24,6 @@ from nibabel.spatialimages import SpatialImage
 from medvae.encoding.latent import Latent
 from medvae.model.detail import kept
 from medvae.volume import read_volume
-from medvae.volume.nifti import nifti_image
 
 if TYPE_CHECKING:
     from medvae.encoding.encoder import Encoder
@@ -77,6 +76,5 @@ def repaint(
         change = encoder.paint(latent, to) + detail - seen
         native = latent.placement.to_native(change) * np.float32(latent.reference)
         after = np.maximum(volume.data + native, 0, dtype=np.float32)
-    data = latent.source.restore(after)
-    image = nifti_image(data, latent.source.affine, np.float32)
+    image = latent.source.image(after)
     return Repainted(image, bool((after != volume.data).any()))

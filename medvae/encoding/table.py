@@ -34,6 +34,7 @@ UNREADABLE = (  # whatever pandas and numpy raise on damaged files
     TypeError,
     ValueError,
 )
+INDEX_LOCK = ".index.lock"
 COLUMNS = (
     *("row", "name", "path", "subject", "site", "session"),
     *("digest", "model", "file"),
@@ -69,7 +70,7 @@ def write_table(
     lines = io.StringIO()
     table = csv.writer(lines, delimiter="\t", lineterminator="\n")
     table.writerow(COLUMNS)
-    with turn(out / ".index.lock"):
+    with turn(out / INDEX_LOCK):
         known = [(row, finished_digest(row.target, model, cover)) for row in rows]
         done = [(row, mark) for row, mark in known if mark]
         for i, (row, mark) in enumerate(done):

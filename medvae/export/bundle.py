@@ -19,11 +19,21 @@ from torch import Tensor, nn
 
 from medvae.encoding import Encoder
 from medvae.encoding.folder import Item, encode_folder
+from medvae.encoding.latent_file import STD_ENDING
+from medvae.encoding.names import ENDING
 from medvae.errors import UserError
 from medvae.export.card import described, model_card, read_story
 from medvae.files import write_json, write_text
 from medvae.model.weights import load_model, save_model
 from medvae.version import __version__
+
+SCHEMA = (
+    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/"
+    "0.8.1/meta_schema_20240725.json"
+)
+"""What ``python -m monai.bundle verify_metadata`` holds metadata.json against."""
+
+CODES = (ENDING, STD_ENDING)
 
 LICENSE = """The code that reads this bundle (medvae) is licensed under Apache-2.0.
 
@@ -52,17 +62,28 @@ class Reconstruction(nn.Module):
 def encode_files(folder: str, scans: list[str], out: str, device: str) -> list[str]:
     """What the bundle runs: encode files into a folder of codes.
 
+    Codes that an earlier run left in ``out`` are no scans.
+
+    Returns:
+        The files that were encoded.
+
     Raises:
         UserError: No scan is given, or some could not be encoded; names them.
     """
-    if not scans:
+    own = Path(out).resolve()
+    items = [Item(path) for path in map(Path, scans) if not _is_code(path, own)]
+    if not items:
         raise UserError("no scans: give --dataset_dir, a folder with NIfTI files.")
     encoder = Encoder.load(folder, device)
-    items = [Item(Path(scan)) for scan in scans]
     problems = encode_folder(encoder, items, Path(out))
     if problems:
         raise UserError(" ".join(problems))
-    return scans
+    return [str(item.path) for item in items]
+
+
+def _is_code(path: Path, own: Path) -> bool:
+    """Whether an earlier run wrote it: its folder may lie among the scans."""
+    return path.name.endswith(CODES) and own in path.resolve().parents
 
 
 def write_bundle(run: Path, encoder: Encoder, out: Path) -> list[str]:
@@ -114,6 +135,7 @@ def _metadata(encoder: Encoder) -> dict[str, Any]:
         "channel_def": {"0": "T1-weighted head, white matter = 1"},
     }
     return {
+        "schema": SCHEMA,
         "version": "0.1.0",
         "changelog": {"0.1.0": f"exported by medvae {__version__}"},
         "monai_version": version("monai"),

@@ -24,7 +24,7 @@ def read_content(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         content = read_json(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(_no_run(folder)) from None
     except (OSError, ValueError) as error:
         raise UserError(
@@ -44,6 +44,8 @@ def read_content(folder: Path) -> dict[str, Any]:
 
 
 def _no_run(folder: Path) -> str:
+    if folder.is_file():
+        return f"{folder}: a file, not a run folder. Name its folder: {folder.parent}"
     if is_there(folder):
         return f"{folder}: not a run folder (no config.json). Make one: medvae train."
     remedy = near(folder) or " Make it: medvae train."

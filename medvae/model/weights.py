@@ -86,6 +86,20 @@ def _refuse_wrong_values(vae: DenoisingVAE, weights: Path) -> None:
         )
 
 
+def find_device(device: str) -> str:
+    """The device by its name; ``auto`` is a GPU where there is one.
+
+    Raises:
+        UserError: As of :func:`check_device`.
+    """
+    if device != "auto":
+        check_device(device)
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 def check_device(device: str) -> None:
     """Refuse a device that this machine does not have.
 
@@ -99,7 +113,7 @@ def check_device(device: str) -> None:
         "mps": torch.backends.mps.is_available(),
     }
     if kind not in here:
-        raise UserError(f"--device {device}: must be one of {', '.join(here)}.")
+        raise UserError(f"--device {device}: must be one of auto, {', '.join(here)}.")
     if not here[kind]:
         raise UserError(f"--device {device}: no such device here. Use --device cpu.")
 

@@ -13,7 +13,6 @@ import torch
 from medvae.errors import UserError
 from medvae.files import atomic_path
 from medvae.volume import foreground_mask, read_volume, reference_level
-from medvae.volume.nifti import nifti_image
 from medvae.volume.prepare import refuse_unusable
 from noise_models.base import NoiseModel
 
@@ -52,8 +51,7 @@ def corrupt_scan(
     rng = torch.Generator().manual_seed(seed)
     y = noise(x, rng=rng, spacing_mm=volume.spacing_mm, source=[source])
     data = y[0, 0].numpy() * np.float32(level)
-    restored = volume.source.restore(data)
-    return volume.data, nifti_image(restored, volume.source.affine, np.float32)
+    return volume.data, volume.source.image(data)
 
 
 def preview(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,7 +25,12 @@ MAX_GRID = 2**27
 
 
 class GridSettings(Section):
-    """The voxel grid that volumes are trained on, centred on the head."""
+    """The voxel grid that volumes are trained on, centred on the head.
+
+    Args:
+        shape: Voxels along X, Y, Z.
+        spacing_mm: Voxel size along X, Y, Z, in mm.
+    """
 
     shape: tuple[PositiveInt, PositiveInt, PositiveInt] = (96, 112, 96)
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (2.0, 2.0, 2.0)
@@ -44,7 +49,14 @@ Channels = Annotated[int, Field(ge=1, le=4096)]
 
 
 class NetworkSettings(Section):
-    """The shape of the network; ``conditional`` tells the decoder the site."""
+    """The shape of the network.
+
+    Args:
+        latent: map keeps a small image of codes, vector is one dense code.
+        channels: Feature channels of each level; every level halves the grid.
+        latent_channels: Codes at each place of the map, or in all (vector).
+        conditional: Tell the decoder the site, so that the code need not.
+    """
 
     latent: Literal["map", "vector"] = "map"
     channels: tuple[Channels, ...] = Field((16, 32, 64), min_length=1, max_length=8)
@@ -55,7 +67,13 @@ class NetworkSettings(Section):
 class AugmentationSettings(Section):
     """Geometry changed in input and target alike, before the corruption.
 
-    ``probability`` 0 switches affine and elastic off, ``flip`` 0 the left-right flip.
+    Args:
+        flip: Probability of a left-right flip.
+        probability: Of affine and elastic deformation; 0 switches them off.
+        rotate_degrees: Largest rotation about each axis.
+        scale: Largest relative change of size.
+        translate_mm: Largest shift along each axis.
+        elastic_mm: Size of the elastic displacement; 0 bends nothing.
     """
 
     flip: float = Field(0.5, ge=0, le=1)
@@ -67,7 +85,15 @@ class AugmentationSettings(Section):
 
 
 class OptimiserSettings(Section):
-    """Adam with a short warm-up and a cosine to a twentieth of the rate."""
+    """Adam with a short warm-up and a cosine to a twentieth of the rate.
+
+    Args:
+        learning_rate: After the warm-up.
+        epochs: Passes through the training scans.
+        batch_size: Scans of a step, on all devices together.
+        clip_norm: Largest norm of the gradient.
+        accumulate: Batches per step.
+    """
 
     learning_rate: float = Field(1e-3, gt=0)
     epochs: int = Field(100, ge=1)
@@ -77,7 +103,27 @@ class OptimiserSettings(Section):
 
 
 class TrainConfig(Section):
-    """One training run. Every key can be set in YAML or by ``--set key=value``."""
+    """One training run. Every key can be set in YAML or by ``--set key=value``.
+
+    A section without keys, all of them commented out, is at its defaults.
+
+    Args:
+        noise: A model's name, a preset file, or a fitted file (scanner.yaml).
+        dispersion: Spread of a fitted noise: 1 as fitted, 2 twice as wide.
+        held_out: Sites that training must not see.
+        seed: Decides weights, order, augmentation, corruption and latents.
+        device: auto, cpu, cuda or mps.
+        precision: Number type of the training step.
+        devices: Of one machine; a batch is shared among them.
+        nodes: Machines.
+        jobs: Processes that prepare volumes.
+        logger: Where metrics go beside metrics.jsonl.
+        grid: The grid that every scan is resampled to.
+        network: The shape of the network.
+        objective: The criterion, and what it reads.
+        augmentation: Changes of geometry, before the corruption.
+        optimiser: How long and how fast is learned.
+    """
 
     noise: str = "none"
     dispersion: float = Field(1.0, ge=0)
@@ -94,6 +140,18 @@ class TrainConfig(Section):
     objective: ObjectiveSettings = ObjectiveSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections_are_defaults(cls, content: Any) -> Any:  # noqa: ANN401
+        if not isinstance(content, Mapping):
+            return content
+        sections = {
+            name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.default, Section)
+        }
+        return {k: v for k, v in content.items() if v is not None or k not in sections}
 
     @model_validator(mode="after")
     def _noise_is_looked_at(self) -> TrainConfig:
@@ -153,7 +211,9 @@ def _set(content: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: must look like key=value.")
     *parents, last = key.split(".")
     for parent in parents:
-        content = content.setdefault(parent, {})
+        if content.get(parent) is None:
+            content[parent] = {}
+        content = content[parent]
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent!r} holds a value, not keys.")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from pytorch_lightning import loggers
@@ -16,6 +17,26 @@ NEEDS = {
     "mlflow": "mlflow",
     "tensorboard": "medvae-denoise[tensorboard]",
 }
+_MODULES = {
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow",),
+}
+"""Either of which Lightning's logger needs."""
+
+
+def check_logger(name: str) -> None:
+    """Refuse a tracker that is not installed, before any work; imports none.
+
+    Raises:
+        UserError: Says how to install it.
+    """
+    if name in _MODULES and not any(map(find_spec, _MODULES[name])):
+        raise UserError(_missing(name))
+
+
+def _missing(name: str) -> str:
+    return f"logger {name}: not installed. Run: pip install '{NEEDS.get(name, name)}'"
 
 
 def open_logger(name: str, run: Path) -> Logger | None:
@@ -42,6 +63,4 @@ def open_logger(name: str, run: Path) -> Logger | None:
     try:
         return makers[name]()
     except ImportError:
-        raise UserError(
-            f"logger {name}: not installed. Run: pip install '{NEEDS.get(name, name)}'"
-        ) from None
+        raise UserError(_missing(name)) from None

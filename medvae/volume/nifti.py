@@ -14,6 +14,7 @@ import numpy.typing as npt
 from medvae.errors import UserError
 from medvae.files import atomic_path
 from medvae.volume.dicom import holds_dicom, read_series
+from medvae.volume.forms import Forms
 from medvae.volume.gzipped import unpacked
 from medvae.volume.header import (
     UNREADABLE,
@@ -37,12 +38,14 @@ class Source:
         shape: Size of the array on disk, three axes.
         dtype: Number type on disk, before any scale factor.
         axcodes: Direction each disk axis grows in, such as ``("L", "P", "S")``.
+        forms: The header's qform and sform with their codes; None for a scan without.
     """
 
     affine: FloatArray
     shape: tuple[int, int, int]
     dtype: str
     axcodes: tuple[str, str, str]
+    forms: Forms | None = None
 
     def restore(self, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Turn a RAS+ array (X, Y, Z) back to the orientation on disk.
@@ -57,6 +60,12 @@ class Source:
         turn = nib.orientations.ornt_transform(ras, disk)
         return np.asarray(nib.orientations.apply_orientation(data, turn))
 
+    def image(
+        self, data: npt.NDArray[Any], dtype: npt.DTypeLike = np.float32
+    ) -> nib.Nifti1Image:
+        """An image of ``data`` (X, Y, Z, RAS+) on this grid, with the scan's forms."""
+        return nifti_image(self.restore(data), self.affine, dtype, self.forms)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain lists and strings, for JSON."""
         return {
@@ -64,6 +73,7 @@ class Source:
             "shape": list(self.shape),
             "dtype": self.dtype,
             "axcodes": list(self.axcodes),
+            "forms": None if self.forms is None else dict(self.forms.fields),
         }
 
     @classmethod
@@ -83,7 +93,10 @@ class Source:
         problem = affine_problem(affine)
         if problem:
             raise ValueError(problem)
-        return cls(affine, (int(x), int(y), int(z)), str(content["dtype"]), (i, j, k))
+        shape = int(x), int(y), int(z)
+        told = content.get("forms")  # files of before have none
+        forms = None if told is None else Forms.from_dict(told, affine, shape)
+        return cls(affine, shape, str(content["dtype"]), (i, j, k), forms)
 
 
 LAS = ("L", "A", "S")
@@ -118,8 +131,7 @@ class Volume:
 
     def as_image(self, data: npt.NDArray[Any]) -> nib.Nifti1Image:
         """A nibabel image of ``data`` (X, Y, Z, RAS+) on this scan's own grid."""
-        restored = self.source.restore(data)
-        return nifti_image(restored, self.source.affine, restored.dtype)
+        return self.source.image(data, data.dtype)
 
 
 def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
@@ -148,7 +160,8 @@ def read_volume(scan: Path | str | nib.spatialimages.SpatialImage) -> Volume:
         data = _voxels(path, image, shape, name)
         turn = nib.orientations.io_orientation(affine)
         turned = np.ascontiguousarray(nib.orientations.apply_orientation(data, turn))
-    source = Source(affine, shape, str(image.get_data_dtype()), nib.aff2axcodes(affine))
+    kind, axcodes = str(image.get_data_dtype()), nib.aff2axcodes(affine)
+    source = Source(affine, shape, kind, axcodes, Forms.of(image))
     to_ras = affine @ nib.orientations.inv_ornt_aff(turn, shape)
     return Volume(turned, to_ras, source, path)
 
@@ -199,9 +212,20 @@ def write_nifti(
 
 
 def nifti_image(
-    data: npt.NDArray[Any], affine: FloatArray, dtype: npt.DTypeLike
+    data: npt.NDArray[Any],
+    affine: FloatArray,
+    dtype: npt.DTypeLike,
+    forms: Forms | None = None,
 ) -> nib.Nifti1Image:
-    """A NIfTI image in memory whose header promises exactly ``dtype`` and mm."""
+    """A NIfTI image in memory whose header promises exactly ``dtype`` and mm.
+
+    Args:
+        data: On the image's grid.
+        affine: Voxel to world (RAS, mm), 4x4.
+        dtype: Number type on disk.
+        forms: Of the scan on whose grid the image lies; else qform and sform are both
+            the affine, with code 1.
+    """
     kind = np.dtype(dtype)
     if kind == np.bool_:
         kind = np.dtype(np.uint8)
@@ -212,9 +236,17 @@ def nifti_image(
         low, high = values.min(), values.max()
         if not (limits.min <= low and high <= limits.max):
             raise ValueError(f"values {low} to {high} do not fit {kind.name}")
-    image = nib.Nifti1Image(values.astype(kind), np.asarray(affine, dtype=float))
+    place = np.asarray(affine, dtype=float)
+    if forms is not None:
+        told = forms.affine(values.shape)
+        if not np.allclose(told, place):  # the forms of a NIfTI-2 file, rounded
+            place = told  # else nibabel takes them for outdated, and drops them
+    image = nib.Nifti1Image(values.astype(kind), place)
     image.header.set_data_dtype(kind)
     image.header.set_xyzt_units("mm")
+    if forms is not None:
+        forms.write_to(image.header)
+        return image
     # The header holds float32; the image in memory keeps the affine it was given.
     image.set_sform(affine, code=1, update_affine=False)
     image.set_qform(affine, code=1, update_affine=False)

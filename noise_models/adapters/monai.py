@@ -30,7 +30,8 @@ class Corruptd(RandomizableTransform, MapTransform):
         reference: What 1 is in the images' units: a number, a key that holds it, or a
             function of the image. The default takes images in reference units.
         prob: Share of the samples that are corrupted.
-        source_key: Key of the site label, which a fitted noise looks at.
+        source_key: Key of the site label, which a fitted noise looks at; every sample
+            must have it.
         allow_missing_keys: Pass over keys that a sample lacks.
 
     Example:
@@ -61,6 +62,7 @@ class Corruptd(RandomizableTransform, MapTransform):
         self.randomize(None)
         if not self._do_transform:
             return sample
+        source = sample[self.source_key] if self.source_key else None
         for key in self.key_iterator(sample):
             image = sample[key]
             tensor = torch.as_tensor(np.asarray(image))
@@ -70,7 +72,7 @@ class Corruptd(RandomizableTransform, MapTransform):
                 seed=int(self.R.randint(2**31 - 1)),
                 spacing_mm=_spacing(image),
                 reference=level_of(self.reference, tensor, sample),
-                source=sample.get(self.source_key) if self.source_key else None,
+                source=source,
             )
             sample[key] = convert_to_dst_type(noisy, image, dtype=torch.float32)[0]
         return sample

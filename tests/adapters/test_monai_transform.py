@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from fitted_noise import change, fitted_noise
 from monai.data import DataLoader, Dataset, MetaTensor, create_test_image_3d
 from monai.transforms import (
     Compose,
@@ -80,6 +81,24 @@ def test_the_reference_is_the_unit(reference):
     x = torch.full((1, 16, 16, 16), 600.0)
     noisy = Corruptd("image", RICIAN, reference)({"image": x, "white": 600.0})
     assert noisy["image"].std().item() == pytest.approx(60, rel=0.05)
+
+
+def test_a_fitted_noise_looks_at_the_site_under_its_key():
+    x = torch.ones(1, 24, 24, 24)
+    corrupt = Compose([Corruptd("image", fitted_noise(), source_key="site")])
+    corrupt = pickle.loads(pickle.dumps(corrupt)).set_random_state(0)
+    of_a, of_b = (
+        change(corrupt({"image": MetaTensor(x), "site": site})["image"], x)
+        for site in "AB"
+    )
+    assert of_a == pytest.approx(np.sqrt(0.10**2 - 0.03**2), rel=0.1)
+    assert of_b < 0.2 * of_a
+
+
+def test_a_sample_without_the_source_key_is_an_error():
+    corrupt = Corruptd("image", RICIAN, source_key="typo")
+    with pytest.raises(KeyError, match="typo"):
+        corrupt({"image": torch.ones(1, 4, 4, 4), "site": "A"})
 
 
 def test_prob_is_the_share_of_samples_corrupted():

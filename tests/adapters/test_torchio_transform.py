@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from fitted_noise import change, fitted_noise
 
 import noise_models
 from noise_models import adapters
@@ -67,6 +68,23 @@ def test_labels_and_the_input_stay_as_they_were():
 def test_the_reference_is_the_unit(reference):
     noisy = RandomCorruption(RICIAN, reference)(subject(600.0))
     assert noisy.t1.data.std().item() == pytest.approx(60, rel=0.05)
+
+
+def test_a_fitted_noise_looks_at_the_site_under_its_key():
+    corrupt = tio.Compose([RandomCorruption(fitted_noise(), source_key="site")])
+    changes = {}
+    for site in "AB":
+        clean = tio.Subject(**subject(), site=site)
+        noisy = corrupt(clean)
+        changes[site] = change(noisy.t1.data, clean.t1.data)
+        assert torch.equal(noisy.get_composed_history()(clean).t1.data, noisy.t1.data)
+    assert changes["A"] == pytest.approx((0.10**2 - 0.03**2) ** 0.5, rel=0.1)
+    assert changes["B"] < 0.2 * changes["A"]
+
+
+def test_a_subject_without_the_source_key_is_an_error():
+    with pytest.raises(KeyError, match="typo"):
+        RandomCorruption(RICIAN, source_key="typo")(subject())
 
 
 def test_voxel_sizes_are_used():

@@ -105,7 +105,9 @@ def test_every_kind_of_verb_says_how_to_go_on():
     assert after_interruption(["train", "--resume"]).endswith("medvae train --resume")
     told = after_interruption(["-q", "encode", "run", "a b.nii"])
     assert told.endswith("go on with: medvae -q encode run 'a b.nii'")
-    assert "start again" in after_interruption(["harmonize", "run"])
+    for verb in ("decode", "harmonize"):
+        assert f"go on with: medvae {verb} run" in after_interruption([verb, "run"])
+    assert "start again" in after_interruption(["export", "run"])
 
 
 def heed_interrupts():

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -16,12 +17,15 @@ from typer.testing import CliRunner
 from medvae.cli.app import app
 from medvae.cli.encoding import _then
 from medvae.cli.training import _show_end
-from medvae.cohort import Cohort, Scan
+from medvae.cohort import Cohort, Scan, read_cohort
+from medvae.encoding import images
+from medvae.encoding.axes import PersonAxes
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation import run as evaluation
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import save_model
+from medvae.problem import Problem
 from medvae.training.split import assign_splits, told
 
 
@@ -99,6 +103,161 @@ def test_codes_take_their_site_from_where_it_is_said_to_be(world, tmp_path):
     scan = world / "scans/A/a1.nii.gz"
     with pytest.raises(UserError, match="changes nothing for single scans"):
         run("encode", world / "runs/scanner", scan, *options)
+
+
+@pytest.mark.parametrize("verb", [("encode",), ("harmonize", "--to", "B")])
+def test_what_a_cohort_leaves_out_is_said_and_stops_nothing(
+    world, tmp_path, monkeypatch, verb
+):
+    left_out = Problem(tmp_path / "x.nii", "belongs to no site", "Move it.", "error")
+
+    def read(*asked):
+        return replace(read_cohort(*asked), problems=(left_out,))
+
+    monkeypatch.setattr("medvae.cohort.read_cohort", read)
+    words = (verb[0], world / "runs/scanner", world / "scans", *verb[1:])
+    done = run(*words, "-o", tmp_path / "out", "--jobs", 0)
+    assert done.exit_code == 0
+    assert f"warning: {tmp_path / 'x.nii'}: belongs to no site" in done.stderr
+
+
+def axes_of(numbers, path):
+    axes = PersonAxes(np.zeros(numbers), np.eye(numbers, 2), np.eye(numbers, 2))
+    axes.write(path)
+    return path
+
+
+def test_bad_scans_are_named_where_axes_cannot_be_read(world, tmp_path):
+    axes, out = axes_of(128, tmp_path / "axes.safetensors"), tmp_path / "out"
+    good = world / "scans/A/a1.nii.gz"
+    words = ("encode", world / "runs/scanner", "-o", out, "--jobs", 0, "--axes", axes)
+    done = run(*words, "no.nii")  # no table at all
+    assert (done.exit_code, "no.nii: file not found" in done.stderr) == (2, True)
+    run(*words, good)
+    assert np.load(out / "axes.npy").shape == (1, 2)
+    (out / "latents.npy").unlink()
+    (out / "latents.npy").mkdir()  # nothing can be written there
+    done = run(*words, "no.nii")
+    assert (done.exit_code, "no.nii: file not found" in done.stderr) == (2, True)
+    assert f"{out}: the table cannot be read" in done.stderr
+
+
+def test_axes_that_cannot_be_read_are_refused_before_any_scan(world, tmp_path):
+    words = ("encode", world / "runs/scanner", world / "scans", "-o", tmp_path / "o")
+    own = axes_of(128, tmp_path / "own.safetensors")
+    with pytest.raises(UserError, match="--axes with --cover scan"):
+        run(*words, "--axes", own, "--cover", "scan")
+    other = axes_of(64, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match=r"other\.safetensors: codes have 128 numbers"):
+        run(*words, "--axes", other)
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_process_without_a_scan_of_its_own_does_not_fail(
+    world, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    axes = axes_of(128, tmp_path / "axes.safetensors")
+    words = ("encode", world / "runs/scanner", world / "scans/A/a1.nii.gz")
+    done = run(*words, "-o", tmp_path / "out", "--axes", axes)
+    assert done.exit_code == 0
+    assert "0 of 0 scans encoded" in done.output
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_logger_that_is_not_installed_is_refused_before_scans_are_read(
+    world, monkeypatch, dry
+):
+    monkeypatch.setattr("medvae.training.loggers.find_spec", lambda name: None)
+    monkeypatch.setattr("medvae.cli.cohorts.open_cohort", None)
+    with pytest.raises(UserError, match="logger wandb: not installed"):
+        run("train", "--data", world / "scans", "--set", "logger=wandb", *dry)
+
+
+def test_a_scan_encodes_on_whatever_device_there_is(world, tmp_path):
+    words = ("encode", world / "runs/scanner", world / "scans/A/a1.nii.gz")
+    assert run(*words, "-o", tmp_path, "--device", "auto").exit_code == 0
+    with pytest.raises(UserError, match="--device tpu: must be one of auto, cpu"):
+        run(*words, "-o", tmp_path, "--device", "tpu")
+
+
+def test_a_dry_run_of_what_is_not_there_fails_as_the_command_would(world, tmp_path):
+    for verb in (("encode",), ("harmonize", "--to", "B")):
+        words = (verb[0], world / "runs/scanner", "no.nii", *verb[1:])
+        done = run(*words, "-o", tmp_path / "o", "--dry-run")
+        assert done.exit_code == 2
+        assert "no.nii: file not found" in done.stderr
+    with pytest.raises(UserError, match="nope: not a run folder"):
+        run("export", tmp_path / "nope", "--format", "onnx", "--dry-run")
+
+
+def test_json_is_one_line_with_what_was_written_and_what_failed(world, tmp_path):
+    model, scan = world / "runs/scanner", world / "scans/A/a1.nii.gz"
+    codes, back, as_b = (tmp_path / name for name in ("codes", "images", "as_b"))
+
+    def told(*words):
+        done = run(*words, "--json")
+        assert done.stdout.count("\n") == 1
+        return done.exit_code, json.loads(done.stdout)
+
+    code, content = told("encode", model, scan, "no.nii", "-o", codes, "--jobs", 0)
+    assert (code, content["scans"], len(content["failed"])) == (2, 1, 1)
+    assert content["written"] == [str(codes / n) for n in ("index.tsv", "latents.npy")]
+    content = {"written": [str(back / "a1.nii.gz")], "failed": []}
+    assert told("decode", model, codes, "-o", back) == (0, content)
+    content = {"written": [str(as_b / "a1.nii.gz")], "failed": []}
+    assert told("harmonize", model, scan, "--to", "B", "-o", as_b) == (0, content)
+    nothing = {"written": [], "failed": []}
+    assert told("decode", model, codes, "-o", back, "--dry-run") == (0, nothing)
+    words = ("export", model, "--format", "huggingface", "-o", tmp_path / "hub")
+    assert told(*words, "--dry-run") == (0, nothing)
+    train = ("train", "--data", world / "scans", "-o", tmp_path / "r", "--dry-run")
+    small = ("--set", "grid.shape=[16,16,16]", "--set", "network.channels=[4,8]")
+    assert told(*train, *small) == (0, nothing)
+    assert "images in" in run("decode", model, codes, "-o", back).stdout
+
+
+def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):
+    scan = tmp_path / "sub-07_ses-b_T1w.nii.gz"
+    scan.write_bytes((world / "scans/A/a1.nii.gz").read_bytes())
+    loose = world / "scans/B/b1.nii.gz"
+    words = ("encode", world / "runs/scanner", scan, loose, "-o", tmp_path / "codes")
+    run(*words, "--jobs", 0)
+    rows = (tmp_path / "codes/index.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[3:6] for row in rows] == [["07", "", "b"], ["", "", ""]]
+
+
+def test_the_same_command_goes_on_and_says_so(world, tmp_path):
+    words = ("harmonize", world / "runs/scanner", world / "scans", "--to", "B")
+    words = (*words, "-o", tmp_path / "as_b", "--jobs", 0)
+    first = run(*words)
+    assert "there already" not in first.stdout
+    table = (tmp_path / "as_b/index.tsv").read_text()
+    (tmp_path / "as_b/c1.nii.gz").unlink()
+    (tmp_path / "as_b/index.tsv").unlink()
+    assert "2 were there already and stay" in run(*words).stdout
+    assert (tmp_path / "as_b/index.tsv").read_text() == table
+
+
+def test_after_an_interruption_the_table_has_what_was_finished(
+    world, tmp_path, monkeypatch
+):
+    write = images.write_image
+
+    def interrupted(image, path):
+        if path.name == "b1.nii.gz":
+            raise KeyboardInterrupt
+        write(image, path)
+
+    monkeypatch.setattr(images, "write_image", interrupted)
+    words = ("harmonize", world / "runs/scanner", world / "scans", "--to", "B")
+    done = CliRunner().invoke(
+        app, [*map(str, words), "-o", str(tmp_path), "--jobs", "0"]
+    )
+    assert done.exit_code == 130
+    rows = (tmp_path / "index.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[0] for row in rows] == ["a1.nii.gz"]
 
 
 def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):

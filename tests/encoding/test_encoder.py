@@ -86,6 +86,12 @@ def test_a_run_folder_loads_by_the_package_s_own_name(encoder, scan, tmp_path):
     assert np.array_equal(loaded.encode(scan).mean, encoder.encode(scan).mean)
 
 
+def test_a_file_of_a_run_is_told_from_its_folder(encoder, tmp_path):
+    save_model(encoder.vae, tmp_path)
+    with pytest.raises(UserError, match=r"model\.safetensors: a file, not a run"):
+        Encoder.load(tmp_path / "model.safetensors")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
 def test_a_missing_gpu_is_named(tmp_path):
     with pytest.raises(UserError, match="no such device here"):

@@ -96,7 +96,7 @@ def test_an_array_with_an_affine_is_a_scan():
     assert np.allclose(code.mean, encoder.encode(image).mean)
     with pytest.raises(UserError, match="Give affine="):
         encoder.encode(data)
-    with pytest.raises(UserError, match=r"4x4, got shape \(3, 3\)"):
+    with pytest.raises(UserError, match=r"4 x 4, got shape \(3, 3\)"):
         encoder.encode(data, affine=np.eye(3))
 
 

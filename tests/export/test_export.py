@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -22,6 +23,7 @@ from medvae.encoding.table import read_table
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.export import export_run
+from medvae.export.bundle import encode_files
 from medvae.export.card import Story, model_card, read_story
 from medvae.training.run_folder import Plan
 
@@ -129,6 +131,27 @@ def test_the_bundle_runs_with_monai_s_own_command(run, tmp_path):
     assert list(index.index) == ["a"]
     expected = medvae.Encoder.load(run).encode(scans / "a.nii.gz")
     assert np.allclose(vectors[0], expected.vector, atol=1e-5)
+
+
+@pytest.mark.parametrize("out", ["codes", ""])
+def test_a_bundle_run_again_does_not_take_its_own_codes_for_scans(run, tmp_path, out):
+    nib.save(head_image(), tmp_path / "a.nii.gz")
+    nib.save(head_image(seed=1), tmp_path / "b_latent.nii.gz")  # whatever its name
+    wanted = ["a.nii.gz", "b_latent.nii.gz"] if out else ["a.nii.gz"]
+    for _ in range(2):
+        scans = sorted(map(str, tmp_path.rglob("*.nii*")))
+        done = encode_files(str(run), scans, str(tmp_path / out), "cpu")
+        assert [Path(scan).name for scan in done] == wanted
+
+
+def test_the_metadata_has_what_monai_s_schema_requires(run, tmp_path):
+    export_run(run, tmp_path / "bundle", "monai-bundle")
+    required = ["schema", "version", "monai_version", "pytorch_version"]
+    required += ["numpy_version", "required_packages_version", "task", "description"]
+    required += ["authors", "copyright", "network_data_format"]
+    content = json.loads((tmp_path / "bundle/configs/metadata.json").read_text())
+    assert set(required) <= set(content)
+    assert content["schema"].endswith("/meta_schema_20240725.json")
 
 
 @pytest.mark.slow

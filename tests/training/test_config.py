@@ -3,7 +3,7 @@
 import pytest
 
 from medvae.errors import UserError
-from medvae.training.config import load_config
+from medvae.training.config import json_schema, load_config
 
 
 def test_later_sources_win(tmp_path):
@@ -100,3 +100,24 @@ def test_an_objective_makes_the_corruptions_it_reads():
         }.items()
     }
     assert copies == {"dvae": 2, "sivi": 5, "vae": 0}
+
+
+def test_every_setting_is_described_on_one_line():
+    schema = json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    assert len(sections) == 6
+    for section in sections:
+        for key, told in section["properties"].items():
+            assert told.get("description", "").endswith("."), key
+            assert "\n" not in told["description"]
+        assert "Args" not in section["description"]
+
+
+def test_a_section_with_all_keys_commented_out_is_at_its_defaults(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text("optimiser:\n  # epochs: 3\naugmentation:\n")
+    assert load_config(path) == load_config()
+    assert load_config(path, ["optimiser.epochs=3"]).optimiser.epochs == 3
+    path.write_text("seed:\n")
+    with pytest.raises(UserError, match="seed: Input should be a valid integer"):
+        load_config(path)

@@ -1,0 +1,182 @@
+"""decode, harmonize: images painted from codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medvae.cli.console import leave_stdout, progress_bar, warn
+from medvae.cli.hints import command
+from medvae.cli.outcome import Json, end
+from medvae.cli.scans import (
+    CoverOption,
+    Device,
+    DryRun,
+    Jobs,
+    Out,
+    Run,
+    Scans,
+    SiteFrom,
+    missing,
+    scans_of,
+)
+from medvae.errors import UserError
+from medvae.lock import sole_writer
+
+if TYPE_CHECKING:
+    from medvae.encoding.harmonised import Harmonised
+
+
+def decode(
+    run: Run,
+    latents: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LATENTS", help="*_latent.nii.gz files, or their folder."
+        ),
+    ],
+    out: Out,
+    site: Annotated[
+        str | None, typer.Option(help="Paint as this training site would scan it.")
+    ] = None,
+    device: Device = "cpu",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Decode latents into images on each scan's own grid.
+
+    Finished images are left as they are, so the same command goes on after an
+    interruption.
+
+    Example: medvae decode runs/scanner latents -o images --site NYU
+    """
+    from medvae.model.folder import check_sites
+
+    leave_stdout(json)
+    check_sites(run, site=site)  # before what takes seconds to import
+    from medvae.encoding.images import decode_files, image_names
+    from medvae.encoding.names import check_outputs, find_latents
+
+    paths = find_latents(latents)
+    names = image_names(paths)
+    check_outputs(out, names, paths)
+    if dry_run:
+        end(f"would decode {len(paths)} latents with {run} into {out}", json=json)
+        return
+    from medvae.encoding.encoder import Encoder
+
+    encoder = Encoder.load(run, device)
+    targets = [out / name for name in names]
+    images: dict[Path, bool] = {}
+    with sole_writer(out), progress_bar("Decoding") as progress:
+        problems = decode_files(
+            encoder, paths, targets, site, progress, images.__setitem__
+        )
+    kept = len(images) - sum(images.values())
+    there = f"; {kept} were there already and stay" if kept else ""
+    end(f"{len(images)} images in {out}{there}", problems, json=json, written=[*images])
+
+
+def harmonize(
+    run: Run,
+    scans: Scans,
+    out: Out,
+    to: Annotated[str, typer.Option(help="The training site to imitate.")],
+    made_at: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="The training site that made all scans; else the data's label of each "
+            "if it is a training site, else an unknown scanner.",
+        ),
+    ] = None,
+    detail: Annotated[
+        bool,
+        typer.Option(
+            help="Keep each scan's detail, or paint it from its code alone, blurred."
+        ),
+    ] = True,
+    batch_size: Annotated[int, typer.Option(min=1, help="Scans at a time.")] = 4,
+    jobs: Jobs = 2,
+    cover: CoverOption = "head",
+    site_from: SiteFrom = None,
+    device: Device = "cpu",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Change scans to what one training site would have scanned.
+
+    Each is painted from its code for that site and keeps the detail that a code lacks,
+    as far as training found it to be the head's own. Scans made there stay as they are.
+    The images are listed in OUT/index.tsv, with the site that made each, if known.
+
+    A bad scan is named at the end and stops no other (exit code 2). Finished images
+    are left as they are, so the same command goes on after an interruption.
+
+    Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
+    """
+    if made_at is not None and not detail:
+        raise UserError(
+            f"--from {made_at} changes nothing with --no-detail: an image painted from "
+            "its code alone has no origin. Leave one of them out."
+        )
+    if made_at == to:
+        raise UserError(
+            f"--from {made_at} --to {to} would change nothing. Name two sites."
+        )
+    from medvae.encoding.harmonised import read_index, told, write_index
+    from medvae.encoding.names import check_outputs, stems
+    from medvae.model.folder import check_sites
+
+    leave_stdout(json)
+    check_sites(run, **{"to": to, "from": made_at})
+    items, doubts = scans_of(scans, out, site_from)
+    for doubt in doubts:
+        warn(str(doubt))
+    paths = [item.path for item in items]
+    names = [f"{name}.nii.gz" for name in stems(paths)]
+    check_outputs(out, names, paths)
+    read_index(out)  # refuses a folder that holds another table
+    if dry_run:
+        words = f"would write {len(paths)} scans as {to} into {out}"
+        end(words, missing(items), json=json)
+        return
+    from medvae.encoding.encoder import Encoder
+    from medvae.encoding.images import harmonize_files
+
+    encoder = Encoder.load(run, device)
+    targets = [out / name for name in names]
+    rows: list[Harmonised] = []
+    new: list[bool] = []
+
+    def note(row: Harmonised, is_new: bool) -> None:
+        rows.append(row)
+        new.append(is_new)
+
+    with sole_writer(out):
+        try:
+            with progress_bar("Harmonizing") as progress:
+                _, problems = harmonize_files(
+                    encoder,
+                    items,
+                    targets,
+                    to,
+                    made_at=made_at,
+                    detail=detail,
+                    batch_size=batch_size,
+                    jobs=jobs,
+                    cover=cover,
+                    progress=progress,
+                    each=note,
+                )
+        finally:  # after Ctrl-C, too, the table has what there is
+            if rows:
+                write_index(out, rows)
+    codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
+    then = command("encode", run, out, out=codes) if rows else None
+    lines = told(rows, out)
+    if there := len(new) - sum(new):
+        lines.append(f"{there} were there already and stay.")
+    end(lines, problems, then, json=json, written=[out / row.file for row in rows])

@@ -1,0 +1,104 @@
+"""What encode, decode and harmonize are told alike, and the scans that are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from medvae.errors import UserError
+
+if TYPE_CHECKING:
+    from medvae.encoding.folder import Item
+    from medvae.problem import Problem
+
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
+]
+Scans = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SCANS",
+        help="NIfTI files, DICOM series folders, or a cohort (see cohort).",
+    ),
+]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Jobs = Annotated[
+    int, typer.Option(min=0, help="Processes that read scans ahead; 0: none.")
+]
+CoverOption = Annotated[
+    Literal["head", "scan"],
+    typer.Option(help="The training grid on the head, or the whole field of view."),
+]
+SiteFrom = Annotated[
+    str | None, typer.Option(help="Where the site of a cohort's scans is.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be read and written.")
+]
+
+
+def scans_of(
+    scans: Sequence[Path], out: Path, site_from: str | None
+) -> tuple[list[Item], list[Problem]]:
+    """The scans to read, and what the cohorts among them left out or doubt.
+
+    Raises:
+        UserError: A cohort cannot be read, or what is written to ``out`` would be taken
+            for one of its scans.
+    """
+    from medvae.cohort import read_cohort
+    from medvae.cohort.folders import is_searched
+    from medvae.encoding.folder import Item
+    from medvae.volume.dicom import holds_dicom
+
+    items: list[Item] = []
+    problems: list[Problem] = []
+    is_cohort = False
+    for path in scans:
+        is_file = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh"))
+        is_scan = is_file and not path.is_dir()
+        if is_scan or (path.is_dir() and holds_dicom(path)):
+            items.append(Item(path, *_labels(path)))
+        else:
+            cohort = read_cohort(path, site_from)
+            if cohort.root.is_dir() and is_searched(cohort.root, out):
+                raise UserError(
+                    f"{out}: inside of {cohort.root}, where what is written would be "
+                    "taken for scans the next time. Choose a folder outside, or "
+                    f"{cohort.root / 'derivatives' / 'medvae'}."
+                )
+            items += [
+                Item(scan.path, scan.subject, scan.site, scan.session)
+                for scan in cohort.scans
+            ]
+            problems += cohort.problems
+            is_cohort = True
+    if site_from and not is_cohort:
+        raise UserError(
+            f"--site-from {site_from} changes nothing for single scans. Name a cohort, "
+            "or leave it out."
+        )
+    return items, problems
+
+
+def missing(items: Sequence[Item]) -> list[str]:
+    """A message for every scan that is not there, for a dry run to end with."""
+    from medvae.inputs import is_there
+    from medvae.volume.header import missing_reason
+
+    gone = [item.path for item in items if not is_there(item.path)]
+    return [f"{path}: {missing_reason(path)}" for path in gone]
+
+
+def _labels(path: Path) -> tuple[str | None, str | None, str | None]:
+    """Subject, site and session that a single scan's BIDS name tells; no site."""
+    from medvae.cohort.labels import entities
+
+    if not path.name.startswith("sub-"):
+        return None, None, None
+    told = entities(Path(path.name))
+    return told.get("sub"), None, told.get("ses")

@@ -1,0 +1,50 @@
+"""Which images an earlier call has finished: what of, and the image's digest.
+
+OUT/.made/<image>.json   what the image was made of; written after it, so that it
+                         vouches for the whole of it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from medvae.errors import UserError
+from medvae.files import digest, write_json
+from medvae.inputs import read_json
+
+FOLDER = ".made"
+
+
+def vouch(image: Path, made_of: Mapping[str, Any], **more: object) -> None:
+    """Write down what a finished image was made of, and what else is known of it."""
+    content = {"made_of": dict(made_of), "image_digest": digest(image), **more}
+    write_json(_record(image), content)
+
+
+def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What :func:`vouch` wrote of an image, if it is whole and was made of the same.
+
+    Args:
+        image: Which need not exist.
+        made_of: Plain values; one that is None is not known, and never the same.
+
+    Example:
+        >>> import tempfile
+        >>> image = Path(tempfile.mkdtemp()) / "a.nii.gz"
+        >>> _ = image.write_bytes(b"voxels")
+        >>> vouch(image, {"scan": "12ab"}, changed=True)
+        >>> finished(image, {"scan": "12ab"})["changed"], finished(image, {"scan": "0"})
+        (True, None)
+    """
+    try:
+        content = read_json(_record(image))
+        same = content["made_of"] == {**made_of} and None not in made_of.values()
+        return content if same and content["image_digest"] == digest(image) else None
+    except (OSError, ValueError, KeyError, TypeError, UserError):
+        return None
+
+
+def _record(image: Path) -> Path:
+    return image.parent / FOLDER / f"{image.name}.json"
