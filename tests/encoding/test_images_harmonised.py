@@ -14,6 +14,7 @@ from medvae.encoding.images import harmonize_files
 from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.volume import read_volume
+from medvae.volume.foreground import foreground_mask
 
 AFFINE = np.array([[-3.0, 0, 0, 60], [0, 0, 3, -50], [0, 3, 0, -55], [0, 0, 0, 1]])
 
@@ -43,6 +44,11 @@ def scan():
     return nib.Nifti1Image(np.maximum(voxels, 0).astype(np.float32), AFFINE)
 
 
+def head_of(scan):
+    volume = read_volume(scan)
+    return volume.source.restore(foreground_mask(volume.data, volume.spacing_mm))
+
+
 def test_to_the_site_that_made_it_a_scan_stays_what_it_is(encoder, scan):
     same = encoder.harmonize(scan, "A", made_at="A")
     np.testing.assert_array_equal(same.get_fdata(), scan.get_fdata())
@@ -59,7 +65,8 @@ def test_with_all_detail_a_scan_is_changed_by_the_difference_of_two_decodings(
     want = np.maximum(scan.get_fdata() + as_b - as_it_was, 0)
     found = encoder.harmonize(scan, "B", made_at=made_at).get_fdata()
     assert np.abs(as_b - as_it_was).max() > 1
-    np.testing.assert_allclose(found, want, rtol=1e-5, atol=0.01)
+    head = head_of(scan)
+    np.testing.assert_allclose(found[head], want[head], rtol=1e-5, atol=0.01)
 
 
 def test_without_detail_the_image_is_painted_from_the_code_alone(encoder, scan):
@@ -153,7 +160,9 @@ def test_without_any_detail_a_scan_becomes_the_painting_of_its_code(encoder, sca
     lacking = encoder.paint(latent, "B") - place.to_grid(volume.data) / unit
     want = np.maximum(volume.data + place.to_native(lacking) * unit, 0)
     found = encoder.harmonize(scan, "B").get_fdata()
-    np.testing.assert_allclose(found, latent.source.restore(want), atol=0.01)
+    head = head_of(scan)
+    want = latent.source.restore(want)
+    np.testing.assert_allclose(found[head], want[head], atol=0.01)
     assert np.abs(found - scan.get_fdata()).max() > 100
 
 
