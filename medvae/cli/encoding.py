@@ -173,7 +173,8 @@ def harmonize(
 
     Each is painted from its code for that site and keeps the detail that a code lacks,
     as far as training found it to be the head's own. Scans made there stay as they are.
-    The images are listed in OUT/index.tsv, with the site that made each, if known.
+    OUT/index.tsv lists the images, with the site that made each, if known, and what the
+    data tells of it: give it to encode and evaluate, which then know sites and people.
 
     A bad scan is named at the end and stops no other (exit code 2).
 
@@ -188,7 +189,7 @@ def harmonize(
         raise UserError(
             f"--from {made_at} --to {to} would change nothing. Name two sites."
         )
-    from medvae.encoding.harmonised import read_index, told, write_index
+    from medvae.encoding.harmonised import INDEX, read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems
     from medvae.model.folder import check_sites
 
@@ -222,7 +223,7 @@ def harmonize(
     if rows:
         write_index(out, rows)
     codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
-    then = command("encode", run, out, out=codes) if rows else None
+    then = command("encode", run, out / INDEX, out=codes) if rows else None
     _end("\n".join(told(rows, out)), problems, then)
 
 
@@ -266,10 +267,7 @@ def _items(scans: list[Path], out: Path, site_from: str | None) -> list[Item]:
                     "taken for scans the next time. Choose a folder outside, or "
                     f"{cohort.root / 'derivatives' / 'medvae'}."
                 )
-            items += [
-                Item(scan.path, scan.subject, scan.site, scan.session)
-                for scan in cohort.scans
-            ]
+            items += [Item.of(scan) for scan in cohort.scans]
             is_cohort = True
     if site_from and not is_cohort:
         raise UserError(

@@ -123,8 +123,13 @@ def harmonize_files(
                 problems.append(str(error))
             else:
                 write_image(image, target)
-                named = (target.name, str(item.path), item.site or "", source or "")
-                rows.append(Harmonised(*named, basis, to, changed))
+                rows.append(
+                    Harmonised(
+                        *(target.name, item.path, source or "", basis, to, changed),
+                        *(item.subject or "", item.session or "", item.site or ""),
+                        item.more,
+                    )
+                )
         if progress:
             progress(done, len(items), item.path.name)
     return rows, problems

@@ -17,6 +17,7 @@ from medvae.cli.app import app
 from medvae.cli.encoding import _then
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan
+from medvae.encoding.harmonised import read_index
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation import run as evaluation
@@ -74,6 +75,8 @@ def test_harmonised_images_codes_and_their_table_follow_by_the_printed_hints(
     words = following(told.stdout)
     assert words[0] == "medvae"
     told = run(*words[1:], "--jobs", 0)
+    coded = (tmp_path / "as b-codes/index.tsv").read_text().splitlines()[1:]
+    assert [line.split("\t")[4] for line in coded] == ["A", "B", "C"]
     program, *options = following(told.stdout)
     assert program == "python"
     asked = [sys.executable, *options]
@@ -107,10 +110,8 @@ def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp
         *("harmonize", world / "runs/scanner", world / "scans", "--to", "B"),
         *("-o", out, "--jobs", 0),
     )
-    rows = {
-        line.split("\t")[0]: line.split("\t")[2:]
-        for line in (out / "index.tsv").read_text().splitlines()[1:]
-    }
+    said = ("site", "source", "known_from", "target", "changed")
+    rows = {row["path"]: [row[name] for name in said] for row in read_index(out)}
     assert rows["a1.nii.gz"] == ["A", "A", "data", "B", "yes"]
     assert rows["b1.nii.gz"] == ["B", "B", "data", "B", "no"]
     assert rows["c1.nii.gz"] == ["C", "", "unknown", "B", "yes"]
