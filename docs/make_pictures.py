@@ -47,7 +47,7 @@ def summary(name: str) -> str:
     if name not in noise_models.names():
         steps = getattr(noise_models.load(name), "steps", ())
         chain = "A chain: " + ", then ".join(step.name for step in steps) + "."
-        return f"{chain} A preset of checkouts; elsewhere save it and name the file."
+        return chain
     return (model_class(name).__doc__ or "").strip().splitlines()[0]
 
 

@@ -30,7 +30,10 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML with settings.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML with settings; train: all of them, explained."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override one setting: optimiser.epochs=20."),
