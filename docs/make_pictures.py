@@ -46,8 +46,7 @@ def summary(name: str) -> str:
     """First sentence of the model's docstring; a chain says what it chains."""
     if name not in noise_models.names():
         steps = getattr(noise_models.load(name), "steps", ())
-        chain = "A chain: " + ", then ".join(step.name for step in steps) + "."
-        return chain
+        return "A chain: " + ", then ".join(step.name for step in steps) + "."
     return (model_class(name).__doc__ or "").strip().splitlines()[0]
 
 

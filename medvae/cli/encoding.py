@@ -72,6 +72,10 @@ def encode(
     if keep is not None and axes is None:
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     check_sites(run)
+    if axes is not None:
+        from medvae.encoding.axes import check_keep
+
+        check_keep(axes, keep)
     items = _items(scans, out, site_from)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")

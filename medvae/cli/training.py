@@ -89,15 +89,15 @@ def train(
     }
     settings = load_config(config, set_ or (), **flags)
     run = out or Path("runs") / Path(settings.noise).stem
+    check_known(settings.held_out, data, site_from)
     if process_rank() == 0:
         refuse_used(run, resume=resume)
-    check_known(settings.held_out, data, site_from)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
     from medvae.noise.named import open_noise
     from medvae.training.material import check_held_out, gather
     from medvae.training.run import accelerator_of, network_of
-    from medvae.training.split import assign_splits, told
+    from medvae.training.split import assign_splits, told, told_scans
 
     check_held_out(scans, settings.held_out)
     accelerator_of(settings.device, settings.precision)
@@ -113,7 +113,8 @@ def train(
     splits = assign_splits(scans, settings.held_out, settings.seed)
     say(told(splits, scans, settings.held_out))
     if dry_run:
-        say(f"would train on {len(scans)} scans of {data or 'medvae.yaml'} into {run}")
+        counted = told_scans(splits, scans, settings.held_out)
+        say(f"would use {counted} of {data or 'medvae.yaml'}, into {run}")
         say(f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}")
         return
     from medvae.training.run import train as train_run
