@@ -48,12 +48,9 @@ def summary(name: str) -> str:
     if name not in noise_models.names():
         model = noise_models.load(name)
         steps = [step.name for step in getattr(model, "steps", ())]
-        kind = (
-            f"A chain: {', then '.join(steps)}."
-            if steps
-            else f"Of the model {model.name}."
-        )
-        return f"{kind} A preset of checkouts; elsewhere save it and name the file."
+        if not steps:
+            return f"Of the model {model.name}."
+        return f"A chain: {', then '.join(steps)}."
     return (model_class(name).__doc__ or "").strip().splitlines()[0]
 
 

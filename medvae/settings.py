@@ -11,20 +11,40 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medvae.errors import UserError
-from medvae.inputs import near, read_text
+from medvae.inputs import is_there, near, read_text
 from noise_models.plain_yaml import read_plain
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
+CONFIGS = (Path(__file__).parent / "configs", Path(__file__).parents[1] / "configs")
+"""Settings that come with medvae: where a wheel has them, and a checkout."""
+
+
+def shipped(path: Path) -> Path:
+    """A file of settings, or one that comes with medvae, called by its name alone.
+
+    Example:
+        >>> shipped(Path("compare-small")).name, shipped(Path("my.yaml")).name
+        ('compare-small.yaml', 'my.yaml')
+    """
+    if path.suffix or len(path.parts) != 1 or is_there(path):
+        return path
+    files = (folder / f"{path}.yaml" for folder in CONFIGS)
+    return next((file for file in files if file.is_file()), path)
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """The keys and values of a YAML file; an empty file has none.
+
+    Args:
+        path: The file, or the name of one that comes with medvae (:func:`shipped`).
 
     Raises:
         UserError: No such file, not YAML, or not a mapping.
     """
     try:
-        content = read_plain(read_text(path))
+        content = read_plain(read_text(shipped(path)))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file.{near(path)} Check --config.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:

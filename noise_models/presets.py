@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from noise_models.base import NoiseModel
 
 SCANNER_FORMAT = "medvae-scanner-noise"
-PRESETS = Path(__file__).parents[1] / "configs" / "noise"
-"""The presets of a checkout. A wheel has none, and needs none: a model's
-defaults are its preset (a test keeps the two equal)."""
+_SHIPPED = Path(__file__).parent / "configs"
+PRESETS = (
+    _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[1] / "configs" / "noise"
+)
+"""The presets: of the wheel, or of a checkout."""
 
 
 def load(path_or_name: str | os.PathLike[str], **options: object) -> NoiseModel:

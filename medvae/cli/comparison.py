@@ -29,7 +29,8 @@ def compare(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each arm.")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML such as configs/compare.yaml.")
+        Path | None,
+        typer.Option(help="YAML, or compare-small, compare-medium, compare."),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")] = Path(
         "compare"
@@ -48,17 +49,19 @@ def compare(
     Finished arms are kept: interrupted, the same command goes on where it stopped.
     Writes compare.json and report.html.
 
-    Example: medvae compare --config configs/compare-small.yaml -o compare
+    Example: medvae compare --config compare-small -o compare
     """
-    from medvae.comparison.plan import load_plan
+    from medvae.comparison.plan import NO_DATA, load_plan
 
     names = [name.strip() for name in (noise or "").split(",") if name.strip()]
     if noise is not None and not names:
         raise UserError(f"--noise {noise!r}: must name arms, such as none,scanner.")
     plan = load_plan(config, noise=names, held_out=held_out or (), seeds=seeds)
     if dry_run:
+        if data is None and plan.phantom is None:
+            raise UserError(NO_DATA)
         runs = sum(len(arm.settings) for arm in plan.arms) * plan.seeds
-        source = data or (f"a phantom in {out}" if plan.phantom else "nothing")
+        source = data or f"a phantom in {out}"
         arms = ", ".join(arm.name for arm in plan.arms)
         say(f"would read {source}; held out: {', '.join(plan.held_out) or 'no site'}")
         say(f"would run {runs} settings of {arms}, {plan.seeds} seed(s), into {out}")

@@ -66,6 +66,10 @@ def encode(
         )
     leave_stdout(json)
     check_sites(run)
+    if axes is not None:
+        from medvae.encoding.axes import check_keep
+
+        check_keep(axes, keep)
     from medvae.encoding.axes import read_axes, write_along
     from medvae.encoding.folder import Share, encode_folder
 

@@ -58,11 +58,12 @@ def score(
     """Say how far scans lie outside a fitted site: drift, or a wrong label.
 
     Every scan is measured on its own grid, and held against the site named or else the
-    likeliest, the fitted site that explains it best. Distance is in SDs of the site's
-    scans, all parameters together; p is the share of the site's own scans that would
-    lie as far out: 'unusual' below .05, 'outside' below .01. Strange is what lies
-    more than 3 SD off. With --site and three scans or more, their common drift is
-    tested, too.
+    likeliest, the fitted site that explains it best. Distance is of all parameters
+    together (Mahalanobis): of 25 parameters a scan of the site itself lies about 5
+    away, and more where few scans judge. p counts that in: it is the share of the
+    site's own scans that would lie as far out, 'unusual' below .05, 'outside' below
+    .01, else 'inside'. Strange is what lies more than 3 SD off. With --site and three
+    scans or more, their common drift is tested, too.
 
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
@@ -88,12 +89,17 @@ def score(
         )
         return
     against = site or "the likeliest"
+    judges = {one.label: one.scans for one in fitted.sites}
     show_table(
-        ("scan", f"SD from {against}", "p", "verdict", "likeliest", "what is strange"),
+        (
+            *("scan", f"distance from {against}", "judged by", "p", "verdict"),
+            *("likeliest", "what is strange"),
+        ),
         [
             [
                 row.path.name,
                 best.distance,
+                f"{judges[best.site]} scans",
                 best.p,
                 best.verdict,
                 row.likeliest,

@@ -110,7 +110,8 @@ def harmonize(
 
     Each is painted from its code for that site and keeps the detail that a code lacks,
     as far as training found it to be the head's own. Scans made there stay as they are.
-    The images are listed in OUT/index.tsv, with the site that made each, if known.
+    OUT/index.tsv lists the images, with the site that made each, if known, and what the
+    data tells of it: give it to encode and evaluate, which then know sites and people.
 
     A bad scan is named at the end and stops no other (exit code 2). Finished images
     are left as they are, so the same command goes on after an interruption.
@@ -126,7 +127,7 @@ def harmonize(
         raise UserError(
             f"--from {made_at} --to {to} would change nothing. Name two sites."
         )
-    from medvae.encoding.harmonised import read_index, told, write_index
+    from medvae.encoding.harmonised import INDEX, read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems
     from medvae.model.folder import check_sites
 
@@ -175,8 +176,8 @@ def harmonize(
             if rows:
                 write_index(out, rows)
     codes = out.with_name(f"{out.name}-codes") if out.name else Path("codes")
-    then = command("encode", run, out, out=codes) if rows else None
+    then = command("encode", run, out / INDEX, out=codes) if rows else None
     lines = told(rows, out)
     if there := len(new) - sum(new):
         lines.append(f"{there} were there already and stay.")
-    end(lines, problems, then, json=json, written=[out / row.file for row in rows])
+    end(lines, problems, then, json=json, written=[out / row.path for row in rows])

@@ -71,10 +71,7 @@ def scans_of(
                     "taken for scans the next time. Choose a folder outside, or "
                     f"{cohort.root / 'derivatives' / 'medvae'}."
                 )
-            items += [
-                Item(scan.path, scan.subject, scan.site, scan.session)
-                for scan in cohort.scans
-            ]
+            items += [Item.of(scan) for scan in cohort.scans]
             problems += cohort.problems
             is_cohort = True
     if site_from and not is_cohort:

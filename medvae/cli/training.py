@@ -32,7 +32,10 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML with settings.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML with settings; train: all of them, explained."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override one setting: optimiser.epochs=20."),
@@ -96,18 +99,18 @@ def train(
     if not prepare_only:
         check_processes(settings.devices, settings.nodes)
     run = out or Path("runs") / Path(settings.noise).stem
+    check_known(settings.held_out, data, site_from)
     if process_rank() == 0:
         refuse_used(run, resume=resume)
     from medvae.training.loggers import check_logger
 
-    check_known(settings.held_out, data, site_from)
     check_logger(settings.logger)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
     from medvae.noise.named import open_noise
     from medvae.training.material import check_held_out, gather
     from medvae.training.run import accelerator_of, network_of
-    from medvae.training.split import assign_splits, told
+    from medvae.training.split import assign_splits, told, told_scans
 
     check_held_out(scans, settings.held_out)
     accelerator_of(settings.device, settings.precision)
@@ -123,7 +126,8 @@ def train(
     splits = assign_splits(scans, settings.held_out, settings.seed)
     say(told(splits, scans, settings.held_out))
     if dry_run:
-        say(f"would train on {len(scans)} scans of {data or 'medvae.yaml'} into {run}")
+        counted = told_scans(splits, scans, settings.held_out)
+        say(f"would use {counted} of {data or 'medvae.yaml'}, into {run}")
         end(
             f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}", json=json
         )

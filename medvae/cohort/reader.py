@@ -36,6 +36,10 @@ class Pointer(BaseModel):
     suffix: str = "T1w"
 
 
+BY_DEFAULT = Path("medvae.yaml")
+"""Where the data is named for who does not name it."""
+
+
 def read_cohort(data: Path | str, site_from: str | None = None) -> Cohort:
     r"""Read who was scanned where; no image is opened.
 
@@ -127,8 +131,9 @@ def _read(path: Path, rule: SiteRule | None, suffix: str) -> Cohort:
 
 def _pointer(path: Path) -> Pointer:
     if not is_there(path):
+        meant = near(path) if path != BY_DEFAULT else ""  # nobody typed that
         raise UserError(
-            f"{path} not found.{near(path)} Name the data (--data DATA), or write a "
+            f"{path} not found.{meant} Name the data (--data DATA), or write a "
             "medvae.yaml with a line such as: data: my_bids"
         )
     try:

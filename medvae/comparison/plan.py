@@ -28,6 +28,13 @@ OWN_FILES = ("scanner-unseen", "scanner-fitted", "scanner-energy")
 """Names in the folder of fits and levels that no arm may take."""
 
 
+NO_DATA = (
+    "no data: name it with --data, or a --config that simulates it, such as "
+    "compare-small."
+)
+_TRAINING = TrainConfig.model_fields
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -109,7 +116,7 @@ class Plan(_Section):
         held_out: Sites that no arm is trained on.
         seeds: How many runs of every arm.
         arms: What is compared, the challenger ``scanner`` among them.
-        train: Settings that all arms share; see configs/train.yaml.
+        train: Settings that all arms share; see train.yaml in configs.
         challenger: The arm that the others are set against.
         energy_scans: Training scans that corruption energies are measured on.
         permutations: Of every permutation test.
@@ -216,7 +223,15 @@ def load_plan(
         ['none', 'rician']
     """
     where = str(path) if path else "comparison"
-    plan = check_settings(Plan, read_settings(path) if path else {}, where)
+    content = read_settings(path) if path else {}
+    known = set(Plan.model_fields)
+    if content and not known & set(content) and set(content) & set(_TRAINING):
+        raise UserError(
+            f"{where}: settings of one training; a comparison's file has "
+            f"{', '.join(sorted(known))}, and such settings under 'train'. Start from "
+            "a copy of --config compare-small."
+        )
+    plan = check_settings(Plan, content, where)
     change: dict[str, Any] = {"arms": plan.arms or _without_oracles()}
     if noise:
         change["arms"] = tuple(_named(change["arms"], name) for name in noise)

@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 
 from medvae.cohort import Cohort, check_cohort, read_cohort
 from medvae.comparison.claim import claim
-from medvae.comparison.plan import OF_OTHERS, ORACLES, Plan
+from medvae.comparison.plan import NO_DATA, OF_OTHERS, ORACLES, Plan
 from medvae.comparison.report import write_comparison_report
 from medvae.comparison.result import collect
 from medvae.comparison.stage import Stage, open_store
@@ -59,9 +59,7 @@ def open_data(plan: Plan, data: Path | None, out: Path, jobs: int, bar: Bar) -> 
     root = data
     if root is None:
         if plan.phantom is None:
-            raise UserError(
-                "no data: name it with --data, or give phantom: in the --config file."
-            )
+            raise UserError(NO_DATA)
         root = out / "phantom"
         with bar("Scanning") as progress:
             make_phantom(

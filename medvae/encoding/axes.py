@@ -31,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 from medvae.encoding.table import INDEX_LOCK, read_table
 from medvae.errors import UserError
 from medvae.files import atomic_path
-from medvae.inputs import refuse_special
+from medvae.inputs import is_there, near, refuse_special
 from medvae.lock import turn
 
 Array = NDArray[np.float64]
@@ -108,6 +108,10 @@ def read_axes(path: Path) -> PersonAxes:
     Raises:
         UserError: Not such a file, or a damaged one.
     """
+    if not is_there(path):
+        raise UserError(
+            f"{path}: not found.{near(path)} Make it with: medvae axes RUN -o {path}"
+        )
     refuse_special(path)
     try:
         found = load_file(path)
@@ -122,6 +126,17 @@ def read_axes(path: Path) -> PersonAxes:
     if not all(np.isfinite(part).all() for part in parts):
         raise UserError(f"{path}: a number is not finite. {_REMEDY}")
     return PersonAxes(centre, axes, back)
+
+
+def check_keep(path: Path, keep: int | None) -> None:
+    """Refuse to keep more axes than a file holds.
+
+    Raises:
+        UserError: As of :func:`read_axes`, or with the number that there are.
+    """
+    count = read_axes(path).axes.shape[1]
+    if keep is not None and keep > count:
+        raise UserError(f"--keep {keep}: {path} holds {count} axes. Keep fewer.")
 
 
 def write_along(folder: Path, axes: PersonAxes) -> Path:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from medvae.cohort import Scan
 from medvae.encoding.derivative import describe, links, source_of
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
@@ -39,6 +40,22 @@ class Item:
     subject: str | None = None
     site: str | None = None
     session: str | None = None
+    more: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of(cls, scan: Scan) -> Item:
+        """A scan of a cohort; ``more`` is its age, sex and other columns.
+
+        Example:
+            >>> from medvae.cohort import Scan
+            >>> Item.of(Scan(Path("a.nii"), "01", "NYU", age=34.5)).more
+            {'age': '34.5'}
+        """
+        age = None if scan.age is None else f"{scan.age:.10g}"
+        known = {"age": age, "sex": scan.sex, "split": scan.split}
+        more = {name: told for name, told in known.items() if told is not None}
+        rest = {**more, **scan.covariates}
+        return cls(scan.path, scan.subject, scan.site, scan.session, rest)
 
 
 @dataclass(frozen=True)

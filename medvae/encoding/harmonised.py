@@ -1,15 +1,19 @@
 """What became of each harmonised scan: which site made it, and who says so.
 
 OUT/index.tsv   a row an image; a later call with the same OUT adds its own rows
+
+It is a cohort's table, too: paths are relative to it, and what the data told of a scan
+stands in the row of its image, so that ``medvae encode RUN OUT/index.tsv`` knows it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,32 +27,55 @@ Basis = Literal["given", "data", "unknown", "none"]
 """Who named the source: the caller, the data's labels; nobody; nobody had to."""
 
 
+COLUMNS = (
+    *("path", "subject", "session", "site"),
+    *("original", "source", "known_from", "target", "changed"),
+)
+"""The first of every table; after them come age, sex and what else the data told."""
+
+
 @dataclass(frozen=True)
 class Harmonised:
     """One harmonised scan.
 
     Args:
-        file: The image, relative to its folder.
-        path: The scan.
-        site: The data's label of the scan; empty where it has none.
+        path: The image, relative to its folder.
+        original: The scan.
         source: The training site that made the scan; empty where none is known to have,
             or where the image was painted from its code alone.
         known_from: ``given`` by the caller, the label in the ``data``, ``unknown``, or
             ``none`` where the image was painted from its code alone.
         target: The training site that was imitated.
         changed: Whether any voxel differs from the scan's.
+        subject: The data's label of the person; empty where it has none.
+        session: The data's label of the visit, as well.
+        site: The data's label of the scan's site, as well.
+        more: What else the data told of the scan, by column.
     """
 
-    file: str
     path: str
-    site: str
+    original: Path
     source: str
     known_from: Basis
     target: str
     changed: bool
+    subject: str = ""
+    session: str = ""
+    site: str = ""
+    more: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def cells(self, out: Path) -> dict[str, str]:
+        """Its row of the table in the folder ``out``, by column."""
+        mine = {name: str(getattr(self, name)) for name in COLUMNS}
+        mine["original"] = _from_folder(self.original, out)
+        mine["changed"] = "yes" if self.changed else "no"
+        taken = set(COLUMNS)
+        return mine | {k: v for k, v in self.more.items() if k.casefold() not in taken}
 
 
-COLUMNS = tuple(field.name for field in fields(Harmonised))
+def _from_folder(path: Path, folder: Path) -> str:
+    """A path as seen from a folder; a link at its end is not followed."""
+    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
 
 
 def known_source(
@@ -76,7 +103,7 @@ def known_source(
     return None, "unknown"
 
 
-def read_index(out: Path) -> list[tuple[str, ...]]:
+def read_index(out: Path) -> list[dict[str, str]]:
     """Rows of the table that an earlier call left in ``out``; none if there is none.
 
     Raises:
@@ -89,13 +116,13 @@ def read_index(out: Path) -> list[tuple[str, ...]]:
         return []
     except (OSError, ValueError, csv.Error):
         rows = []
-    if not rows or any(len(row) != len(COLUMNS) for row in rows):
-        rows = [[]]
-    if tuple(rows[0]) != COLUMNS:
+    header = rows[0] if rows else []
+    even = all(len(row) == len(header) == len(set(header)) for row in rows)
+    if not even or tuple(header[: len(COLUMNS)]) != COLUMNS:
         raise UserError(
             f"{path}: not a table of harmonised scans. Choose another folder with -o."
         )
-    return [tuple(row) for row in rows[1:]]
+    return [dict(zip(header, row, strict=True)) for row in rows[1:]]
 
 
 def write_index(out: Path, rows: Sequence[Harmonised]) -> None:
@@ -104,25 +131,25 @@ def write_index(out: Path, rows: Sequence[Harmonised]) -> None:
     Raises:
         UserError: As of :func:`read_index`.
     """
-    made = {row.file for row in rows}
-    kept = [row for row in read_index(out) if row[0] not in made]
+    made = {row.path for row in rows}
+    kept = [row for row in read_index(out) if row["path"] not in made]
+    every = [*kept, *(row.cells(out) for row in rows)]
+    columns = [*COLUMNS, *(name for row in every for name in row)]
     lines = io.StringIO()
-    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows([*kept, *([_cell(v) for v in astuple(row)] for row in rows)])
+    table = csv.DictWriter(
+        lines, list(dict.fromkeys(columns)), "", delimiter="\t", lineterminator="\n"
+    )
+    table.writeheader()
+    table.writerows(every)
     write_text(out / INDEX, lines.getvalue())
-
-
-def _cell(value: str | bool) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def told(rows: Sequence[Harmonised], out: Path) -> list[str]:
     """How many scans were changed, and why the others were not, in sentences.
 
     Example:
-        >>> rows = [Harmonised("a.nii.gz", "a", "UM_1", "UM_1", "data", "NYU", True),
-        ...         Harmonised("b.nii.gz", "b", "NYU", "NYU", "data", "NYU", False)]
+        >>> rows = [Harmonised("a.nii.gz", Path("a"), "UM_1", "data", "NYU", True),
+        ...         Harmonised("b.nii.gz", Path("b"), "NYU", "data", "NYU", False)]
         >>> told(rows, Path("as_nyu"))
         ['2 images in as_nyu: 1 changed, 1 unchanged (as_nyu/index.tsv).',
          'unchanged: 1 made at NYU, by the data.']

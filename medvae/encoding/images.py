@@ -170,8 +170,13 @@ def harmonize_files(
                 changed = made.changed
                 vouch(target, plans[i], scan=arrived.digest, changed=changed)
         if changed is not None:
-            named = (target.name, str(item.path), item.site or "", source or "")
-            rows.append(Harmonised(*named, basis, to, changed))
+            rows.append(
+                Harmonised(
+                    *(target.name, item.path, source or "", basis, to, changed),
+                    *(item.subject or "", item.session or "", item.site or ""),
+                    item.more,
+                )
+            )
             if each:
                 each(rows[-1], is_new)
         if progress:

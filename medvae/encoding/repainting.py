@@ -3,7 +3,8 @@
 Decision (2026-11): a code is small, and what is painted from it is blurred. So what the
 painting of a scan lacks is added to the painting for another site, as far as training
 found it to be the head's own and not the scanner's (`medvae.model.detail`). What is
-finer than the training grid stays as it was; so do noise and sharpness there.
+finer than the training grid stays as it was; so do noise and sharpness there. Air stays
+the scan's own, and beyond the grid's faces so does the head (`medvae.encoding.fading`).
 
 Before, the plain difference of two paintings was added, ``x + dec(z, to) - dec(z,
 from)``, and an unseen scanner's contrast stayed; how far either comes is in
@@ -21,9 +22,11 @@ import numpy as np
 import torch
 from nibabel.spatialimages import SpatialImage
 
+from medvae.encoding.fading import share_of_image
 from medvae.encoding.latent import Latent
 from medvae.model.detail import kept
 from medvae.volume import read_volume
+from medvae.volume.foreground import foreground_mask
 
 if TYPE_CHECKING:
     from medvae.encoding.encoder import Encoder
@@ -60,7 +63,7 @@ def repaint(
             stays as it is.
 
     Returns:
-        A float32 image, never negative, and whether it was changed.
+        A float32 image, never negative in the head, and whether it was changed.
 
     Raises:
         UserError: The scan cannot be read, or the decoder does not know a site.
@@ -75,6 +78,10 @@ def repaint(
         detail = kept(lacking, encoder.detail, spacing).numpy()
         change = encoder.paint(latent, to) + detail - seen
         native = latent.placement.to_native(change) * np.float32(latent.reference)
-        after = np.maximum(volume.data + native, 0, dtype=np.float32)
+        head = foreground_mask(volume.data, volume.spacing_mm)
+        share = share_of_image(head, latent.placement)
+        share[~head & (volume.data == 0)] = 0  # a background that was cut away
+        changed = np.maximum(volume.data + native, 0, dtype=np.float32)
+        after = share * changed + (1 - share) * volume.data
     image = latent.source.image(after)
     return Repainted(image, bool((after != volume.data).any()))

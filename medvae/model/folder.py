@@ -68,8 +68,9 @@ def check_sites(folder: Path, **asked: str | None) -> None:
         return  # whoever loads the model says what is wrong
     for option, site in asked.items():
         if site is not None and site not in known:
-            close = difflib.get_close_matches(site, map(str, known), n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            names = {str(name).casefold(): name for name in known}
+            close = difflib.get_close_matches(site.casefold(), names, n=1)
+            hint = f" Did you mean {names[close[0]]!r}?" if close else ""
             raise UserError(
                 f"--{option} {site}: not among the training sites of {folder}: "
                 f"{', '.join(map(str, known))}.{hint}"

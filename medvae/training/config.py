@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -182,11 +183,19 @@ def load_config(
         >>> load_config(overrides=["optimiser.epochs=3"]).optimiser.epochs
         3
     """
+    given = {key: value for key, value in flags.items() if value is not None}
     content = read_settings(path) if path else {}
+    where = str(path) if path else "settings"
+    stages = [(where, copy.deepcopy(content) | given)]
     for override in overrides:
         _set(content, override)
-    content.update({key: value for key, value in flags.items() if value is not None})
-    return parse_config(content, str(path) if path else "settings")
+        stages.append((f"--set {override}", copy.deepcopy(content) | given))
+    try:
+        return parse_config(stages[-1][1], where)
+    except UserError:
+        for blamed, stage in stages:  # the first that made it wrong
+            parse_config(stage, blamed)
+        raise
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from medvae.cohort import Cohort, split_subjects
 
 Splits = dict[str, str]
@@ -57,3 +59,24 @@ def told(splits: Splits, cohort: Cohort, held_out: tuple[str, ...]) -> str:
         apart = sum(split == "held-out" for split in splits.values())
         text += f"; {apart} at {', '.join(held_out)} alone are held out"
     return text
+
+
+def told_scans(splits: Splits, cohort: Cohort, held_out: tuple[str, ...]) -> str:
+    """How many scans each split has, in words.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from medvae.cohort import Scan
+        >>> scans = Scan(Path("a"), "a", "A"), Scan(Path("b"), "b", "B")
+        >>> two = Cohort(Path(), "table", scans)
+        >>> told_scans({"a": "train", "b": "held-out"}, two, ("B",))
+        '2 scans: 1 to train on, 0 to validate, 0 to test, 1 held out'
+    """
+    found = Counter(
+        "held-out" if scan.site in held_out else splits[scan.subject]
+        for scan in cohort.scans
+    )
+    return (
+        f"{len(cohort)} scans: {found['train']} to train on, {found['validation']} to "
+        f"validate, {found['test']} to test, {found['held-out']} held out"
+    )

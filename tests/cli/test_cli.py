@@ -93,6 +93,8 @@ def test_noise_score_speaks_of_noise_not_of_its_logarithm(phantom, fitted):
     told = run("noise", "score", fitted, scan, "--site", "NYU").output
     assert re.search(r"\bnoise [+-]\d", told)
     assert "log_sigma" not in told
+    assert "distance from" in " ".join(told.split())
+    assert re.search(r"\b\d+ scans\b", told)  # that judged it
 
 
 def test_noise_score_finds_a_scan_of_another_scanner(phantom, fitted):

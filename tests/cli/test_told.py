@@ -20,12 +20,14 @@ from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan, read_cohort
 from medvae.encoding import images
 from medvae.encoding.axes import PersonAxes
+from medvae.encoding.harmonised import read_index
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation import run as evaluation
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import save_model
 from medvae.problem import Problem
+from medvae.training.config import load_config
 from medvae.training.split import assign_splits, told
 
 
@@ -37,6 +39,8 @@ def run(*words):
 def world(tmp_path_factory):
     """Sites A, B and C of one scan each, and a run that knows A and B."""
     root = tmp_path_factory.mktemp("world")
+    three = np.eye(128)[:, :3]
+    PersonAxes(np.zeros(128), three, three).write(root / "axes.safetensors")
     torch.manual_seed(0)
     config = NetworkConfig(
         grid_shape=(16, 16, 16),
@@ -78,6 +82,8 @@ def test_harmonised_images_codes_and_their_table_follow_by_the_printed_hints(
     words = following(told.stdout)
     assert words[0] == "medvae"
     told = run(*words[1:], "--jobs", 0)
+    coded = (tmp_path / "as b-codes/index.tsv").read_text().splitlines()[1:]
+    assert [line.split("\t")[4] for line in coded] == ["A", "B", "C"]
     program, *options = following(told.stdout)
     assert program == "python"
     asked = [sys.executable, *options]
@@ -266,10 +272,8 @@ def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp
         *("harmonize", world / "runs/scanner", world / "scans", "--to", "B"),
         *("-o", out, "--jobs", 0),
     )
-    rows = {
-        line.split("\t")[0]: line.split("\t")[2:]
-        for line in (out / "index.tsv").read_text().splitlines()[1:]
-    }
+    said = ("site", "source", "known_from", "target", "changed")
+    rows = {row["path"]: [row[name] for name in said] for row in read_index(out)}
     assert rows["a1.nii.gz"] == ["A", "A", "data", "B", "yes"]
     assert rows["b1.nii.gz"] == ["B", "B", "data", "B", "no"]
     assert rows["c1.nii.gz"] == ["C", "", "unknown", "B", "yes"]
@@ -300,6 +304,33 @@ def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp
             "known: A,",
         ),
         (("train", "--data", "nowhere", "-o", "runs/scanner"), "not empty"),
+        (
+            ("train", "--data", "scans", "-o", "runs/scanner", "--held-out", "CC"),
+            "--held-out CC: no such site",
+        ),
+        (
+            ("harmonize", "runs/scanner", "nowhere", "--to", "b", "-o", "o"),
+            r"Did you mean 'B'\?",
+        ),
+        (
+            (
+                "encode",
+                "runs/scanner",
+                "nowhere",
+                "-o",
+                "o",
+                "--axes",
+                "axes.safetensor",
+            ),
+            r"axes.safetensor: not found\. Did you mean axes.safetensors\?",
+        ),
+        (
+            (
+                *("encode", "runs/scanner", "nowhere", "-o", "o"),
+                *("--keep", "4", "--axes", "axes.safetensors"),
+            ),
+            r"--keep 4: axes.safetensors holds 3 axes",
+        ),
     ],
 )
 def test_names_are_checked_before_anything_is_read(world, monkeypatch, words, message):
@@ -384,3 +415,36 @@ def test_a_misspelt_scan_is_named_with_the_one_that_is_there(world, tmp_path):
     done = run("encode", world / "runs/scanner", scan, "-o", tmp_path, "--jobs", 0)
     assert done.exit_code == 2
     assert f"file not found. Did you mean {scan}.gz? Correct" in done.stderr
+
+
+def test_a_setting_that_is_wrong_is_blamed_on_whoever_gave_it(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text("optimiser: {epochs: 3}\n")
+    good, bad = "optimiser.learning_rate=0.1", "optimiser.epoch=5"
+    with pytest.raises(UserError, match=r"^--set optimiser.epoch=5: unknown key 'opti"):
+        load_config(path, [good, bad])
+    with pytest.raises(
+        UserError, match=r"^--set optimiser.epochs=-1: optimiser.epochs"
+    ):
+        load_config(path, ["optimiser.epochs=-1"])
+    path.write_text("optimiser: {epoch: 3}\n")
+    with pytest.raises(UserError, match=r"small.yaml: unknown key 'optimiser.epoch'"):
+        load_config(path, [good])
+    path.write_text("optimiser: {epochs: -3}\n")
+    assert load_config(path, ["optimiser.epochs=2"]).optimiser.epochs == 2
+
+
+def test_a_file_that_nobody_named_is_not_corrected(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "medvae2.yaml").touch()
+    with pytest.raises(UserError, match=r"medvae.yaml not found\. Name the data"):
+        read_cohort(Path("medvae.yaml"))
+    with pytest.raises(UserError, match=r"Did you mean medvae2.yaml\?"):
+        read_cohort(Path("medvae1.yaml"))
+
+
+def test_a_dry_run_of_training_counts_the_scans_of_every_split(world, monkeypatch):
+    monkeypatch.chdir(world)
+    words = ("train", "--noise", "none", "--data", "scans", "--held-out", "C")
+    told_dry = run(*words, "--dry-run", "-o", "new").output
+    assert re.search(r"would use 3 scans: \d to train on, .* 1 held out", told_dry)

@@ -36,7 +36,7 @@ class Harmonising:
         def note(row, is_new):
             self.rows.append(row)
             if is_new:
-                made.append(int(row.file.removesuffix(".nii")))
+                made.append(int(row.path.removesuffix(".nii")))
 
         options = {"batch_size": 2, "each": note} | options
         rows, problems = harmonize_files(

@@ -1,12 +1,14 @@
 """Harmonised scans keep their own detail; only what the sites differ in is changed."""
 
 import copy
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
 
+from medvae.cohort import Scan, read_cohort
 from medvae.encoding import Encoder, repainting
 from medvae.encoding.folder import Item
 from medvae.encoding.harmonised import Harmonised, read_index, write_index
@@ -14,6 +16,7 @@ from medvae.encoding.images import harmonize_files
 from medvae.errors import UserError
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.volume import read_volume
+from medvae.volume.foreground import foreground_mask
 
 AFFINE = np.array([[-3.0, 0, 0, 60], [0, 0, 3, -50], [0, 3, 0, -55], [0, 0, 0, 1]])
 
@@ -43,6 +46,11 @@ def scan():
     return nib.Nifti1Image(np.maximum(voxels, 0).astype(np.float32), AFFINE)
 
 
+def head_of(scan):
+    volume = read_volume(scan)
+    return volume.source.restore(foreground_mask(volume.data, volume.spacing_mm))
+
+
 def test_to_the_site_that_made_it_a_scan_stays_what_it_is(encoder, scan):
     same = encoder.harmonize(scan, "A", made_at="A")
     np.testing.assert_array_equal(same.get_fdata(), scan.get_fdata())
@@ -59,7 +67,8 @@ def test_with_all_detail_a_scan_is_changed_by_the_difference_of_two_decodings(
     want = np.maximum(scan.get_fdata() + as_b - as_it_was, 0)
     found = encoder.harmonize(scan, "B", made_at=made_at).get_fdata()
     assert np.abs(as_b - as_it_was).max() > 1
-    np.testing.assert_allclose(found, want, rtol=1e-5, atol=0.01)
+    head = head_of(scan)
+    np.testing.assert_allclose(found[head], want[head], rtol=1e-5, atol=0.01)
 
 
 def test_without_detail_the_image_is_painted_from_the_code_alone(encoder, scan):
@@ -110,7 +119,7 @@ def test_a_scan_that_went_away_stops_no_other(encoder, scan, tmp_path, monkeypat
     targets = [tmp_path / f"as_b_{k}.nii.gz" for k in range(2)]
     items = [Item(path) for path in paths]
     rows, problems = harmonize_files(encoder, items, targets, "B", jobs=0)
-    assert [row.path for row in rows] == [str(paths[1])]
+    assert [row.original for row in rows] == [paths[1]]
     assert problems == [f"{paths[0]}: not found"]
     assert [target.exists() for target in targets] == [False, True]
 
@@ -153,26 +162,58 @@ def test_without_any_detail_a_scan_becomes_the_painting_of_its_code(encoder, sca
     lacking = encoder.paint(latent, "B") - place.to_grid(volume.data) / unit
     want = np.maximum(volume.data + place.to_native(lacking) * unit, 0)
     found = encoder.harmonize(scan, "B").get_fdata()
-    np.testing.assert_allclose(found, latent.source.restore(want), atol=0.01)
+    head = head_of(scan)
+    want = latent.source.restore(want)
+    np.testing.assert_allclose(found[head], want[head], atol=0.01)
     assert np.abs(found - scan.get_fdata()).max() > 100
 
 
+def row(name, source="A", basis="data", **labels):
+    return Harmonised(
+        f"{name}.nii.gz",
+        Path(f"{name}.nii"),
+        source,
+        basis,
+        "B",
+        changed=True,
+        **labels,
+    )
+
+
 def test_the_table_of_harmonised_scans_grows_with_every_call(tmp_path):
-    first = Harmonised("a.nii.gz", "a", "A", "A", "data", "B", changed=True)
-    second = Harmonised("b.nii.gz", "b", "C", "", "unknown", "B", changed=True)
-    write_index(tmp_path, [first, second])
-    again = Harmonised("b.nii.gz", "b", "C", "A", "given", "B", changed=True)
-    write_index(tmp_path, [again])
-    assert read_index(tmp_path) == [
-        ("a.nii.gz", "a", "A", "A", "data", "B", "yes"),
-        ("b.nii.gz", "b", "C", "A", "given", "B", "yes"),
-    ]
+    write_index(tmp_path, [row("a", site="A"), row("b", "", "unknown", site="C")])
+    write_index(tmp_path, [row("b", basis="given", site="C", more={"age": "7"})])
+    rows = {found["path"]: found for found in read_index(tmp_path)}
+    assert list(rows) == ["a.nii.gz", "b.nii.gz"]
+    assert [rows[name]["age"] for name in rows] == ["", "7"]
+    assert [rows[name]["known_from"] for name in rows] == ["data", "given"]
+    assert {found["changed"] for found in rows.values()} == {"yes"}
+
+
+def test_the_table_of_harmonised_scans_is_a_cohort_of_them(tmp_path):
+    scan = Scan(Path("in/a.nii"), "01", "C", "2", 34.5, "F", None, "test", {"iq": "99"})
+    known = Item.of(scan)
+    out = tmp_path / "out"
+    labels = {"subject": "01", "session": "2", "site": "C", "more": known.more}
+    write_index(out, [row("a", **labels)])
+    (found,) = read_cohort(out / "index.tsv").scans
+    assert found.path == out / "a.nii.gz"
+    same = ("subject", "site", "session", "age", "sex", "split")
+    assert all(getattr(found, name) == getattr(scan, name) for name in same)
+    assert found.covariates["iq"] == "99"
+    original = out / found.covariates["original"]
+    assert original.resolve() == Path("a.nii").resolve()
+
+
+def test_images_harmonised_again_keep_one_row_of_their_own(tmp_path):
+    write_index(tmp_path, [row("a", more={"Source": "old", "iq": "99"})])
+    (found,) = read_index(tmp_path)
+    assert (found["source"], found["iq"], "Source" in found) == ("A", "99", False)
 
 
 @pytest.mark.parametrize("text", ["", "name\tpath\n", "file\n\x00", '"'])
 def test_another_table_is_not_written_over(tmp_path, text):
     (tmp_path / "index.tsv").write_text(text)
-    row = Harmonised("a.nii.gz", "a", "A", "A", "data", "B", changed=True)
     with pytest.raises(UserError, match="not a table of harmonised scans"):
-        write_index(tmp_path, [row])
+        write_index(tmp_path, [row("a")])
     assert (tmp_path / "index.tsv").read_text() == text

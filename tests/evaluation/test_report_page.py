@@ -17,6 +17,7 @@ from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation, evaluate
 from medvae.evaluation.pictures import pictures
 from medvae.evaluation.report import Picture, describe, write_report
+from medvae.evaluation.report.words import words_of
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,32 @@ def test_with_few_people_leakage_is_not_judged_and_the_codes_come_first():
     assert "posterior samples" in text
     assert leak(40, 0.14).startswith("No site could be read: AUC 1.00")
     assert leak(4, 0.01).startswith("The site can be read: AUC 1.00")
+
+
+def apart(p):
+    numbers = {"auc_rbf_sample": Estimate(0.74, (0.54, 0.94), 8, 0.5, p)}
+    return describe(Evaluation("r", ("N",), {"held_out_distance": numbers}))
+
+
+def test_an_unseen_site_that_lies_apart_is_told_with_interval_and_p():
+    (text,) = apart(0.01)
+    assert text.startswith("Codes of N can be told from those of the training sites")
+    assert "AUC 0.74 (0.54 to 0.94)" in text
+    assert "p = 0.01; chance 0.50 (8 subjects)" in text
+    assert apart(0.2) == []
+
+
+def test_the_age_questions_have_names_of_their_own():
+    numbers = {
+        "mae_years_across": Estimate(10.2, None, 7, 19.4),
+        "mae_years_one_site": Estimate(11.0, None, 7, 19.4),
+    }
+    (text,) = describe(Evaluation("r", ("N",), {"age": numbers}))
+    assert "trained on all training sites together" in text
+    assert words_of("mae_years_across").endswith(
+        "all training sites together to the held-out one"
+    )
+    assert "each training site alone" in words_of("mae_years_one_site")
 
 
 def test_the_age_sentence_prints_the_interval_and_p_that_it_judges_by():

@@ -103,7 +103,10 @@ def index(path):
     read_table(path.parent)
 
 
-HARMONISED = "\t".join(COLUMNS) + "\na.nii.gz\ta.nii\tA\tA\tdata\tB\tyes\n"
+HARMONISED = (
+    "\t".join((*COLUMNS, "age"))
+    + "\na.nii.gz\t01\t\tA\t../a.nii\tA\tdata\tB\tyes\t34\n"
+)
 
 
 def harmonised(path):

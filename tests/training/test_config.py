@@ -76,12 +76,12 @@ def test_the_shipped_settings_are_the_defaults():
         (["objective.name=invariance", "objective.lam=-1.5"], r"objective\.lam: .*-1"),
         (
             ["objective.name=invariance", "objective.corruptions=1"],
-            r"settings: objective: invariance compares .* at least 2, got 1",
+            r"objective: invariance compares .* at least 2, got 1",
         ),
         (["objective.name=sivi", "objective.corruptions=1"], r"extra of at least 1"),
         (
             ["objective.name=vae", "noise=rician"],
-            r"settings: objective\.name vae never sees .* noise rician would change",
+            r"objective\.name vae never sees .* noise rician would change",
         ),
     ],
 )

@@ -41,7 +41,7 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
         people += setting.subjects(test)
     if len(set(people)) < LEAST_ASKED:
         answers.cannot(
-            "age, from one site to another",
+            "age, from each training site alone",
             f"it needs {LEAST_TAUGHT} training subjects with an age at one site and "
             f"{LEAST_ASKED} test subjects elsewhere, got {len(set(people))} of these",
         )

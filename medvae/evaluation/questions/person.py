@@ -23,6 +23,10 @@ from medvae.evaluation.travelers import image_icc, recognised
 LEAST = 3  # travelers below this number give no agreement worth printing
 LEAST_RESAMPLED = 6  # of fewer, most draws repeat someone, and agreement shrinks
 LEAST_AGES = 5
+_WHERE = {
+    "within": "age, within the training sites",
+    "across": "age, from all training sites together to the held-out one",
+}
 
 
 def travelers(setting: Setting, answers: Answers, seed: int) -> None:
@@ -133,7 +137,7 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
         counts = [len(set(setting.subjects(part))) for part in (train, test)]
         if min(counts) < LEAST_AGES:
             answers.cannot(
-                f"age, {label} sites",
+                _WHERE[label],
                 f"it needs {LEAST_AGES} training and {LEAST_AGES} test subjects with "
                 f"an age, got {counts[0]} and {counts[1]}",
             )

@@ -34,7 +34,7 @@ def describe(evaluation: Evaluation) -> list[str]:
         'Scans come back at 24.0 dB on training sites (9 test subjects) and at 22.5 dB
         on NYU, never seen in training (12 subjects).'
     """
-    tellers = (_images, _transfer, _leak, _people, _age, _quiet)
+    tellers = (_images, _transfer, _leak, _stranger, _people, _age, _quiet)
     return [text for teller in tellers if (text := teller(evaluation))]
 
 
@@ -131,6 +131,18 @@ def _leak(run: Evaluation) -> str | None:
     return f"No site could be read: {told} ({mean.n} test subjects)."
 
 
+def _stranger(run: Evaluation) -> str | None:
+    apart = run.get("held_out_distance", "auc_rbf_sample")
+    if apart is None or not _found(apart):
+        return None
+    return (
+        f"Codes of {names_of(run.held_out)} can be told from those of the training "
+        f"sites: AUC {number(apart)} from posterior samples, {p_value(apart.p or 1)}; "
+        f"chance 0.50 ({apart.n} subjects). Other people were scanned there, so not "
+        f"all of it need be the scanner."
+    )
+
+
 def _found(number: Estimate) -> bool:
     return number.p is not None and number.p < 0.05
 
@@ -154,8 +166,8 @@ def _age(run: Evaluation) -> str | None:
         return None
     text = (
         f"Age is read at {names_of(run.held_out)} to {across.value:.1f} years by a "
-        f"probe trained on other sites; guessing the mean age misses by "
-        f"{across.chance:.1f}"
+        f"probe trained on all training sites together; guessing the mean age "
+        f"misses by {across.chance:.1f}"
     )
     share = run.get("age", "share_of_chance_across")
     if share is None:
