@@ -14,7 +14,10 @@ _DISK = {
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.EIO: "Check the disk",
 }
-_AGAIN = "; the same command goes on from here (train: add --resume)."
+_AGAIN = (
+    "; the same command finds what is finished: scans, measurements, arms (train: add "
+    "--resume)."
+)
 _MEMORY = (
     "out of memory. Use fewer --jobs, a smaller optimiser.batch_size or --batch-size, "
     "or a coarser grid" + _AGAIN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from medvae.cli.console import fail, progress_bar, say
+from medvae.cli.console import fail, progress_bar, say, warn
 from medvae.cli.hints import command, reading
 from medvae.errors import UserError
 
@@ -73,9 +73,10 @@ def encode(
         raise UserError(f"--keep {keep} changes nothing without --axes. Give both.")
     check_sites(run)
     if axes is not None:
-        from medvae.encoding.axes import check_keep
+        from medvae.encoding.axes import kept_of
 
-        check_keep(axes, keep)
+        if said := kept_of(axes, keep):
+            warn(said)
     items = _items(scans, out, site_from)
     if dry_run:
         say(f"would encode {len(items)} scans with {run} into {out}")

@@ -106,6 +106,10 @@ def test_every_kind_of_verb_says_how_to_go_on():
     told = after_interruption(["-q", "encode", "run", "a b.nii"])
     assert told.endswith("go on with: medvae -q encode run 'a b.nii'")
     assert "start again" in after_interruption(["harmonize", "run"])
+    told = after_interruption(["fit-noise", "A", "B"])
+    assert told.endswith(
+        "What was measured is kept; fit again with: medvae fit-noise A B"
+    )
 
 
 def heed_interrupts():
