@@ -33,7 +33,7 @@ def advice(error: BaseException) -> str | None:
 
     Example:
         >>> advice(OSError(errno.ENOSPC, "No space left on device", "run/a.npy"))
-        'run/a.npy: No space left on device. Free some space; the same command goes ...
+        'run/a.npy: No space left on device. Free some space; the same command finds ...
         >>> advice(ZeroDivisionError()) is None
         True
     """
