@@ -7,10 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-GO_ON = (
-    *("compare", "decode", "demo", "encode", "evaluate", "fit-noise", "harmonize"),
-    "train",
-)
+GO_ON = ("compare", "decode", "demo", "encode", "evaluate", "harmonize", "train")
 """Verbs that find what an interrupted run of theirs has finished."""
 
 INTERRUPTED = 130
@@ -69,6 +66,8 @@ def after_interruption(words: Sequence[str]) -> str:
     if verb == "train":
         resumed = command if "--resume" in words else f"{command} --resume"
         return f"interrupted. Go on from the last epoch with: {resumed}"
+    if verb == "fit-noise":
+        return f"interrupted. What was measured is kept; fit again with: {command}"
     if verb in GO_ON:
         return f"interrupted. What is finished is kept; go on with: {command}"
     return f"interrupted. No file is left half written; start again with: {command}"

@@ -16,7 +16,10 @@ _DISK = {
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.EIO: "Check the disk",
 }
-_AGAIN = "; the same command goes on from here (train: add --resume)."
+_AGAIN = (
+    "; the same command finds what is finished: scans, measurements, arms (train: add "
+    "--resume)."
+)
 _MEMORY = (
     "out of memory. Use fewer --jobs, a smaller optimiser.batch_size or --batch-size, "
     "or a coarser grid" + _AGAIN
@@ -32,7 +35,7 @@ def advice(error: BaseException) -> str | None:
 
     Example:
         >>> advice(OSError(errno.ENOSPC, "No space left on device", "run/a.npy"))
-        'run/a.npy: No space left on device. Free some space; the same command goes ...
+        'run/a.npy: No space left on device. Free some space; the same command finds ...
         >>> advice(ZeroDivisionError()) is None
         True
     """

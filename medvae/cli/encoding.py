@@ -67,9 +67,10 @@ def encode(
     leave_stdout(json)
     check_sites(run)
     if axes is not None:
-        from medvae.encoding.axes import check_keep
+        from medvae.encoding.axes import kept_of
 
-        check_keep(axes, keep)
+        if said := kept_of(axes, keep):
+            warn(said)
     from medvae.encoding.axes import read_axes, write_along
     from medvae.encoding.folder import Share, encode_folder
 

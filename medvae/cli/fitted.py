@@ -54,7 +54,7 @@ def show_fit(fitted: ScannerNoise) -> None:
     )
     show_table(columns, added)
     say(
-        "These are used, certain or not, and corrected, where it could be tried, by "
+        "These are used, certain or not, and corrected, where scans sufficed, by "
         "what they do to real scans: they are not the differences of the sites above."
     )
     tried = [

@@ -38,7 +38,9 @@ def reading(codes: Path) -> str:
         "from medvae.encoding.table import read_table; "
         f"index, codes = read_table({str(codes)!r}); print(index, codes.shape)"
     )
-    return shlex.join(["python", "-i", "-c", words])
+    if any(sign in words for sign in '"$`\\!'):  # what double quotes let through
+        return shlex.join(["python", "-i", "-c", words])
+    return f'python -i -c "{words}"'
 
 
 def data_of(sites: list[str], data: Path | None) -> str | None:

@@ -32,7 +32,8 @@ def list_models(json: Json = False) -> None:
     rows = []
     for name in noise_models.names():
         doc = inspect.getdoc(model_class(name)) or ""
-        rows.append([name, doc.splitlines()[0] if doc else ""])
+        first = doc.splitlines()[0] if doc else ""
+        rows.append([name, first.replace("`", "")])
     if json:
         emit_json([{"name": name, "summary": text} for name, text in rows])
         return

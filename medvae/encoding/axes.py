@@ -128,15 +128,16 @@ def read_axes(path: Path) -> PersonAxes:
     return PersonAxes(centre, axes, back)
 
 
-def check_keep(path: Path, keep: int | None) -> None:
-    """Refuse to keep more axes than a file holds.
+def kept_of(path: Path, keep: int | None) -> str | None:
+    """A word where more axes are to be kept than a file holds.
 
     Raises:
-        UserError: As of :func:`read_axes`, or with the number that there are.
+        UserError: As of :func:`read_axes`.
     """
     count = read_axes(path).axes.shape[1]
-    if keep is not None and keep > count:
-        raise UserError(f"--keep {keep}: {path} holds {count} axes. Keep fewer.")
+    if keep is None or keep <= count:
+        return None
+    return f"--keep {keep}: {path} holds {count} axes; all of them are kept."
 
 
 def write_along(folder: Path, axes: PersonAxes) -> Path:

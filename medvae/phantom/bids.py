@@ -194,5 +194,7 @@ Voxels are {recipe["voxel_scale"]:g} times their usual size.
 The seed was {recipe["seed"]}.
 
 derivatives/ground-truth holds the parameters that made each scan: scans_truth.tsv in
-one table, and a JSON file for every scan.
+one table, and a JSON file for every scan. blur_fwhm_mm is the blur that the simulated
+scanner adds to what its voxels do; psf_fwhm_mm is the FWHM of the whole kernel: voxel,
+filter of the k-space, and that blur. Where no blur is added, psf_fwhm_mm is not 0.
 """

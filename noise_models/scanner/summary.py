@@ -126,7 +126,9 @@ def describe_goodness(key: str, found: Goodness) -> str:
     a, b = key.split("->", 1)
     if math.isnan(found.auc_after):
         few = f"{found.scans[0]} and {found.scans[1]} scans"
-        return f"{key}: not tried; it takes {FEWEST} scans a site, and there are {few}."
+        return (
+            f"{key}: not judged; it takes {FEWEST} scans a site, and there are {few}."
+        )
     low, high = found.auc_after_ci95
     interval = "" if math.isnan(low) else f" ({low:.2f} to {high:.2f})"
     return (

@@ -108,6 +108,10 @@ def test_every_kind_of_verb_says_how_to_go_on():
     for verb in ("decode", "harmonize"):
         assert f"go on with: medvae {verb} run" in after_interruption([verb, "run"])
     assert "start again" in after_interruption(["export", "run"])
+    told = after_interruption(["fit-noise", "A", "B"])
+    assert told.endswith(
+        "What was measured is kept; fit again with: medvae fit-noise A B"
+    )
 
 
 def heed_interrupts():

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from medvae.cli.app import app
 from medvae.cli.encoding import _then
+from medvae.cli.hints import reading
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan, read_cohort
 from medvae.encoding import images
@@ -324,13 +325,6 @@ def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp
             ),
             r"axes.safetensor: not found\. Did you mean axes.safetensors\?",
         ),
-        (
-            (
-                *("encode", "runs/scanner", "nowhere", "-o", "o"),
-                *("--keep", "4", "--axes", "axes.safetensors"),
-            ),
-            r"--keep 4: axes.safetensors holds 3 axes",
-        ),
     ],
 )
 def test_names_are_checked_before_anything_is_read(world, monkeypatch, words, message):
@@ -448,3 +442,24 @@ def test_a_dry_run_of_training_counts_the_scans_of_every_split(world, monkeypatc
     words = ("train", "--noise", "none", "--data", "scans", "--held-out", "C")
     told_dry = run(*words, "--dry-run", "-o", "new").output
     assert re.search(r"would use 3 scans: \d to train on, .* 1 held out", told_dry)
+
+
+def test_more_axes_than_there_are_are_said_to_be_all(world, monkeypatch):
+    monkeypatch.chdir(world)
+    words = ("encode", "runs/scanner", "scans", "-o", "o", "--dry-run", "--axes")
+    said = run(*words, "axes.safetensors", "--keep", 4).output
+    assert "--keep 4: axes.safetensors holds 3 axes; all" in " ".join(said.split())
+    assert "axes" not in run(*words, "axes.safetensors", "--keep", 3).output
+
+
+def test_the_line_that_opens_python_reads_well():
+    line = reading(Path("codes"))
+    assert line.startswith('python -i -c "from ')
+    assert "read_table('codes')" in line
+    for odd in ("my codes", 'a"b', "a$b", "a`b", "it's", "a!b", "a\\b"):
+        assert repr(odd) in shlex.split(reading(Path(odd)))[-1]
+    assert '"' not in reading(Path("a$b")).split("'", 1)[0]
+
+
+def test_models_are_listed_in_plain_words():
+    assert "`" not in run("noise", "list").output

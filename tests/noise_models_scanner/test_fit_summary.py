@@ -174,7 +174,7 @@ def test_limits_name_only_what_is_clipped_often():
 
 def test_a_pair_that_was_not_tried_says_so():
     nothing = Goodness(*[math.nan] * 3, "not enough evidence", (3, 4))
-    words = "A->B: not tried; it takes 8 scans a site, and there are 3 and 4 scans."
+    words = "A->B: not judged; it takes 8 scans a site, and there are 3 and 4 scans."
     assert describe_goodness("A->B", nothing) == words
 
 

@@ -79,7 +79,7 @@ def _sharpness(noise: ScannerNoise, name: str) -> Measure:
 
     return Measure(
         f"Blur along {axis}",
-        f"{UNITS['blur']}, over the sharpest site; below 0 sharper",
+        f"{UNITS['blur']}, over the sharpest site\n(below 0: sharper)",
         of_site,
         lambda v: signed_fwhm(float(v[index] - sharpest)),
     )

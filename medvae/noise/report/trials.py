@@ -61,7 +61,9 @@ def quantile_groups(goodness: Mapping[str, Goodness]) -> list[dict[str, Any]]:
             if is_tested
             else f"{found.scans[0]} and {found.scans[1]} scans are too few to test"
         )
-        groups.append({"pair": key, "words": words, "plots": plots})
+        groups.append(
+            {"pair": key, "words": words, "plots": plots, "is_open": is_tested}
+        )
     return groups
 
 
