@@ -44,7 +44,7 @@ fast: $(READY)
 # With the options that made the files on record. mnist.py skips itself where MEDVAE_MNIST
 # names no data; mutants.py needs mutmut, which is no dependency. TorchIO, a peer of the
 # corruption benchmark, is measured where it is installed.
-OTHERS := performance mutants corruption training fit fit_scale
+OTHERS := field_of_view performance mutants corruption training fit fit_scale
 bench: $(READY)
 	@for script in $(filter-out $(OTHERS:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
 	  echo "== $$script"; $(BIN)/python $$script || exit 1; done

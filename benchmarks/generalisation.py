@@ -30,7 +30,8 @@ def main() -> None:
         note = {"note": args.note} if args.note else {}
         write("compare", {**json.loads(args.result.read_text()), **note})
     found = json.loads((RESULTS / "compare.json").read_text())
-    PAGE.write_text(generalisation_page(found))
+    view = json.loads((RESULTS / "field_of_view.json").read_text())
+    PAGE.write_text(generalisation_page(found, view))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from measured.axes import axes_section
 from measured.cells import Result, shown, table
+from measured.view import view_section
 
 _HEAD = """# Can data of different hospitals be used together?
 
@@ -56,8 +57,8 @@ three.
 _LIMITS = """## What this does not show
 
 - It is a phantom, not patients: no disease, no motion, no distortion by gradients, and
-  scanners that differ in contrast, sharpness, shading and noise alone, which are the
-  things that the fitted model knows.
+  scanners that differ in contrast, sharpness, shading, noise and field of view alone;
+  all but the last are things that the fitted model knows.
 - {seeds_words}
 - That detail is kept by frequency, and the average code taken for a scan of no training
   site, was chosen on other people and other unseen sites (phantom seed 0; STANFORD,
@@ -96,8 +97,13 @@ GAPS = {
 TARGET = "80 %"
 
 
-def generalisation_page(found: Result) -> str:
-    """The whole page, Markdown."""
+def generalisation_page(found: Result, view: Result | None = None) -> str:
+    """The whole page, Markdown.
+
+    Args:
+        found: The comparison.
+        view: What `benchmarks/field_of_view.py` found.
+    """
     arms, plan = found["arms"], found["plan"]
     phantom, seeds = plan["phantom"], len(found["seeds"])
     seen = [site for site in phantom["sites"] if site not in found["held_out"]]
@@ -139,6 +145,7 @@ def generalisation_page(found: Result) -> str:
         ),
         _WAY if _along(found) else "",
         *([axes_section(found["arms"], _along(found))] if _along(found) else []),
+        *([view_section(view)] if view else []),
         _LIMITS.format(
             seeds_words=one_seed if seeds == 1 else f"{seeds} seeds are few.",
             target=TARGET,

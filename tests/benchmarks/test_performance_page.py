@@ -165,7 +165,7 @@ def test_a_profile_is_shown_below_what_it_explains():
 
 def test_the_page_on_unseen_hospitals_is_written_from_the_comparison():
     text = (ROOT / "docs" / "generalisation.md").read_text(encoding="utf-8")
-    assert generalisation_page(RESULTS["compare"]) == text
+    assert generalisation_page(RESULTS["compare"], RESULTS["field_of_view"]) == text
 
 
 def test_a_difference_is_called_better_or_worse_only_outside_its_interval():
