@@ -8,11 +8,12 @@ from measured.cells import Result, shown, table
 
 _TEXT = """## Where most of the rest of the way lies
 
-Scans of {sites} end within the head, in the neck, where those of other sites go on. That
-is a difference of scanners, too, and one that the fitted noise does not know: it never
-takes a neck away, and has none to give. True images of the same heads, which the oracle
-has, do both. So every traveler's scan of a held-out site was harmonised once more, cut where
-scans of the site asked for end; nothing of the traveler's own scan there is looked at.
+Scans of {sites} end within the head, in the neck, where those of other sites go on.
+That is a difference of scanners, too, and one that the fitted noise does not know: it
+never takes a neck away, and has none to give. True images of the same heads, which the
+oracle has, do both. So every traveler's scan of a held-out site was harmonised once
+more, cut where scans of the site asked for end; nothing of the traveler's own scan
+there is looked at.
 `{command}`, seed {seed}, {n} travelers; harmonised errors:
 """
 _AFTER = """
