@@ -232,9 +232,11 @@ def run(*words):
     return result
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path):
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(world, tmp_path):
+    _, cohort, _ = world
     result = run(
-        *("compare", "--noise", "none,scanner", "--held-out", "X", "--seeds", 2),
+        *("compare", "--noise", "none,scanner", "--held-out", cohort.scans[0].site),
+        *("--data", cohort.root, "--seeds", 2),
         *("-o", tmp_path / "out", "--dry-run"),
     )
     assert "would run 4 settings of none, scanner, 2 seed(s)" in result.output
