@@ -229,6 +229,8 @@ def in_a_child(words, stop=None):
     child = os.fork()
     if child == 0:
         code = 70
+        # Ignored where the tests were begun in a shell's background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             sys.argv = ["medvae", *map(str, words)]
             main()
