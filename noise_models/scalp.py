@@ -13,6 +13,7 @@ from noise_models.base import (
     Level,
     NoiseModel,
     Params,
+    as_given,
     check_range,
     computable,
     draw_log_uniform,
@@ -78,7 +79,7 @@ class Scalp(NoiseModel):
         change = of_volumes(params, "ratio", clean) - 1
         factor = scalp_share(clean, spacing_of(clean, spacing_mm))
         factor.mul_(change.view(-1, *[1] * (clean.ndim - 1))).add_(1)
-        return factor.mul_(clean).to(x.dtype)
+        return as_given(factor.mul_(clean), x)
 
 
 def scalp_share(x: Tensor, grid_mm: Sequence[float]) -> Tensor:

@@ -69,6 +69,14 @@ def test_the_brightest_of_half_precision_stays_finite(name, seed):
     assert torch.isfinite(y).all()
 
 
+def test_the_brightest_scalp_of_half_precision_stays_finite():
+    x = torch.zeros(1, 1, 24, 24)
+    x[..., 8:, :] = 65504
+    y = noise_models.get("scalp", ratio=1.5)(x.half(), rng=torch.Generator())
+    assert torch.isfinite(y).all()
+    assert y.max() == 65504
+
+
 @pytest.mark.parametrize("name", [*MODELS, "scanner"])
 def test_negative_intensities_stay_finite(name):
     noise = fitted_noise() if name == "scanner" else model(name)
