@@ -31,9 +31,7 @@ from noise_models.scanner.transfer import Pair
 ROUNDS = 5
 DAMPING = 3.0  # by which a step that made things worse is held back
 ENOUGH = 0.3  # of the cost: a step that gains less is the last
-FARTHEST = (
-    3.0  # SDs of its estimator that a parameter is moved: the rest is not its fault
-)
+FARTHEST = 3.0  # SDs of its estimator that a parameter is moved at most
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]

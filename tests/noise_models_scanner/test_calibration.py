@@ -60,6 +60,12 @@ def test_errors_that_no_estimator_makes_are_not_assumed(world):
     assert np.abs(found.knobs / LIMITS).max() < 5
 
 
+def test_no_parameter_is_moved_beyond_three_of_its_errors(world):
+    world(lambda knobs: EFFECTS @ knobs)
+    found = calibrated(EFFECTS @ (20 * LIMITS))
+    assert np.abs(found.knobs / LIMITS).max() == pytest.approx(3)
+
+
 def test_fewer_scans_move_less(world):
     world(lambda knobs: 0.02 * EFFECTS @ knobs)
     wanted = 0.02 * EFFECTS @ LIMITS
