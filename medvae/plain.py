@@ -1,4 +1,4 @@
-"""Text from files and names, made harmless for a terminal."""
+"""Text from files and names, made harmless where it is shown."""
 
 from __future__ import annotations
 

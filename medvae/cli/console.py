@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from medvae.cli.plain import one_line, plain
+from medvae.plain import one_line, plain
 
 Progress = Callable[[int, int, str], None]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import html
 import re
 
+from medvae.plain import plain
+
 _MARKS = re.compile(r"([\\`*_{}\[\]|~!#])")
 
 
@@ -38,7 +40,4 @@ def code(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    words = " ".join(text.split())
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in words
-    )
+    return plain(" ".join(text.split()))

@@ -15,7 +15,6 @@ from rich.console import Console
 from scan_bytes import head, scan, written
 
 from medvae.cli import console
-from medvae.cli.plain import one_line, plain
 from medvae.cohort import read_cohort
 from medvae.comparison.plan import load_plan
 from medvae.comparison.report import write_comparison_report
@@ -26,6 +25,7 @@ from medvae.encoding.names import check_outputs, stems
 from medvae.errors import UserError
 from medvae.evaluation import evaluate
 from medvae.evaluation.report import Picture, write_report
+from medvae.plain import one_line, plain
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 from fake_cohort import FakeEncoder, fake_cohort
