@@ -38,7 +38,8 @@ Corruption strengths were set to equal energy where a model has a level.
   against itself; mean square in units of its variance, inside the head.
 - *decoded error*: a traveler's scan of a held-out site, decoded for a training site,
   against the traveler's real scan there. *Harmonised error*: the same of what
-  `medvae harmonize` writes, which keeps the scan's detail.
+  `medvae harmonize` makes, which keeps the scan's detail, before it fades into the scan
+  in air and where the grid ends.
 - *leakage*: AUC of the training site read from posterior samples by an RBF classifier
   on test people; .5 is chance.
 - *age*: error at the held-out sites of a probe of the training sites' codes, over that
