@@ -12,6 +12,7 @@ from noise_models.bias_field import BiasField
 from noise_models.blur import Blur
 from noise_models.chain import Chain
 from noise_models.contrast import Contrast
+from noise_models.field_of_view import FieldOfView
 from noise_models.registry import register
 from noise_models.rician import Rician
 from noise_models.scalp import Scalp
@@ -35,6 +36,7 @@ class Randomised(NoiseModel):
         bias_rms: RMS of the log bias field; see `BiasField`.
         sigma: Noise std in reference units; see `Rician`.
         scalp: Ratio of the brightness of fat, see `Scalp`; None leaves it alone.
+        lost: Share that is not scanned below, see `FieldOfView`; None leaves it alone.
 
     Raises:
         ValueError: A setting is outside its range.
@@ -52,6 +54,7 @@ class Randomised(NoiseModel):
     bias_rms: Level = (0.05, 0.6)
     sigma: Level = (0.005, 0.15)
     scalp: Level | None = None
+    lost: Level | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -62,12 +65,14 @@ class Randomised(NoiseModel):
     def as_chain(self) -> Chain:
         """The same corruption as a chain of its parts."""
         scalp = () if self.scalp is None else (Scalp(ratio=self.scalp),)
+        ends = () if self.lost is None else (FieldOfView(lost=self.lost),)
         parts = (
             Contrast(strength=self.contrast),
             *scalp,
             Blur(fwhm_mm=self.fwhm_mm),
             BiasField(rms=self.bias_rms),
             Rician(sigma=self.sigma),
+            *ends,
         )
         return Chain(parts)
 

@@ -109,6 +109,11 @@ def surface_scaled(name, options):
     return change / (options["ratio"] - 1), share
 
 
+def share_shown(name, options):
+    shown = corrupt(name, options, torch.ones(1, 1, 5, 42)).mean().item()
+    return shown, 1 - options["lost"]
+
+
 @dataclass(frozen=True)
 class Row:
     """Options, and a moment known from theory: returns (measured, expected)."""
@@ -133,6 +138,7 @@ TABLE = {
     "spike": Row(stripe_std, {"amplitude": 0.1}),
     "ghosting": Row(ghost_level, {"intensity": 0.2, "period": 4, "axis": 0}),
     "anisotropy": Row(slice_noise, {"thickness_mm": 5.0, "axis": 0}, tolerance=0.03),
+    "field_of_view": Row(share_shown, {"lost": 0.2}),
     "scalp": Row(surface_scaled, {"ratio": 0.5}, tolerance=0.02),
     "randomised": Row(rayleigh_floor, {"sigma": SIGMA}, draws_voxels=True),
 }

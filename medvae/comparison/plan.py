@@ -15,7 +15,7 @@ from medvae.training.config import TrainConfig, parse_config
 
 GENERIC = ("none", "gaussian", "salt_and_pepper", "randomised")
 """Corruptions that no scan was looked at for."""
-ALSO_GENERIC = ("randomised_scalp",)
+ALSO_GENERIC = ("randomised_full",)
 """Such, too; a plan that wants it names it."""
 ORACLES = ("oracle", "oracle_wide")
 """True scanners, which only a phantom has."""

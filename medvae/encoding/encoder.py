@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args, overload
 
@@ -21,6 +22,7 @@ from medvae.encoding.scannable import Scannable, as_image, as_images, is_one
 from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
+from medvae.model.field_of_view import ended, in_voxels
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import find_device, load_model
 from medvae.volume import Grid
@@ -107,6 +109,20 @@ class Encoder:
         (BANDS,); see `medvae.model.detail`.
         """
         return self.vae.detail.cpu()
+
+    def faces(self, site: str) -> Tensor:
+        """Where scans of a training site end, mm from the grid's middle, (3, 2)."""
+        return self.vae.field_of_view[self.sites.index(site)].cpu()
+
+    def within_field_of_view(self, x: Tensor, site: str | None) -> Tensor:
+        """Volumes (B, 1, X, Y, Z) on :attr:`grid`, 0 where scans of ``site`` end.
+
+        ``x`` itself where they show all of it, and without a site.
+        """
+        if site is None:
+            return x
+        grid = self.grid
+        return ended(x, in_voxels(self.faces(site), grid.shape, grid.spacing_mm))
 
     @property
     def scale(self) -> float:
@@ -243,6 +259,17 @@ class Encoder:
             )
             for code, one, arrived in zip(codes, ready, read, strict=True)
         ]
+
+    def encode_again(self, latent: Latent, image: npt.NDArray[np.float32]) -> Latent:
+        """The code of another image (X, Y, Z) on the grid of a code, as of its scan."""
+        x = torch.from_numpy(image)
+        if image.shape == self.grid.shape:
+            mean, std = (code[0].cpu() for code in self.encode_batch(x[None, None]))
+        else:
+            mean, std = encode_windows(
+                self.encode_batch, x, self.grid.shape, self.vae.config.stride
+            )
+        return replace(latent, mean=mean.numpy(), std=std.numpy())
 
     @torch.inference_mode()
     def encode_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:

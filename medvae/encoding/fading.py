@@ -7,6 +7,8 @@ painter blurred, or voxels clipped to 0. So the image fades into the scan.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -20,7 +22,9 @@ FADE_MM = 10.0
 _MOST_IN_AIR = 0.9  # so that no voxel of air, in an ear or a nostril, is clipped to 0
 
 
-def share_of_image(head: Mask, placement: Placement) -> npt.NDArray[np.float32]:
+def share_of_image(
+    head: Mask, placement: Placement, faces: Sequence[Sequence[float]] = ()
+) -> npt.NDArray[np.float32]:
     """The share of the harmonised image in every voxel of a scan, 0 to 1.
 
     It is 1 in the head and falls to 0 within 10 mm of air. It falls to 0 over the last
@@ -30,6 +34,8 @@ def share_of_image(head: Mask, placement: Placement) -> npt.NDArray[np.float32]:
     Args:
         head: On the scan's RAS+ grid (X, Y, Z).
         placement: Where the grid of the painting lies in the scan.
+        faces: Where the painting ends on it, in voxels: lower and upper along each
+            axis; by default where the grid does.
 
     Example:
         >>> from medvae.volume import Grid
@@ -42,12 +48,16 @@ def share_of_image(head: Mask, placement: Placement) -> npt.NDArray[np.float32]:
     """
     spacing = np.linalg.norm(placement.native_affine[:3, :3], axis=0)
     share = _rim(head, spacing)
-    into_grid = np.linalg.inv(placement.matrix).astype(np.float32)
+    into_grid = np.linalg.inv(placement.matrix)[:3].astype(np.float32)
     i, j, k = (np.arange(n, dtype=np.float32) for n in head.shape)
-    grid = zip(into_grid, placement.grid.shape, placement.grid.spacing_mm, strict=False)
-    for row, size, step in grid:
+    ends = [(-0.5, size - 0.5) for size in placement.grid.shape]
+    for low, high in faces:
+        (first, last), *rest = ends
+        ends = [*rest, (max(first, low), min(last, high))]
+    grid = zip(into_grid, ends, placement.grid.spacing_mm, strict=True)
+    for row, (low, high), step in grid:
         along = row[0] * i[:, None, None] + row[1] * j[:, None] + row[2] * k + row[3]
-        for depth in (along + 0.5, size - 0.5 - along):  # of a voxel behind the face
+        for depth in (along - low, high - along):  # of a voxel behind the face
             if depth.min() < 0:
                 share *= _rise(depth * step, head)
     return share

@@ -31,7 +31,9 @@ class EncoderLike(Protocol):
     ``encode_batch`` takes (B, 1, X, Y, Z) in reference units and returns posterior
     mean and standard deviation, (B, ...). ``decode_batch`` returns (B, 1, X, Y, Z);
     ``site=None`` asks for the mean site code, ValueError says there is none.
-    ``detail`` is the gain of `medvae.model.detail`, (BANDS,).
+    ``detail`` is the gain of `medvae.model.detail`, (BANDS,), and
+    ``within_field_of_view`` ends volumes where scans of a site do
+    (`medvae.model.field_of_view`).
     """
 
     @property
@@ -44,6 +46,7 @@ class EncoderLike(Protocol):
     def detail(self) -> Tensor: ...
     def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]: ...
     def decode_batch(self, z: Tensor, /, site: str | None) -> Tensor: ...
+    def within_field_of_view(self, x: Tensor, /, site: str | None) -> Tensor: ...
 
 
 class PreparedScan(Protocol):

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from medvae.evaluation.harmonising import harmonised
 from medvae.evaluation.latents import EncoderLike, PreparedScan
 from medvae.evaluation.report import Picture
 from medvae.files import atomic_path
-from medvae.model.detail import kept
 from noise_models.base import NoiseModel
 
 
@@ -104,23 +104,14 @@ def _row(
         z = encoder.encode_batch(x)[0]
         moved = encoder.decode_batch(z, target)
         if target is not None:
-            stays = _harmonised(encoder, x, z, moved, scan.site, target)
+            made_at = scan.site if scan.site in encoder.sites else None
+            stays = (
+                x if scan.site == target else harmonised(encoder, x, target, [made_at])
+            )
             panels[f"as {target}, detail kept ({name})"] = stays
         panels[f"as {target or 'the average site'}, decoded ({name})"] = moved
     label = f"{scan.subject} at {scan.site}" + ("" if known else " (unseen)")
     return picture_of(label, panels, spacing)
-
-
-def _harmonised(
-    encoder: EncoderLike, x: Tensor, z: Tensor, moved: Tensor, site: str | None, to: str
-) -> Tensor:
-    """A scan of ``site`` painted for another, as `medvae.encoding.repainting` does."""
-    if site == to:
-        return x
-    made_at = site if site in encoder.sites else None
-    lacking = x - encoder.decode_batch(z, made_at).to(x)
-    stays = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
-    return torch.clamp(moved.to(x) + stays, min=0)
 
 
 def _slice(volume: NDArray[np.float32]) -> NDArray[np.float32]:

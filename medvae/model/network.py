@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from medvae.model.detail import BANDS
+from medvae.model.field_of_view import BEYOND_MM
 from medvae.model.likelihood import Gaussian
 from medvae.model.posterior import Posterior
 
@@ -208,6 +209,11 @@ class DenoisingVAE(nn.Module):
         # Of every band: everything, until training has learned better.
         self.register_buffer("detail", torch.ones(BANDS))
         self.detail: Tensor
+        # Of every site: it ends nowhere on the grid, until training has looked.
+        axes, sites = len(config.grid_shape), max(len(config.sites), 1)
+        ends = torch.tensor([-BEYOND_MM, BEYOND_MM]).expand(sites, axes, 2).clone()
+        self.register_buffer("field_of_view", ends)
+        self.field_of_view: Tensor
         if len(config.grid_shape) == 3:  # a third faster on CPU than channels first
             self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # missing in torch's stubs
 
@@ -217,8 +223,9 @@ class DenoisingVAE(nn.Module):
         prefix: str,
         *rest: Any,  # noqa: ANN401 (torch's own, passed on)
     ) -> None:
-        """Weights and checkpoints from before the gain was learned keep all detail."""
+        """Older weights and checkpoints keep all detail, and end no scan."""
         state_dict.setdefault(f"{prefix}detail", torch.ones(BANDS))
+        state_dict.setdefault(f"{prefix}field_of_view", self.field_of_view.clone())
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def encode(self, x: Tensor) -> Posterior:

@@ -67,7 +67,8 @@ def _refuse_other_shapes(config: NetworkConfig, weights: Path) -> None:
         }
     with safe_open(weights, "pt") as file:
         found = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    found.setdefault("detail", wanted["detail"])  # older models keep all of it
+    for later in ("detail", "field_of_view"):  # which older models do without
+        found.setdefault(later, wanted[later])
     for key in sorted({*wanted, *found}):
         if wanted.get(key) != found.get(key):
             raise ValueError(f"{key}: {found.get(key)} instead of {wanted.get(key)}")

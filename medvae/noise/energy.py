@@ -2,7 +2,8 @@
 
 A stronger corruption removes more, useful or not; arms that differ in strength cannot
 be told apart in kind. The energy is the mean squared difference between x~ and x over
-the head, in reference units squared, averaged over scans and draws.
+the head, or what x~ shows of it, in reference units squared, averaged over scans and
+draws.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from medvae.model.field_of_view import shown
 from noise_models.base import NoiseModel
 
 LEVELS = {
@@ -95,7 +97,8 @@ def energy(
             source=[sample.source] * draws,
         )
         inside = torch.from_numpy(np.array(sample.mask, dtype=bool))
-        values.append(float((noisy - x)[:, 0, inside].double().square().mean()))
+        kept = shown(noisy[:, 0]) & inside
+        values.append(float((noisy - x)[:, 0][kept].double().square().mean()))
     return float(np.mean(values))
 
 

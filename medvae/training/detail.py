@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from medvae.model.detail import DetailFit
+from medvae.model.field_of_view import shown
 from medvae.training.module import DenoisingTraining
 
 SCANS = 16
@@ -51,6 +52,9 @@ def fit_detail(
         copies = module.corrupted(here, stage, 0) if corrupts else clean[None]
         for scan in copies:
             z = vae.encode(scan).mean
-            lacks = clean - vae.decode(z, sites)
-            fit.add(lacks[:, 0], (scan - vae.decode(z, average))[:, 0])
+            lacks = (clean - vae.decode(z, sites))[:, 0]
+            residual = (scan - vae.decode(z, average))[:, 0]
+            # Beyond its ends a scan has no detail that could be kept.
+            inside = shown(scan[:, 0])
+            fit.add(lacks * inside, residual * inside)
     return fit.gain()

@@ -25,6 +25,7 @@ from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, TrainingScans, Views, Volumes, loader
 from medvae.training.detail import fit_detail, spread_over
+from medvae.training.fields_of_view import fields_of_view
 from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
@@ -132,6 +133,8 @@ def train(
         if is_first:
             if sites:
                 vae.detail.copy_(_detail(config, module, material))
+                faces = fields_of_view(training, material.volumes, sites, vae.config)
+                vae.field_of_view.copy_(faces)
             save_model(vae, run)
             counts = len(training), len(validation)
             write_card(run, config, cohort, sites, counts)

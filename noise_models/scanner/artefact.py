@@ -22,6 +22,7 @@ from noise_models.scanner.evidence_file import (
     read_covariate,
     read_paired,
 )
+from noise_models.scanner.field_of_view import EVERYWHERE, Faces
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness, Record, Spectra
 from noise_models.scanner.scans import write_text
@@ -202,9 +203,16 @@ def _site(site: Site) -> dict[str, Any]:
         "covariance": [_row(line) for line in site.covariance],
         "coils": _known(site.coils),
         "kspace_extent": _row(site.extent),
+        "field_of_view_mm": _faces(site.field_of_view_mm),
+        "placing_sd_mm": _row(site.placing_sd_mm),
         "outliers": list(site.outliers),
         "flags": list(site.flags),
     }
+
+
+def _faces(faces: Faces) -> _Row | None:
+    """None where the sizes of the scans were not known."""
+    return None if math.isinf(faces[0][0]) else _Row(_row(ends) for ends in faces)
 
 
 def _spectra(found: Spectra | None) -> dict[str, _Row] | None:
@@ -240,6 +248,8 @@ def _read_site(label: str, site: SiteFile) -> Site:
         flags=tuple(site.flags),
         coils=math.nan if site.coils is None else site.coils,
         extent=site.kspace_extent,
+        field_of_view_mm=site.field_of_view_mm or EVERYWHERE,
+        placing_sd_mm=site.placing_sd_mm,
     )
 
 

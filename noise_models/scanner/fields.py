@@ -16,6 +16,8 @@ from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_r
 
 ENDS = ("source", "target")
 LEAST = 1e-6  # noise below this is none; nothing is divided by zero
+GRID_BELOW_MM = 5.0
+"""A training grid's middle lies 90 mm below the vertex, a scan's head centre 85."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,11 @@ def fields_of(x: Tensor, params: Params, grid_mm: Sequence[float]) -> Fields:
     terms[1] -= terms[0]
     constant[1] += torch.cat([sigma[end][:, 0] for end in ENDS]).log() - constant[0]
     factors = cosine_basis(
-        x.shape[2:], grid_mm, head_centres(x, params), BIAS_EXTENT_MM, BIAS_ORDER
+        x.shape[2:],
+        grid_mm,
+        head_centres(x, params, grid_mm),
+        BIAS_EXTENT_MM,
+        BIAS_ORDER,
     )
     fields = CosineField.of(
         terms.flatten(0, 1),
@@ -82,14 +88,16 @@ def fields_of(x: Tensor, params: Params, grid_mm: Sequence[float]) -> Fields:
     return Fields(logs, sigma)
 
 
-def head_centres(x: Tensor, params: Params) -> Tensor:
+def head_centres(x: Tensor, params: Params, grid_mm: Sequence[float]) -> Tensor:
     """Centre of the head in voxels, (n, ndim): known on a scan's own grid.
 
-    A grid of any other shape is taken to be centred on the head, as a training
-    grid is.
+    A grid of any other shape is taken to lie over the head as a training grid does.
     """
     shape = torch.tensor(x.shape[2:], device=x.device)
     native = params["shape_source"].to(x.device)[:, : len(shape)]
     own = (native == shape).all(1, keepdim=True)
     centre = of_volumes(params, "centre_source_voxels", x)[:, : len(shape)]
-    return torch.where(own, centre, (shape - 1).to(x) / 2)
+    laid = (shape - 1).to(x) / 2
+    if len(shape) == 3:
+        laid[2] += GRID_BELOW_MM / grid_mm[2]
+    return torch.where(own, centre, laid)

@@ -2,8 +2,8 @@
 
     y = | b * PSF[ g(x) ] + n1 + i n2 |
 
-after A's own shading is taken off. Two ways of adding noise, because a magnitude is
-taken once, on the native grid, and never again:
+after A's own shading is taken off, and 0 where B's scans end. Two ways of adding
+noise, because a magnitude is taken once, on the native grid, and never again:
 
 - on the grid that both scanners store, the noise is complex and the rule of `transfer`
   exact: Rician on Rician is Rician (`complex_noise`);
@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 
 from noise_models.base import Params
 from noise_models.scanner.complex_noise import add_complex
+from noise_models.scanner.field_of_view import end_as_target
 from noise_models.scanner.fields import fields_of
 from noise_models.scanner.local import Local
 from noise_models.scanner.resampled_noise import add_resampled
@@ -57,7 +58,7 @@ def degrade(
     *,
     is_native: bool,
 ) -> Tensor:
-    """Contrast, sharpness, shading and noise of B, for scans of A.
+    """Contrast, sharpness, shading, noise and field of view of B, for scans of A.
 
     Args:
         x: Scans, (n, C, X, Y[, Z]), reference units.
@@ -88,7 +89,7 @@ def degrade(
     in_blocks(x, work)
     local = Local(filtered(signal, both.transfer), local_mean(flat), response, fields)
     add = add_complex if is_native else add_resampled
-    return add(local, params, both, rng)
+    return end_as_target(add(local, params, both, rng), params, grid_mm)
 
 
 def local_mean(x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from noise_models.base import NoiseModel, Params, as_given, computable, spacing_of
 from noise_models.registry import register, suggest
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
+from noise_models.scanner.field_of_view import draw_faces
 from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
@@ -50,7 +51,8 @@ class ScannerNoise(NoiseModel):
     For every volume a target scanner is drawn from the fitted distribution of its
     target site; the volume is then degraded from its own scanner to that one:
     contrast, resolution, shading and noise, in the order of the forward model
-    ``y = |b * PSF[g(x)] + n1 + i n2|`` and with the composition rule of `transfer`.
+    ``y = |b * PSF[g(x)] + n1 + i n2|`` and with the composition rule of `transfer`;
+    and it ends where scans of that site end.
     What the source has in excess of the target (noise, blur) stays.
 
     Args:
@@ -119,7 +121,8 @@ class ScannerNoise(NoiseModel):
             ``shape_source``, ``centre_source_voxels`` (n, 3);
             ``coefficients_source``, ``coefficients_target`` (n, K);
             ``noise_field_source``, ``noise_field_target`` (n, 9); ``coils_source``,
-            ``coils_target``, ``apodisation``, ``target`` (index of the site), (n,).
+            ``coils_target``, ``apodisation``, ``target`` (index of the site), (n,);
+            ``field_of_view_mm`` (n, 3, 2), faces from the head's centre.
         """
         origins = [None] * n if source is None else list(source)
         if len(origins) != n:
@@ -157,6 +160,7 @@ class ScannerNoise(NoiseModel):
             "coils_source": torch.tensor([scan.coils for scan in known]),
             "coils_target": torch.tensor([_coils(s) for s in self.sites])[index],
             "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
+            "field_of_view_mm": draw_faces(self.sites, index, self.dispersion, rng),
         }
         plain = {key: value.float().contiguous() for key, value in params.items()}
         shape = torch.tensor([scan.shape for scan in known])

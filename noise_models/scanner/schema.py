@@ -23,6 +23,7 @@ UNITS = {
     "bias": "log-field coefficients, cosine basis of order 3 in a 240 mm box",
     "noise": "coefficients of log sigma(r), the same basis up to order 2",
     "kspace_extent": "share of Nyquist that is filled; below 1 the scan is zero-filled",
+    "field_of_view_mm": "faces of the scans along x, y, z from the head's centre",
 }
 
 LOG_SIGMA = (-20.0, 5.0)
@@ -37,6 +38,9 @@ Extent = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Deciles = Annotated[tuple[FiniteFloat, ...], Field(min_length=11, max_length=11)]
 Spacing = tuple[Positive, Positive, Positive]
+Length = Annotated[float, Field(ge=0, le=1000)]  # mm
+Place = Annotated[float, Field(ge=-10000, le=10000)]  # mm
+Ends = tuple[Place, Place]
 
 
 class _Strict(BaseModel):
@@ -55,6 +59,8 @@ class SiteFile(_Strict):
     covariance: list[list[FiniteFloat]]
     coils: Positive | None = None
     kspace_extent: tuple[Extent, Extent, Extent] = (1.0, 1.0, 1.0)
+    field_of_view_mm: tuple[Ends, Ends, Ends] | None = None
+    placing_sd_mm: tuple[Length, Length, Length] = (0.0, 0.0, 0.0)
     outliers: list[str] = []
     flags: list[str] = []
 
@@ -73,6 +79,11 @@ class SiteFile(_Strict):
             raise ValueError(
                 f"mean.log_sigma must lie between {low} and {high}, "
                 f"got {self.mean['log_sigma']}"
+            )
+        if any(low >= high for low, high in self.field_of_view_mm or ()):
+            raise ValueError(
+                "field_of_view_mm must have the lower face of each axis first, "
+                f"got {self.field_of_view_mm}"
             )
         size = len(NAMES)
         if len(self.covariance) != size or {len(r) for r in self.covariance} != {size}:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from noise_models.scanner.estimate import NAMES, PSF_NAMES, ScanEstimate
+from noise_models.scanner.field_of_view import EVERYWHERE, Faces, typical_faces
 
 Array = NDArray[np.float64]
 
@@ -38,6 +39,9 @@ class Site:
         flags: Flags that at least half of the scans carry.
         coils: Median effective number of coils, read in air; nan where none could be.
         extent: Median share of k-space that is filled, per axis.
+        field_of_view_mm: Median faces of the scans along each axis, mm from the head's
+            centre; infinite where the scans' sizes are not known.
+        placing_sd_mm: SD of where heads lie between those faces, per axis.
 
     Example:
         >>> estimate = ScanEstimate((0.0,) * len(NAMES), (1.0, 1.0, 1.0), 1.0, "air")
@@ -57,6 +61,8 @@ class Site:
     flags: tuple[str, ...] = ()
     coils: float = float("nan")
     extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    field_of_view_mm: Faces = EVERYWHERE
+    placing_sd_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def summarise_site(
@@ -97,6 +103,7 @@ def summarise_site(
     flags = [flag for e in estimates for flag in e.flags]
     coils = [e.coils for e in estimates if not np.isnan(e.coils)]
     extent = np.median([e.extent for e in estimates], axis=0)
+    faces, placing = typical_faces(estimates)
     return Site(
         label=label,
         mean=tuple(mean.tolist()),
@@ -112,6 +119,8 @@ def summarise_site(
         ),
         coils=float(np.median(coils)) if coils else float("nan"),
         extent=(float(extent[0]), float(extent[1]), float(extent[2])),
+        field_of_view_mm=faces,
+        placing_sd_mm=placing,
     )
 
 

@@ -56,6 +56,9 @@ class FakeEncoder:
         )
         return z, torch.full_like(z, 0.05)
 
+    def within_field_of_view(self, x, site=None):
+        return x
+
     def decode_batch(self, z, site=None):
         self.calls.append(site)
         if site is None and not self.mean_code:

@@ -94,8 +94,9 @@ def test_randomised_is_wider_than_the_presets_it_is_made_of():
 def test_randomised_applies_the_forward_model_in_order():
     steps = [step.name for step in noise_models.get("randomised").as_chain().steps]
     assert steps == ["contrast", "blur", "bias_field", "rician"]
-    more = noise_models.get("randomised", scalp=(0.7, 1.4)).as_chain().steps
-    assert [step.name for step in more] == ["contrast", "scalp", *steps[1:]]
+    full = noise_models.get("randomised", scalp=(0.7, 1.4), lost=(0.0, 0.25))
+    more = [step.name for step in full.as_chain().steps]
+    assert more == ["contrast", "scalp", *steps[1:], "field_of_view"]
 
 
 def test_draws_are_made_where_the_generator_lives():

@@ -10,7 +10,7 @@ from medvae.evaluation.latents import EncoderLike, GridLike
 
 
 class AroundEncoder:
-    """Sites, grid, scale and detail are those of the encoder inside.
+    """Sites, grid, scale, detail and fields of view are those of the encoder inside.
 
     Args:
         inner: The encoder that is put something around.
@@ -34,3 +34,6 @@ class AroundEncoder:
     @property
     def detail(self) -> Tensor:
         return self.inner.detail
+
+    def within_field_of_view(self, x: Tensor, /, site: str | None) -> Tensor:
+        return self.inner.within_field_of_view(x, site)

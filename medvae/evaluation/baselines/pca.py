@@ -44,6 +44,11 @@ class PrincipalComponents:
         """All of it: there is no other site to be painted for."""
         return torch.ones(BANDS)
 
+    def within_field_of_view(self, x: Tensor, /, site: str | None) -> Tensor:
+        """The volumes themselves: no site is painted for."""
+        del site
+        return x
+
     def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
         """Posterior mean and std of the codes, (B, q, 1, 1, 1)."""
         flat = x.numpy().reshape(len(x), -1) - self.centre

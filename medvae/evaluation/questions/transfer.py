@@ -14,12 +14,12 @@ from medvae.evaluation.bootstrap import (
     paired_difference,
 )
 from medvae.evaluation.estimate import FloatArray
-from medvae.evaluation.latents import Progress, decode_scans
+from medvae.evaluation.harmonising import harmonised
+from medvae.evaluation.latents import Image, Progress, decode_scans
 from medvae.evaluation.questions.image import has_mean_code
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
-from medvae.model.detail import kept
 
 MEASURES = ("error", "with_detail", "do_nothing", "own", "psnr", "ssim")
 
@@ -84,7 +84,6 @@ def _person(
 ) -> list[TravelerTransfer]:
     scans, spacing = setting.scans, setting.encoder.grid.spacing_mm
     away = [site for site in setting.held_out if site in at]
-    details = {site: _detail(setting, at[site], averaged) for site in away}
     rows = []
     for target in (site for site in setting.seen if site in at):
         fixed, mask = scans[at[target]].image, scans[at[target]].mask
@@ -97,9 +96,8 @@ def _person(
             painted = _decoded(setting, at[source], target)
             image = motion.apply(painted, spacing)
             still = motion.apply(moving, spacing)
-            detail = details[source]
-            harmonised = moving if detail is None else painted + detail
-            changed = motion.apply(np.maximum(harmonised, 0), spacing)
+            changed = _harmonised(setting, moving, setting.code(target), averaged)
+            with_detail = motion.apply(changed, spacing)
             rows.append(
                 TravelerTransfer(
                     subject=who,
@@ -107,7 +105,7 @@ def _person(
                     source=source,
                     target=target,
                     error=z_scored_error(image, fixed, mask),
-                    with_detail=z_scored_error(changed, fixed, mask),
+                    with_detail=z_scored_error(with_detail, fixed, mask),
                     do_nothing=z_scored_error(still, fixed, mask),
                     own=z_scored_error(own, fixed, mask),
                     shift_mm=motion.shift_mm,
@@ -123,25 +121,20 @@ def _averaged(setting: Setting) -> Sequence[str | None]:
     """Whose paintings make that of the average site; none if the decoder knows none."""
     if all(setting.code(site) is None for site in setting.seen):
         return ()
-    return (None,) if has_mean_code(setting) else setting.seen
+    if has_mean_code(setting):
+        return (None,)
+    return [setting.code(site) for site in setting.seen]
 
 
-def _detail(
-    setting: Setting, scan: int, averaged: Sequence[str | None]
-) -> FloatArray | None:
-    """What a scan keeps of its own where it is harmonised (`medvae.model.detail`).
-
-    As `medvae.encoding.repainting` does it for a scan of no training site; None if the
-    decoder knows no site.
-    """
-    if not averaged:
-        return None
-    encoder, image = setting.encoder, setting.scans[scan].image
-    average = np.mean([_decoded(setting, scan, site) for site in averaged], axis=0)
-    lacking = torch.from_numpy(image - average)
-    stays = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
-    result: FloatArray = stays.numpy()
-    return result
+def _harmonised(
+    setting: Setting, moving: Image, to: str | None, averaged: Sequence[str | None]
+) -> Image:
+    """A scan of no training site harmonised; as it is if the decoder knows no site."""
+    if to is None or not averaged:
+        return moving
+    x = torch.from_numpy(np.array(moving, dtype=np.float32))[None, None]
+    made = harmonised(setting.encoder, x, to, averaged)
+    return np.asarray(made[0, 0].cpu().double().numpy())
 
 
 def _decoded(setting: Setting, scan: int, site: str | None) -> FloatArray:
