@@ -32,7 +32,7 @@ from medvae.training.run_folder import MACHINERY
 from medvae.training.seal import SEAL
 from noise_models.base import NoiseModel
 
-FORMAT = 3  # of what a finished unit holds
+FORMAT = 4  # of what a finished unit holds
 
 
 @dataclass(frozen=True)
