@@ -28,6 +28,13 @@ PLACES_MM = {  # from the centre of the head, inside an adult brain
     "at the back left": (-40, -60, 10),
     "at the back right": (40, -60, 10),
 }
+FACES = (
+    ("on the left", "on the right"),
+    ("at the back", "at the front"),
+    ("at the bottom", "at the top"),
+)
+HEAD_MM = ((80.0, 80.0), (105.0, 105.0), (130.0, 90.0))
+"""How far an adult head reaches from its centre to each of `FACES`, less the neck."""
 _BIAS = [NAMES.index(name) for name in BIAS_NAMES]
 
 
@@ -162,6 +169,31 @@ def field_rows(places_mm: Array) -> Array:
 def site_field(site: Site, places_mm: Array) -> Array:
     """Mean log-shading of a site at places (M, 3) mm from the head's centre, (M,)."""
     return np.asarray(field_rows(places_mm) @ _coefficients(site))
+
+
+def earlier_mm(a: Site, b: Site) -> dict[str, Interval]:
+    """How much earlier scans of B end than those of A, by face, mm of an adult head.
+
+    Empty where the sizes of the scans are not known.
+    """
+    found: dict[str, Interval] = {}
+    ends = zip(FACES, HEAD_MM, a.field_of_view_mm, b.field_of_view_mm, strict=True)
+    for axis, (names, heads, of_a, of_b) in enumerate(ends):
+        if not np.isfinite([*of_a, *of_b]).all():
+            return {}
+        half = math.hypot(*(_placing_half_width(site, axis) for site in (a, b)))
+        for k, (name, head) in enumerate(zip(names, heads, strict=True)):
+            value = min(abs(of_a[k]), head) - min(abs(of_b[k]), head)
+            found[name] = Interval(value, value - half, value + half)
+    return found
+
+
+def _placing_half_width(site: Site, axis: int) -> float:
+    """Of the median place of heads between the faces, 1.25 times that of a mean."""
+    if site.subjects < 2:
+        return math.inf
+    t = float(stats.t.ppf(0.975, site.subjects - 1))
+    return 1.25 * t * site.placing_sd_mm[axis] / math.sqrt(site.subjects)
 
 
 def _coefficients(site: Site) -> Array:

@@ -61,6 +61,10 @@ def _site(site: Site, sharpest: np.ndarray) -> dict[str, Any]:
         "noise_field_rms": float(np.sqrt(np.sum(mean[FIELD] ** 2))),
         "coils": None if math.isnan(site.coils) else site.coils,
         "kspace_extent": dict(zip(_AXES, site.extent, strict=True)),
+        "field_of_view_mm": {
+            axis: [_finite(end) for end in ends]
+            for axis, ends in zip(_AXES, site.field_of_view_mm, strict=True)
+        },
         "bias_rms": float(np.sqrt(np.sum(mean[BIAS] ** 2))),
         "tissue_contrast": {"gm_over_wm": float(gm), "csf_over_wm": float(csf)},
     }

@@ -14,6 +14,7 @@ from noise_models.scanner.contrasts import (
     Interval,
     blur_mm,
     difference,
+    earlier_mm,
     noise_ratio,
     rms_difference,
     shading_ratios,
@@ -29,6 +30,7 @@ from noise_models.scanner.transfer import Pair
 AXES = ("x", "y", "z")
 STILL_USED = "A difference too small to be certain is still used as estimated."
 MENTIONED = 0.05  # share of clipped draws from which it is worth a word
+LACKING_MM = 10.0  # of a head; less depends on how the next one lies
 _TISSUES = (
     ("logit_gm_over_wm", "grey/white contrast"),
     ("logit_csf_over_gm", "CSF/grey contrast"),
@@ -61,7 +63,10 @@ def describe_pair(a: Site, b: Site) -> str:
         a: The site that B is held against.
         b: The site that is described.
     """
-    told = [_noise(a, b), _sharpness(a, b), _shading(a, b), _contrast(a, b)]
+    told = [
+        *(_noise(a, b), _sharpness(a, b), _shading(a, b), _contrast(a, b)),
+        *(_ends(a, b, sign) for sign in (1, -1)),
+    ]
     adjectives = [text for part in told for text in part.adjectives]
     nouns = [text for part in told for text in part.nouns]
     unseen = _list([text for part in told for text in part.unseen], "or")
@@ -210,6 +215,25 @@ def _contrast(a: Site, b: Site) -> _Said:
         else:
             unseen.append(words)
     return _Said(nouns=tuple(seen), unseen=tuple(unseen))
+
+
+def _ends(a: Site, b: Site, sign: int) -> _Said:
+    """Where scans of B (of A, if the sign is -1) end earlier within the head."""
+    found = {name: _turned(gap, sign) for name, gap in earlier_mm(a, b).items()}
+    clear = [
+        f"{_range(gap, ' mm', none=0, digits=0)} {name}"
+        for name, gap in found.items()
+        if gap.value >= LACKING_MM and gap.excludes(0)
+    ]
+    if not clear:
+        return _Said()
+    short, long = (b, a) if sign > 0 else (a, b)
+    return _Said(
+        sentences=(
+            f"Scans of {short.label} show less of the head than those of {long.label}: "
+            f"they end earlier by {_list(clear, 'and')}, which no corruption makes up.",
+        )
+    )
 
 
 def _percent(found: Interval, none: float | None = None) -> str:

@@ -51,3 +51,8 @@ def test_an_energy_that_no_level_has_is_refused():
             50.0,
             lambda n: energy(n, scans, SPACING),
         )
+
+
+def test_what_a_scan_does_not_show_is_no_change_of_what_it_shows():
+    ends = noise_models.get("field_of_view", lost=0.3)
+    assert energy(ends, samples(), SPACING) == 0

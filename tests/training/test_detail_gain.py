@@ -7,6 +7,7 @@ import torch
 from training_material import SHAPE, Waves, cohort, material, settings
 
 from medvae.model.detail import BANDS
+from medvae.model.field_of_view import BEYOND_MM
 from medvae.model.weights import load_model
 from medvae.training.detail import spread_over
 from medvae.training.run import train
@@ -76,3 +77,32 @@ def test_scans_of_every_site_take_part():
         assert len(set(found)) == 16
         assert (found[0], found[-1]) == (0, count - 1)
         assert max(np.diff(found)) - min(np.diff(found)) <= 1
+
+
+class Ended:
+    """The same volumes, of which a third was not scanned."""
+
+    def views(self, index):
+        view = Waves().image(index)
+        view[:5] = 0
+        return [view]
+
+
+def test_what_was_not_scanned_is_no_reason_to_keep_less(tmp_path):
+    ended = gain(tmp_path, "ended", views=Ended())
+    assert ended[:4].min() > 0.5
+
+
+def test_a_run_knows_where_the_scans_of_each_site_end(tmp_path):
+    class Short(Waves):
+        def image(self, index):
+            x = Waves.image(self, index)
+            if index % 2:  # site B
+                x[:, :, :4] = 0
+            return x
+
+    stuff = dataclasses.replace(material(), volumes=Short())
+    run = train(settings(noise="none"), cohort(), stuff, Nothing(), tmp_path / "a")
+    faces = load_model(run).field_of_view
+    assert faces[0].abs().min() == BEYOND_MM
+    assert faces[1, 2].tolist() == [(3.5 - 7.5) * 8, BEYOND_MM]
