@@ -1,11 +1,12 @@
-"""Is it the field of view that parts a fitted noise from true scanners?
+"""What ending scans where those of the other site end is worth to harmonising.
 
     python benchmarks/field_of_view.py COMPARE [--config configs/compare.yaml]
 
 COMPARE is a folder that `medvae compare` wrote. A traveler's scan of a held-out site is
-harmonised to every training site twice: whole, and cut where the scans of that training
-site end within the head. Both are held against the real scan there, inside its head, as
-`compare` does. Writes benchmarks/results/field_of_view.json.
+harmonised to every training site twice: as `medvae harmonize` does it, its code made of
+what scans of that site would show, and with the code of all of it. Both are held to
+the real scan there, inside its head, as `compare` does. Writes
+benchmarks/results/field_of_view.json.
 """
 
 from __future__ import annotations
@@ -19,64 +20,34 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from medvae.cohort import read_cohort
 from medvae.comparison.plan import load_plan
 from medvae.comparison.stage import Stage, open_store
 from medvae.encoding.encoder import Encoder
 from medvae.evaluation.alignment import Motion, estimate_motion
+from medvae.evaluation.baselines.inner import AroundEncoder
 from medvae.evaluation.bootstrap import mean_estimate
+from medvae.evaluation.harmonising import harmonised
 from medvae.evaluation.reconstruction import z_scored_error
-from medvae.model.detail import kept
 
 RESULT = Path(__file__).parent / "results" / "field_of_view.json"
 ARMS = ("none", "randomised", "scanner", "oracle")
-CUT = 0.25  # of a head's widest plane: an end as wide as this is the volume's
-
-Image = NDArray[np.float32]
-Box = tuple[slice, slice, slice]
 
 
-def field_of_view(masks: Sequence[NDArray[np.bool_]]) -> Box:
-    """Where a site's volumes end within the head: medians over its scans.
+class Whole(AroundEncoder):
+    """The same encoder, which knows of no site where its scans end."""
 
-    Ends that are round, the crown's, are the head's own and cut nothing.
-    """
-    faces = []
-    for axis in range(3):
-        ends = []
-        for mask in masks:
-            areas = mask.sum(tuple(a for a in range(3) if a != axis))
-            planes = np.flatnonzero(areas)
-            first, last = int(planes[0]), int(planes[-1])
-            wide = CUT * areas.max()
-            ends.append(
-                (
-                    first if areas[first] >= wide else 0,
-                    last + 1 if areas[last] >= wide else len(areas),
-                )
-            )
-        low, high = np.median(ends, axis=0)
-        faces.append(slice(int(low), int(high)))
-    return faces[0], faces[1], faces[2]
+    def within_field_of_view(self, x: Tensor, /, site: str | None) -> Tensor:
+        del site
+        return x
 
+    def encode_batch(self, x: Tensor, /) -> tuple[Tensor, Tensor]:
+        return self.inner.encode_batch(x)
 
-def cut_to(image: Image, box: Box) -> Image:
-    """The image with nothing outside the box."""
-    rest = np.zeros_like(image)
-    rest[box] = image[box]
-    return rest
-
-
-@torch.inference_mode()
-def harmonised(encoder: Encoder, image: Image, to: str) -> Image:
-    """What `medvae harmonize` makes of a scan of no training site, on the grid."""
-    code, _ = encoder.encode_batch(torch.from_numpy(image)[None, None])
-    painted, average = (encoder.decode_batch(code, site)[0, 0] for site in (to, None))
-    lacking = torch.from_numpy(image) - average
-    detail = kept(lacking, encoder.detail, encoder.grid.spacing_mm)
-    return np.asarray((painted + detail).clamp_min(0))
+    def decode_batch(self, z: Tensor, /, site: str | None) -> Tensor:
+        return self.inner.decode_batch(z, site)
 
 
 @contextmanager
@@ -95,16 +66,6 @@ def study(folder: Path, config: Path, seed: int, arms: Sequence[str]) -> dict[st
     for i, scan in enumerate(cohort.scans):
         if scan.subject in travelers:
             at.setdefault(scan.subject, {})[scan.site] = i
-    boxes = {
-        site: field_of_view(
-            [
-                np.asarray(store.mask(i)) > 0
-                for i, scan in stage.learned("train").items()
-                if scan.site == site
-            ]
-        )
-        for site in stage.sites
-    }
     motions: dict[tuple[str, str, str], Motion] = {}
     for who, places in at.items():
         for source in plan.held_out:
@@ -122,21 +83,22 @@ def study(folder: Path, config: Path, seed: int, arms: Sequence[str]) -> dict[st
         rows: dict[str, list[tuple[str, float, float]]] = {}
         for (who, source, target), motion in motions.items():
             image = np.array(scans[at[who][source]].image, dtype=np.float32)
+            x = torch.from_numpy(image)[None, None]
             fixed = scans[at[who][target]]
             errors = [
                 z_scored_error(
-                    motion.apply(harmonised(encoder, x, target), spacing),
+                    motion.apply(harmonised(way, x, target)[0, 0].numpy(), spacing),
                     fixed.image,
                     fixed.mask,
                 )
-                for x in (image, cut_to(image, boxes[target]))
+                for way in (Whole(encoder), encoder)
             ]
             rows.setdefault(target, []).append((who, *errors))
         found[arm] = {target: summary(row) for target, row in sorted(rows.items())}
         for target, told in found[arm].items():
             print(arm, target, told["whole"]["mean"], told["cut"]["mean"], flush=True)
-    ends = {s: [[b.start, b.stop] for b in box] for s, box in boxes.items()}
-    return {"seed": seed, "fields_of_view": ends, "arms": found}
+    ends = {site: encoder.faces(site).tolist() for site in stage.sites}
+    return {"seed": seed, "faces_mm": ends, "arms": found}
 
 
 def summary(rows: Sequence[tuple[str, float, float]]) -> dict[str, Any]:

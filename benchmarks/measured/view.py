@@ -6,64 +6,47 @@ from statistics import fmean
 
 from measured.cells import Result, shown, table
 
-_TEXT = """## Where most of the rest of the way lies
+_TEXT = """## Scans that end within the head
 
-Scans of {sites} end within the head, in the neck, where those of other sites go on.
-That is a difference of scanners, too, and one that the fitted noise does not know: it
-never takes a neck away, and has none to give. True images of the same heads, which the
-oracle has, do both. So every traveler's scan of a held-out site was harmonised once
-more, cut where scans of the site asked for end; nothing of the traveler's own scan
-there is looked at.
-`{command}`, seed {seed}, {n} travelers; harmonised errors:
-"""
-_AFTER = """
-Over all targets the mean goes from {before} to {after} for *scanner*, and from
-{oracle} to {oracle_cut} for *oracle*. Cutting is no part of `medvae harmonize`; a
-corruption that ends scans where other sites' end is the next thing to fit.
+Sites plan their scans otherwise: those of {site} end {end:.0f} mm below the middle of the
+head, where those of other sites go on through the neck. That is a difference of scanners,
+too. The fitted noise ends corrupted scans where those of the other site end, and
+`harmonize` makes the code of a scan of what scans of the site asked for would show; a neck
+that was not scanned nobody can add. What the second is worth, every traveler's scan of a
+held-out site harmonised both ways, `{command}`, seed {seed}, {n} travelers; harmonised
+errors:
 """
 
 
 def view_section(found: Result) -> str:
-    """What cutting scans to the target's field of view changes, Markdown."""
-    arms, widest = found["arms"], _widest(found)
-    cut = [
-        site
-        for site, faces in found["fields_of_view"].items()
-        if any(
-            [low, high] != other
-            for (low, high), other in zip(faces, widest, strict=True)
-        )
-    ]
+    """What codes of scans ended where the target's end change, Markdown."""
+    arms, site = found["arms"], _shortest(found)
     rows = [
         [
-            f"{arm}, to {site}",
+            arm,
             *(shown(by[site][k]) for k in ("whole", "cut", "change")),
+            *(_mean(by, kind) for kind in ("whole", "cut")),
         ]
         for arm, by in arms.items()
-        for site in cut
     ]
-    first = next(iter(arms.values()))[cut[0]]
     head = _TEXT.format(
-        sites=" and ".join(cut),
+        site=site,
+        end=-found["faces_mm"][site][2][0],
         command=found["command"],
         seed=found["seed"],
-        n=first["n"],
+        n=next(iter(arms.values()))[site]["n"],
     )
-    after = _AFTER.format(
-        before=_mean(arms["scanner"], "whole"),
-        after=_mean(arms["scanner"], "cut"),
-        oracle=_mean(arms["oracle"], "whole"),
-        oracle_cut=_mean(arms["oracle"], "cut"),
-    )
-    return head + "\n" + table(["arm", "whole", "cut", "change"], rows) + after
-
-
-def _widest(found: Result) -> list[list[int]]:
-    views = found["fields_of_view"].values()
-    return [
-        [min(v[axis][0] for v in views), max(v[axis][1] for v in views)]
-        for axis in range(3)
+    names = [
+        *("arm", f"to {site}, of the whole scan", f"to {site}, ended", "change"),
+        *("to all sites, of the whole scan", "to all sites, ended"),
     ]
+    return head + "\n" + table(names, rows)
+
+
+def _shortest(found: Result) -> str:
+    """The site whose scans reach down least."""
+    faces = found["faces_mm"]
+    return max(faces, key=lambda site: float(faces[site][2][0]))
 
 
 def _mean(by_target: Result, kind: str) -> str:
