@@ -8,13 +8,13 @@ from measured.cells import Result, shown, table
 
 _TEXT = """## Scans that end within the head
 
-Sites plan their scans otherwise: those of {site} end {end:.0f} mm below the middle of the
-head, where those of other sites go on through the neck. That is a difference of scanners,
-too. The fitted noise ends corrupted scans where those of the other site end, and
-`harmonize` makes the code of a scan of what scans of the site asked for would show; a neck
-that was not scanned nobody can add. What the second is worth, every traveler's scan of a
-held-out site harmonised both ways, `{command}`, seed {seed}, {n} travelers; harmonised
-errors:
+Sites plan their scans otherwise: those of {site} end {end:.0f} mm below the middle of
+the head, where those of other sites go on through the neck. That is a difference of
+scanners, too. The fitted noise ends corrupted scans where those of the other site end,
+and `harmonize` makes the code of what scans of the site asked for would show of a
+scan; a neck that was not scanned nobody can add. What the second is worth, every
+traveler's scan of a held-out site harmonised both ways, `{command}`, seed {seed},
+{n} travelers; harmonised errors:
 """
 
 
