@@ -108,6 +108,38 @@ def specimen(scan: Scan, estimate: ScanEstimate, subject: str) -> Specimen:
 def features_of(
     volume: NDArray[np.float32], made_from: Specimen
 ) -> NDArray[np.float64]:
-    """Features of a volume made from a specimen, adjusted as the specimen's are."""
-    found = scan_features(volume, GRID_MM)
+    """Features of a volume made from a specimen, adjusted as the specimen's are.
+
+    Only of what it shows: scans of B are not padded with empty planes, either.
+    """
+    found = scan_features(volume[shown_box(volume)], GRID_MM)
     return found + np.array(made_from.shift) if made_from.shift else found
+
+
+def spectrum_of(
+    volume: NDArray[np.float32], made_from: Specimen
+) -> NDArray[np.float64]:
+    """`radial_spectrum` of what is shown by a volume made from a specimen, (S,)."""
+    box = shown_box(volume)
+    x, y, z = (
+        centre - part.start
+        for centre, part in zip(made_from.origin.centre_voxels, box, strict=True)
+    )
+    return radial_spectrum(volume[box], GRID_MM, (x, y, z))
+
+
+def shown_box(volume: NDArray[np.float32]) -> tuple[slice, slice, slice]:
+    """From the first plane that is not empty to the last, along every axis.
+
+    Example:
+        >>> x = np.zeros((4, 3, 3)); x[1:3, :, 0] = 1
+        >>> [(part.start, part.stop) for part in shown_box(x)]
+        [(1, 3), (0, 3), (0, 1)]
+    """
+    x, y, z = (
+        np.flatnonzero(volume.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))
+    )
+    if not len(x):
+        return slice(0, 0), slice(0, 0), slice(0, 0)
+    first, second, third = (slice(int(p[0]), int(p[-1]) + 1) for p in (x, y, z))
+    return first, second, third

@@ -28,7 +28,7 @@ Faces = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 EVERYWHERE: Faces = ((-np.inf, np.inf),) * 3
 """Of a site whose scans' sizes are not known."""
 
-_MAD_SD = 1.4826  # SD of a Gaussian over its MAD
+_SD = 1.2533  # of a Gaussian over its mean absolute deviation, sqrt(pi / 2)
 
 
 def typical_faces(
@@ -51,7 +51,8 @@ def typical_faces(
     )
     faces = np.stack([-0.5 - centre, size - 0.5 - centre], 2) * step[:, :, None]
     place = faces.mean(2)
-    (x, y, z), typical = _mad(place), np.median(faces, axis=0)
+    apart = np.abs(place - np.median(place, axis=0))
+    (x, y, z), typical = _SD * apart.mean(0), np.median(faces, axis=0)
     low, high = typical.T.tolist()
     first, second, third = zip(low, high, strict=True)
     return (first, second, third), (float(x), float(y), float(z))
@@ -86,9 +87,3 @@ def end_as_target(y: Tensor, params: Params, grid_mm: Sequence[float]) -> Tensor
     return end_at(
         y, faces / step[:, None] + head_centres(y, params, grid_mm)[:, :, None]
     )
-
-
-def _mad(values: np.ndarray) -> np.ndarray:
-    """Robust SD per column; 0 where all are the same."""
-    apart = np.abs(values - np.median(values, axis=0))
-    return np.asarray(_MAD_SD * np.median(apart, axis=0))

@@ -14,16 +14,15 @@ from noise_models.scanner.calibration import (
     corrupted_volumes,
 )
 from noise_models.scanner.common_grid import (
-    GRID_MM,
     Looks,
     Specimen,
     features_of,
     looks,
+    spectrum_of,
 )
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.features import (
     FEATURES,
-    radial_spectrum,
 )
 from noise_models.scanner.marginals import (
     compare_features,
@@ -205,10 +204,7 @@ def look_at(
 ) -> Looks:
     """What volumes look like that were made from specimens, one for each."""
     seen = [
-        (
-            features_of(volume, one),
-            radial_spectrum(volume, GRID_MM, one.origin.centre_voxels),
-        )
+        (features_of(volume, one), spectrum_of(volume, one))
         for volume, one in zip(volumes, specimens, strict=True)
     ]
     features, spectra = (np.stack(part) for part in zip(*seen, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from noise_models.base import NoiseModel, Params, as_given, computable, spacing_of
 from noise_models.registry import register, suggest
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
-from noise_models.scanner.field_of_view import draw_faces
+from noise_models.scanner.field_of_view import EVERYWHERE, draw_faces
 from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
@@ -300,6 +300,12 @@ class ScannerNoise(NoiseModel):
         from noise_models.scanner.notebook import as_html
 
         return as_html(self)
+
+
+def open_ended(noise: ScannerNoise) -> ScannerNoise:
+    """The same noise, whose corrupted scans show all that the scans show."""
+    sites = tuple(replace(site, field_of_view_mm=EVERYWHERE) for site in noise.sites)
+    return replace(noise, sites=sites)
 
 
 @lru_cache(maxsize=256)

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from simulated_head import SHARP, STEP
+from simulated_head import scan as simulated
 
-from noise_models.scanner import load_scanner, save_scanner
+from noise_models.scanner import estimate_scan, load_scanner, save_scanner
 from noise_models.scanner.artefact import content_digest
+from noise_models.scanner.common_grid import features_of, specimen, spectrum_of
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.sites import summarise_site
@@ -50,7 +54,7 @@ def test_a_site_is_described_by_where_its_scans_end_from_the_head_s_centre():
     a, b = sites()
     assert a.field_of_view_mm == ((-80, 80), (-80, 80), (-122, 78))
     assert b.field_of_view_mm == ((-80, 80), (-80, 80), (-42, 78))
-    assert a.placing_sd_mm == pytest.approx((0, 0, 1.4826 * 2))
+    assert a.placing_sd_mm == pytest.approx((0, 0, 1.2533 * 3.2))
 
 
 def test_corrupted_scans_end_where_the_target_s_do_as_heads_lie_in_them():
@@ -146,3 +150,15 @@ def test_the_summary_says_what_no_corruption_makes_up():
     assert said in describe_pair(a, b)
     assert said in describe_pair(b, a)
     assert "show less of the head" not in describe_pair(a, a)
+
+
+def test_features_are_of_what_is_shown_as_those_of_a_scan_that_ends_there():
+    volume, step = simulated(0, SHARP), STEP
+    short = np.ascontiguousarray(volume[8:-6, :, 20:])
+    one = specimen((short, step), estimate_scan(short, step), "p")
+    padded = np.zeros(volume.shape, np.float32)
+    padded[8:-6, :, 20:] = one.volume
+    x, y, z = one.origin.centre_voxels
+    whole = replace(one, origin=replace(one.origin, centre_voxels=(x + 8, y, z + 20)))
+    assert features_of(padded, whole) == pytest.approx(one.features, abs=1e-4)
+    assert spectrum_of(padded, whole) == pytest.approx(one.spectrum, abs=1e-4)

@@ -13,7 +13,7 @@ from noise_models.scanner.blocks import spread
 from noise_models.scanner.common_grid import GRID_MM, Specimen, features_of
 from noise_models.scanner.features import FEATURES
 from noise_models.scanner.head import find_head
-from noise_models.scanner.model import ScannerNoise
+from noise_models.scanner.model import ScannerNoise, open_ended
 from noise_models.scanner.paired.registration import Rigid, pulled
 
 DRAWS = 4
@@ -91,8 +91,9 @@ def residual(
         first_mm=(firsts[0], firsts[1]),
     )
     mask &= wanted > 0
+    whole = open_ended(noise)  # where this scan of B ends is known, and left out
     draws = [
-        noise(
+        whole(
             torch.tensor(x)[None, None],
             rng=torch.Generator().manual_seed(seed + k),
             spacing_mm=GRID_MM,
