@@ -51,3 +51,8 @@ def test_an_energy_that_no_level_has_is_refused():
             50.0,
             lambda n: energy(n, scans, SPACING),
         )
+
+
+def test_only_a_level_can_be_scaled():
+    with pytest.raises(ValueError, match="none has no level to scale; known: "):
+        scaled(noise_models.get("none"), 2.0)

@@ -165,9 +165,7 @@ def test_a_covariate_that_cannot_be_used_says_why(of_a, of_b, reason):
 
 
 def test_sites_with_other_covariates_are_named():
-    with pytest.raises(
-        ValueError, match=r"site B: covariates must be .* got none"
-    ):
+    with pytest.raises(ValueError, match=r"site B: covariates must be .* got none"):
         plan_adjustment({"A": {"age": YEARS}}, PEOPLE)
 
 
