@@ -13,6 +13,7 @@ import threading
 import time
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from typing import cast
 
 from joblib import Parallel
 
@@ -45,9 +46,10 @@ def _end_with_caller() -> None:
     caller = parent_process()
     if caller is None:
         return
-    if caller.sentinel is not None:
-        wait([caller.sentinel])
-    else:  # joblib hands its workers none
+    sentinel = cast("int | None", caller.sentinel)  # joblib hands its workers none
+    if sentinel is not None:
+        wait([sentinel])
+    else:
         while os.getppid() == caller.pid:
             time.sleep(_LOOK_SECONDS)
     os._exit(1)

@@ -186,5 +186,5 @@ def test_a_sidecar_beside_a_scan_outside_the_list_s_folder_is_found(tmp_path):
     (tmp_path / "a.json").write_text(
         json.dumps({"Manufacturer": "GE", "ManufacturersModelName": "Signa"})
     )
-    path = datalist(tmp_path / "lists", ["../a.nii"])
+    path = datalist(tmp_path / "lists", [str(tmp_path / "a.nii")])
     assert read_cohort(path, "sidecar").scans[0].site == "GE_Signa"
