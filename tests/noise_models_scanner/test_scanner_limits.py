@@ -213,7 +213,7 @@ def test_a_batch_on_several_native_grids_is_corrupted_as_its_volumes_alone():
         ),
         target="B",
     )
-    x = torch.ones(2, 1, 24, 24, 24)
+    x = torch.zeros(2, 1, 32, 32, 32)  # air, where the two ways to add noise differ
     drawn = noise.draw(2, torch.Generator().manual_seed(0), source=["A", "C"])
     assert on_native_grid(drawn, (1.0, 1.0, 1.0)).tolist() == [True, False]
 
@@ -224,7 +224,7 @@ def test_a_batch_on_several_native_grids_is_corrupted_as_its_volumes_alone():
     together = corrupted(x, ["A", "C"])
     alone = [corrupted(x[:1], [site])[0] for site in "AC"]
     for both, one in zip(together, alone, strict=True):
-        assert both.std().item() == pytest.approx(one.std().item(), rel=0.05)
+        assert both.std().item() == pytest.approx(one.std().item(), rel=0.02)
 
 
 def test_what_is_no_source_is_refused():
