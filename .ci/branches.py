@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-LEAST = 91.0  # per cent; 91.9 were covered when this was set, 95 is aimed at
+LEAST = 96.0  # per cent; at least 97.5 were covered when this was set
 SHOWN = 10  # modules, when it fails
 
 

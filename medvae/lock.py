@@ -41,9 +41,6 @@ def sole_writer(folder: Path) -> Iterator[None]:
         >>> list(folder.iterdir())
         []
     """
-    if sys.platform == "win32":
-        yield
-        return
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +48,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
         raise UserError(
             f"{folder}: not a folder to write to. Choose another."
         ) from None
+    if sys.platform == "win32":
+        yield
+        return
     path = folder / LOCK
     handle = _taken(path, folder)
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUP = "medvae.noise_models"
 _SUPPORT = frozenset(
     {"adapters", "base", "chain", "cosine", "normals", "plain_yaml", "presets"}
-    | {"registry", "separable", "voxelwise"}
+    | {"registry", "separable", "voxelwise", "workers"}
 )
 _registered: dict[str, type[NoiseModel]] = {}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from medvae.comparison.plan import Plan
 from medvae.errors import UserError
 from medvae.settings import check_settings, read_settings
 from medvae.training.config import TrainConfig
+from noise_models.plain_yaml import MAX_TEXT, read_plain
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,8 @@ def test_a_file_that_holds_no_mapping_is_refused_and_an_empty_one_is_not(tmp_pat
         read_settings(path)
     path.write_text("# nothing yet\n")
     assert read_settings(path) == {}
+
+
+def test_yaml_longer_than_any_settings_is_refused_unread():
+    with pytest.raises(yaml.YAMLError, match="longer than"):
+        read_plain("a: " + "1" * MAX_TEXT)

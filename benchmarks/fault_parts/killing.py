@@ -21,10 +21,11 @@ class Ending:
 
 
 def run(words: Sequence[str], log: Path, kill_after: float | None = None) -> Ending:
-    """Run ``medvae WORDS``; killed with SIGKILL, and all it started, after a while.
+    """Run ``medvae WORDS``; killed with SIGKILL after a while.
 
-    The process is forked from this one, which has the libraries loaded already, so
-    that kills fall into the work and not into the imports.
+    Nobody kills what it started: that has to end by itself. The process is forked from
+    this one, which has the libraries loaded already, so that kills fall into the work
+    and not into the imports.
     """
     started = time.monotonic()
     child = os.fork()
@@ -36,7 +37,7 @@ def run(words: Sequence[str], log: Path, kill_after: float | None = None) -> End
         if done:
             return Ending(elapsed, os.waitstatus_to_exitcode(status))
         if kill_after is not None and elapsed > kill_after:
-            os.killpg(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             return Ending(elapsed, os.waitstatus_to_exitcode(status))
         time.sleep(0.002)
@@ -45,7 +46,6 @@ def run(words: Sequence[str], log: Path, kill_after: float | None = None) -> End
 def _become(words: Sequence[str], log: Path) -> None:
     code = 70
     try:
-        os.setpgid(0, 0)
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(out, 1)
         os.dup2(out, 2)

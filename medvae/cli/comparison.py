@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import emit_json, progress_bar, quiet_libraries, say, show_table
+from medvae.cli.console import (
+    emit_json,
+    leave_stdout,
+    progress_bar,
+    quiet_libraries,
+    say,
+    show_table,
+)
 from medvae.errors import UserError
 
 
@@ -68,6 +75,7 @@ def compare(
         return
     from medvae.comparison.run import open_data, run_comparison, table_of
 
+    leave_stdout(json)
     quiet_libraries()
     cohort = open_data(plan, data, out, jobs, progress_bar)
     result = run_comparison(

@@ -9,7 +9,6 @@ import typer
 
 from medvae.cli.console import emit_json, fail, progress_bar, say, show_table, warn
 from medvae.cli.hints import command
-from medvae.errors import UserError
 
 
 def phantom(
@@ -112,7 +111,3 @@ def cohort(
             (fail if problem.severity == "error" else warn)(str(problem))
     if errors:
         raise typer.Exit(2)
-    if not found.scans:
-        raise UserError(
-            f"{found.root}: no scans found. Name a folder with NIfTI files."
-        )

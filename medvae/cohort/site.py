@@ -53,7 +53,7 @@ class SiteRule:
     ) -> str | None:
         """The site label of one scan, or None."""
         if self.kind == "folder":
-            return folder_above_subject(path, root) or path.parent.name
+            return _site_folder(path, root)
         if self.kind == "sidecar":
             return sidecar_site(path, root, tuple(self.what.split("+")))
         if self.kind == "session":
@@ -132,6 +132,13 @@ def folder_above_subject(path: Path, root: Path) -> str | None:
         if folder.startswith("sub-"):
             return above
     return None
+
+
+def _site_folder(path: Path, root: Path) -> str:
+    """The folder above ``sub-``, which may be the data set's own, or the scan's."""
+    whole, above = path.absolute(), root.absolute().parent
+    inside = whole.is_relative_to(above)
+    return (folder_above_subject(whole, above) if inside else None) or path.parent.name
 
 
 def sidecar_site(

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
 from medvae.cohort import Scan
@@ -30,6 +30,7 @@ from medvae.volume import (
     read_volume,
     reference_level,
 )
+from noise_models.workers import workers
 
 Progress = Callable[[int, int, str], None]
 FORMAT = 1
@@ -100,7 +101,7 @@ def reimage_scans(
         for index, scan in scans.items()
     )
     paths: dict[int, Sequence[Path]] = {}
-    pool = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    pool = workers(jobs, unordered=True)
     for index, made in pool(tasks):
         paths[index] = made
         if progress:

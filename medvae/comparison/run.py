@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from medvae.cohort import Cohort, check_cohort, read_cohort
 from medvae.comparison.claim import claim
@@ -26,6 +26,7 @@ from medvae.phantom import make_phantom
 from medvae.phantom.reimage import read_recipe
 from medvae.threads import one_thread
 from medvae.training.material import check_held_out
+from noise_models.workers import workers
 
 Progress = Callable[[int, int, str], None]
 Bar = Callable[[str], AbstractContextManager[Progress]]
@@ -176,7 +177,7 @@ def _each(units: Sequence[Unit], jobs: int) -> Any:  # noqa: ANN401 (joblib's ge
             run_unit(unit)
             yield unit
         return
-    pool = Parallel(n_jobs=min(jobs, len(units)), return_as="generator_unordered")
+    pool = workers(min(jobs, len(units)), unordered=True)
     quiet = [Unit(u.arm, replace(u.stage, jobs=1, bar=no_bar)) for u in units]
     yield from pool(delayed(_alone)(unit) for unit in quiet)
 

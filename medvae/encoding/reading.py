@@ -5,9 +5,6 @@ No torch here: the processes that read scans start without it.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,8 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -26,6 +22,7 @@ from medvae.errors import UserError
 from medvae.files import digest
 from medvae.volume import Grid, Prepared, prepare, read_volume
 from medvae.volume.dicom import holds_dicom, series_digest
+from noise_models.workers import serve_caller
 
 Cover: TypeAlias = Literal["head", "scan"]
 Read: TypeAlias = "Callable[..., Arrival]"
@@ -167,22 +164,8 @@ def _alone(read: Read, task: Task) -> Arrival:
 
 @contextmanager
 def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=serve_caller)
     try:
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _begin() -> None:
-    """What a reader does first: Ctrl-C is its caller's, and it ends with its caller."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_caller, daemon=True).start()
-
-
-def _end_with_caller() -> None:
-    """A killed caller cannot tell its readers to end, and they would wait for ever."""
-    caller = parent_process()
-    if caller is not None:
-        wait([caller.sentinel])
-        os._exit(1)

@@ -166,11 +166,6 @@ class Answers:
         else:
             self.cannot(f"{group}: {name}", "the data gave no finite number")
 
-    def add_all(self, group: str, numbers: Mapping[str, Estimate]) -> None:
-        """Keep several numbers of one group."""
-        for name, number in numbers.items():
-            self.add(group, name, number)
-
     def cannot(self, question: str, reason: str) -> None:
         """Keep a refusal."""
         self.unanswered.append(Unanswered(question, reason))

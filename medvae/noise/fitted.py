@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError
@@ -15,6 +15,7 @@ from medvae.lock import sweep_old
 from medvae.noise.covariates import covariate_values
 from noise_models.base import NoiseModel
 from noise_models.chain import Chain
+from noise_models.workers import workers
 
 if TYPE_CHECKING:
     from noise_models.scanner import ScannerNoise
@@ -107,7 +108,7 @@ def estimate_scans(
     from noise_models.scanner import estimate_cached
 
     sweep_old(cache, "*.part")
-    pool = Parallel(n_jobs=jobs, return_as="generator")
+    pool = workers(jobs)
     work = (
         delayed(estimate_cached)(s.path, str(s.path), s.site or "", cache)
         for s in scans

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from medvae.errors import UserError
 from medvae.volume.checks import refuse_bad
+from noise_models.workers import workers
 
 if TYPE_CHECKING:
     from noise_models.scanner import ScanEstimate, ScannerNoise
@@ -125,7 +126,7 @@ def score_scans(
         raise UserError(f"site {site!r} was not fitted; {suggest(site, noise.labels)}")
     for path in scans:
         refuse_bad(path)
-    pool = Parallel(n_jobs=jobs, return_as="generator")
+    pool = workers(jobs)
     estimates: list[ScanEstimate] = []
     try:
         for found in pool(delayed(estimate_cached)(p, str(p)) for p in scans):

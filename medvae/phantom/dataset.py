@@ -181,7 +181,9 @@ def _visits(recipe: Recipe) -> dict[str, tuple[str, ...]]:
 def _scan_everyone(
     root: Path, recipe: Recipe, progress: Progress | None, jobs: int
 ) -> None:
-    from joblib import Parallel, delayed
+    from joblib import delayed
+
+    from noise_models.workers import workers
 
     visits = _visits(recipe)
     total = sum(len(places) for places in visits.values())
@@ -191,7 +193,7 @@ def _scan_everyone(
     )
     done = 0
     # One subject is one task, so that travelers' heads are made once.
-    for made in Parallel(n_jobs=jobs, return_as="generator")(tasks):
+    for made in workers(jobs)(tasks):
         for name in made:
             done += 1
             if progress is not None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from medvae.errors import UserError
 from medvae.files import digest, to_disk
@@ -23,6 +23,7 @@ from medvae.volume.grid import Grid, Placement
 from medvae.volume.mask import read_mask
 from medvae.volume.nifti import Source, read_volume
 from medvae.volume.prepare import Prepared, prepare
+from noise_models.workers import workers
 
 PREPARATION_VERSION = 1
 """Raised when :func:`~medvae.volume.prepare.prepare` gives other voxels."""
@@ -115,7 +116,7 @@ def prepare_scans(
         for i, scan in enumerate(scans)
     )
     folders: list[Path] = [cache_dir] * len(scans)
-    pool = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    pool = workers(jobs, unordered=True)
     for done, (i, folder) in enumerate(pool(work), start=1):
         folders[i] = folder
         if progress:

@@ -91,8 +91,6 @@ def _entropy(logs: Array) -> float:
 def _highest_mode(values: Array) -> float | None:
     """The highest intensity at which a fair share of the voxels piles up."""
     top = float(np.quantile(values, 0.995)) * 1.1
-    if not top > 0:
-        return None
     counts, edges = np.histogram(values, _BINS, (0, top))
     density = ndimage.gaussian_filter1d(counts.astype(float), 2.5)
     peaks, _ = signal.find_peaks(

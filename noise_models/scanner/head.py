@@ -91,6 +91,8 @@ def head_mask(blocks: NDArray[np.floating]) -> Mask:
     and dark bone does not open the head.
     """
     capped = np.minimum(blocks, np.percentile(blocks, 98))
+    if capped.min() == capped.max():  # nothing, or specks alone
+        return np.zeros(blocks.shape, bool)
     split = otsu(capped)
     dark, bright = np.median(capped[capped <= split]), np.median(capped[capped > split])
     raw = capped > dark + 0.25 * (bright - dark)

@@ -57,7 +57,7 @@ def start_classes(values: Array) -> Classes:
         [0.3, 0.7, 1.0]
     """
     few = values[:: max(1, values.size // START_SAMPLES)]
-    best, likeliest = None, -np.inf
+    tried = []
     for quantile in (70, 82, 92):
         white = float(np.percentile(few, quantile))
         for grey in (0.60, 0.69, 0.78, 0.87):
@@ -66,13 +66,8 @@ def start_classes(values: Array) -> Classes:
                 white * np.array((0.06, 0.06, 0.06)),
                 np.array((0.05, 0.4, 0.4, 0.05, 0.1)),
             )
-            found, _ = fit_classes(few, guess, rounds=12)
-            score = log_likelihood(few, found)
-            if best is None or score > likeliest:
-                best, likeliest = found, score
-    if best is None:
-        raise ValueError("no voxels to tell tissues apart in")
-    return best
+            tried.append(fit_classes(few, guess, rounds=12)[0])
+    return max(tried, key=lambda found: log_likelihood(few, found))
 
 
 def log_likelihood(values: Array, classes: Classes) -> float:

@@ -9,6 +9,8 @@ from typing import Any
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
+from noise_models.workers import workers
+
 Progress = Callable[[int, int, str], None]
 
 _PATIENCE_SECONDS = 10
@@ -68,7 +70,7 @@ class TaskPool:
     @contextmanager
     def _workers(self) -> Iterator[Any]:
         if self.dask is None:
-            yield Parallel(n_jobs=self.jobs, return_as="generator")
+            yield workers(self.jobs)
             return
         with _client(self.dask), parallel_config("dask"):
             yield Parallel(n_jobs=-1, return_as="generator")

@@ -124,3 +124,9 @@ def test_without_torchio_the_extra_is_named(monkeypatch):
     remedy = r"need the extra 'torchio': pip install 'medvae-denoise\[torchio\]'\.$"
     with pytest.raises(ImportError, match=remedy):
         from noise_models.adapters.torchio import RandomCorruption  # noqa: F401
+
+
+def test_a_subject_of_labels_alone_is_left_as_it_is():
+    only = tio.Subject(label=tio.LabelMap(tensor=torch.ones(1, 8, 8, 8)))
+    out = RandomCorruption(RICIAN)(only)
+    assert torch.equal(out.label.data, only.label.data)

@@ -1,5 +1,7 @@
 """What was found in a cohort is remembered, and looked at again once it changes."""
 
+import gc
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -132,3 +134,14 @@ def test_flipped_axes_and_zipped_files_are_plain(tmp_path, suffix, signs):
     save(path, affine=np.diag([*signs, 1.0]), dtype=np.float32)
     assert plain_geometry(path) == ((12, 12, 12), tuple(map(abs, signs)))
     assert check_scan(path, header_only=True) == []
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_of_garbage_is_left_as_it_was(look, was_on):
+    look()
+    try:
+        (gc.enable if was_on else gc.disable)()
+        look()
+        assert gc.isenabled() is was_on
+    finally:
+        gc.enable()

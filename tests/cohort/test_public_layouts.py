@@ -204,3 +204,43 @@ def test_a_site_from_that_means_nothing_lists_what_does(tree):
         read_cohort(root, "entity:acq")
     with pytest.raises(UserError, match="not a regular expression"):
         read_cohort(root, "session:(")
+
+
+def test_fets_with_an_empty_cell_is_named_by_its_row(tree):
+    text = "Partition_ID,Subject_ID\n1,FeTS_1\n,FeTS_2\n"
+    root = tree({"partitioning_1.csv": text, "FeTS_1/FeTS_1_t1.nii": ""})
+    with pytest.raises(UserError, match=r"partitioning_1\.csv, row 3: an empty cell"):
+        read_cohort(root / "partitioning_1.csv")
+
+
+def test_the_folder_above_or_a_sidecar_can_be_asked_for(tree):
+    root = tree(
+        {
+            "NYU/sub-1/anat/sub-1_T1w.nii": "",
+            "NYU/sub-1/anat/sub-1_T1w.json": json.dumps(
+                {"Manufacturer": "GE", "ManufacturersModelName": "Signa"}
+            ),
+            "participants.tsv": "participant_id\tsite\nsub-1\twrong\n",
+        }
+    )
+    assert read_cohort(root, "folder").scans[0].site == "NYU"
+    assert read_cohort(root, "sidecar").scans[0].site == "GE_Signa"
+
+
+def test_a_session_that_the_expression_does_not_meet_has_no_site(tree):
+    root = tree({"sub-1/ses-7/anat/sub-1_ses-7_T1w.nii": ""})
+    assert read_cohort(root, "session:^([a-z]+)").scans[0].site is None
+
+
+def test_phase_images_are_no_scans_and_another_kind_is_asked_for_by_name(tree):
+    root = tree(
+        {
+            "sub-1/anat/sub-1_part-phase_T1w.nii": "",
+            "sub-1/anat/sub-1_part-mag_T1w.nii": "",
+        }
+    )
+    (scan,) = read_cohort(root).scans
+    assert scan.path.name == "sub-1_part-mag_T1w.nii"
+    (root / "sub-1/anat/sub-1_part-mag_T1w.nii").rename(root / "sub-1/anat/x_T2w.nii")
+    with pytest.raises(UserError, match=r"no \*_T1w\.nii\.gz in sub-\*.*suffix: T2w"):
+        read_cohort(root)

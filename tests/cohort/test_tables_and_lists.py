@@ -163,3 +163,28 @@ def test_one_scan_is_not_a_cohort(tree):
     root = tree({"a.nii": ""})
     with pytest.raises(UserError, match="one scan, not a cohort"):
         read_cohort(root / "a.nii")
+
+
+def test_empty_lines_between_rows_are_passed_over(tmp_path):
+    text = "path,site\na.nii,A\n,\n  , \nb.nii,B\n"
+    assert read_cohort(table(tmp_path, text)).sites == ("A", "B")
+
+
+def test_a_bare_list_is_a_datalist_of_one_section(tmp_path):
+    (scan,) = read_cohort(datalist(tmp_path, [{"image": "a.nii"}])).scans
+    assert (scan.path, scan.split) == (tmp_path / "a.nii", None)
+
+
+def test_site_from_overrides_the_site_of_a_datalist(tmp_path):
+    item = {"image": "a.nii", "site": "A", "vendor": "GE"}
+    path = datalist(tmp_path, {"training": [item]})
+    assert read_cohort(path, "vendor").scans[0].site == "GE"
+
+
+def test_a_sidecar_beside_a_scan_outside_the_list_s_folder_is_found(tmp_path):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "a.json").write_text(
+        json.dumps({"Manufacturer": "GE", "ManufacturersModelName": "Signa"})
+    )
+    path = datalist(tmp_path / "lists", [str(tmp_path / "a.nii")])
+    assert read_cohort(path, "sidecar").scans[0].site == "GE_Signa"

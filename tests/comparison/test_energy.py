@@ -56,3 +56,8 @@ def test_an_energy_that_no_level_has_is_refused():
 def test_what_a_scan_does_not_show_is_no_change_of_what_it_shows():
     ends = noise_models.get("field_of_view", lost=0.3)
     assert energy(ends, samples(), SPACING) == 0
+
+
+def test_only_a_level_can_be_scaled():
+    with pytest.raises(ValueError, match="none has no level to scale; known: "):
+        scaled(noise_models.get("none"), 2.0)

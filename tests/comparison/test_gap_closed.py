@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from medvae.comparison.gap import SHARES, at_equal_age, draw_people, gap_closed
+from medvae.comparison.gap import (
+    SHARES,
+    at_equal_age,
+    differences,
+    draw_people,
+    gap_closed,
+)
 from medvae.comparison.plan import Arm, Plan
+from medvae.comparison.report import findings
 from medvae.comparison.result import gaps_of
 from medvae.comparison.scores import Probe, Row, Scores
 
@@ -123,3 +130,53 @@ def test_an_arm_that_another_reads_has_that_reading_as_a_setting():
     leak = runs["own"][0][0].value("leakage")
     assert each["leakage_at_equal_biology"]["mean"] == pytest.approx((1 - leak) / 0.5)
     assert each["traveler_harmonisation"]["mean"] == pytest.approx(0.5)
+
+
+def test_without_a_generic_arm_or_an_oracle_there_is_no_gap_and_why_is_said():
+    for names, why in (
+        (("scanner", "oracle"), "no generic arm to start from"),
+        (("gaussian", "scanner"), "no oracle"),
+    ):
+        arms = tuple(Arm(name=name, noise=name) for name in names)
+        some = {name: ARMS[name] for name in names}
+        drawn = draw_people(some, np.random.default_rng(0), draws=10)
+        gaps, told = gaps_of(Plan(held_out=("X",), arms=arms), drawn)
+        assert gaps == {}
+        assert told.startswith(why)
+
+
+def test_every_other_arm_is_told_from_the_challenger_by_each_measure():
+    drawn = draw_people(ARMS, np.random.default_rng(0), draws=50)
+    found = differences(drawn, "scanner")
+    assert set(found) == {"none", "gaussian", "oracle"}
+    row = found["gaussian"]["held_out_reconstruction"]
+    assert row["mean"] == pytest.approx(0.5 - 0.8)
+    assert row["ci95"][1] < 0
+    content = {
+        "gap_closed": {"mean": 0.5, "ci95": [0.4, 0.6], "metric": ""},
+        "differences": found,
+        "plan": {"challenger": "scanner"},
+    }
+    said = findings(content)
+    assert "scanner goes 50% (40% to 60%) of the way" in said[0]
+    assert any("gaussian" in text and "better in" in text for text in said)
+    assert any("oracle" in text and "worse in" in text for text in said)
+
+
+def test_shares_that_are_known_are_told_where_their_average_is_not():
+    each = {
+        "held_out_reconstruction": {"mean": 0.7, "ci95": [0.6, 0.8]},
+        "traveler_decoding": {"mean": None, "ci95": None},
+    }
+    gap = {"mean": None, "ci95": None, "metric": "x", "each": each}
+    content = {
+        "gap_closed": gap,
+        "differences": {},
+        "plan": {"challenger": "scanner"},
+    }
+    (said,) = findings(content)
+    assert "the oracle was no better than the best generic" in said
+    assert "in held out reconstruction" in said
+    none = {name: {"mean": None, "ci95": None} for name in each}
+    (said,) = findings({**content, "gap_closed": {**gap, "each": none}})
+    assert "Where there is a way" not in said

@@ -66,6 +66,10 @@ arms:
         ("arms: [{name: a}, {name: a}]", "arm 'a' is named twice"),
         ("arms: [{name: a, overrides: {optimizer.epochs: 3}}]", "Did you mean"),
         ("arms: [{name: c, baseline: combat}]", "c corrects the arm 'none'"),
+        (
+            "arms: [{name: p, baseline: pca, choices: [{objective.beta: 1}]}]",
+            "p trains nothing: leave choices out",
+        ),
         ("arms: [{name: x, baseline: axes}]", "x: baseline axes and of"),
         ("arms: [{name: x, noise: none, of: x}]", "x: baseline axes and of"),
         ("arms: [{name: x, baseline: axes, of: y}]", "no arm named 'y'"),
@@ -99,3 +103,8 @@ def test_without_a_plan_all_arms_run_that_any_data_can_carry():
     names = {arm.name for arm in load_plan(held_out=["X"]).arms}
     assert {"none", "scanner", "scanner_fitted", "combat", "nyul", "pca"} <= names
     assert not names & {"oracle", "oracle_wide"}
+
+
+def test_seeds_of_the_command_line_are_checked_too():
+    with pytest.raises(UserError, match="seeds must be at least 1, got 0"):
+        load_plan(noise=["none"], held_out=["X"], seeds=0)

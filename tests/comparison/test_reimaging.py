@@ -95,3 +95,14 @@ def test_a_subject_s_own_scanner_is_no_corruption():
 def test_only_a_phantom_has_true_scanners(tmp_path):
     with pytest.raises(UserError, match="only a phantom knows its true scanners"):
         read_recipe(tmp_path)
+
+
+def test_a_view_that_was_lost_is_made_again_alone_and_alike(made, tmp_path):
+    root, cohort, store = made
+    options = ({0: cohort.scans[0]}, store, read_recipe(root), SITES, tmp_path)
+    lost, kept = reimage_scans(*options, wide=True).paths[0]
+    before, written = lost.read_bytes(), kept.stat().st_mtime_ns
+    lost.unlink()
+    reimage_scans(*options, wide=True)
+    assert lost.read_bytes() == before
+    assert kept.stat().st_mtime_ns == written

@@ -13,6 +13,8 @@ from medvae.encoding.folder import Item, encode_folder
 from medvae.encoding.images import decode_files, harmonize_files, write_image
 from medvae.encoding.names import find_latents
 from medvae.noise.scan import corrupt_scan
+from medvae.volume.forms import Forms
+from medvae.volume.nifti import nifti_image
 
 ENCODER = Pooling()
 FIELDS = (
@@ -84,3 +86,39 @@ def test_an_image_moved_in_memory_lies_where_it_was_moved_to():
     assert np.array_equal(
         ENCODER.decode(ENCODER.encode(image)).get_sform(), image.affine
     )
+
+
+def test_forms_that_are_not_numbers_are_none_to_go_by():
+    image = nib.Nifti1Image(np.zeros((3, 3, 3)), np.eye(4))
+    assert Forms.of(image) is not None
+    image.header["qoffset_x"] = np.nan
+    assert Forms.of(image) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"srow_x": [1.0, 0.0, 0.0]}, "srow_x must be 4 numbers"),
+        ({"qoffset_y": [float("inf")]}, "qoffset_y must be 1 numbers"),
+        ({"sform_code": [9.0]}, "sform_code must be 0 to 5, got 9"),
+        ({"srow_x": [2.0, 0.0, 0.0, 0.0]}, "do not fit its affine"),
+    ],
+)
+def test_kept_forms_that_were_altered_are_refused(change, match):
+    fields = Forms.of(nib.Nifti1Image(np.zeros((3, 3, 3)), np.eye(4))).fields
+    assert Forms.from_dict(fields, np.eye(4), (3, 3, 3)).fields == fields
+    with pytest.raises(ValueError, match=match):
+        Forms.from_dict({**fields, **change}, np.eye(4), (3, 3, 3))
+
+
+def test_the_qform_of_a_turned_nifti_2_scan_is_kept_though_it_is_rounded(tmp_path):
+    # Its double precision does not survive the NIfTI-1 header of what is written.
+    turned = moved((90, 0, 0), (3, 4, 5))
+    path = scan_with(tmp_path / "a.nii", turned, None, 1, 0, nib.Nifti2Image)
+    scan = nib.load(path)
+    image = nifti_image(np.ones(scan.shape), scan.affine, "f4", Forms.of(scan))
+    nib.save(image, tmp_path / "b.nii")
+    written = nib.load(tmp_path / "b.nii")
+    codes = [int(written.header[name]) for name in ("qform_code", "sform_code")]
+    assert codes == [1, 0]
+    assert written.affine == pytest.approx(turned, abs=1e-5)

@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 from markdown_it import MarkdownIt
-from small_encoder import head_image
+from small_encoder import head_image, small_encoder
 from typer.testing import CliRunner
 
 import medvae
@@ -25,6 +25,8 @@ from medvae.evaluation import Estimate, Evaluation
 from medvae.export import export_run
 from medvae.export.bundle import encode_files
 from medvae.export.card import Story, model_card, read_story
+from medvae.export.huggingface import write_huggingface
+from medvae.model.weights import save_model
 from medvae.training.run_folder import Plan
 
 
@@ -180,3 +182,24 @@ def test_the_command_writes_beside_the_run(run, tmp_path):
     )
     assert result.exit_code == 0
     assert "the card is README.md" in result.output
+
+
+def test_weights_alone_are_exported_with_a_card_that_says_what_is_not_known(tmp_path):
+    (tmp_path / "bare").mkdir()
+    encoder = small_encoder()
+    save_model(encoder.vae, tmp_path / "bare")
+    (tmp_path / "out").mkdir()
+    told = write_huggingface(tmp_path / "bare", encoder, tmp_path / "out")
+    assert len(told) == 1  # no noise to warn of
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| Subjects | not recorded |" in card
+    assert "| Objective | not recorded |" in card
+    assert not (tmp_path / "out" / "noise.yaml").exists()
+
+
+def test_a_bundle_names_the_scans_that_it_could_not_encode(run, tmp_path):
+    with pytest.raises(UserError, match="no scans: give --dataset_dir"):
+        encode_files(str(run), [], str(tmp_path / "out"), "cpu")
+    (tmp_path / "bad.nii").write_bytes(b"not a scan")
+    with pytest.raises(UserError, match=r"bad\.nii: not a readable NIfTI"):
+        encode_files(str(run), [str(tmp_path / "bad.nii")], str(tmp_path / "o"), "cpu")

@@ -10,7 +10,7 @@ from medvae.model.likelihood import Gaussian
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.objective import dvae
 from medvae.model.posterior import Posterior
-from medvae.model.weights import load_model, save_model
+from medvae.model.weights import find_device, load_model, save_model
 
 SMALL = {
     "grid_shape": (16, 24, 16),
@@ -191,3 +191,16 @@ def test_a_grid_that_cannot_be_halved_is_refused():
 def test_spacing_needs_one_number_an_axis():
     with pytest.raises(ValidationError, match="one number per axis"):
         NetworkConfig(**(SMALL | {"spacing_mm": (2.0, 2.0)}))
+
+
+@pytest.mark.parametrize("axes", [1, 4])
+def test_a_grid_has_two_axes_or_three(axes):
+    with pytest.raises(ValueError, match="grid_shape must have 2 or 3 axes"):
+        NetworkConfig(grid_shape=(8,) * axes, spacing_mm=(1.0,) * axes, channels=(2,))
+
+
+def test_automatic_means_the_gpu_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for there, device in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert find_device("auto") == device

@@ -10,9 +10,13 @@ from simulated_head import SCANS
 import noise_models
 from noise_models.scanner import (
     ScannerNoise,
+    load_scanner,
     save_scanner,
     show,
 )
+from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.evidence_file import PairedFile, paired_content
+from noise_models.scanner.record import PairedEvidence
 
 
 def generator(seed=0):
@@ -102,3 +106,27 @@ def test_show_has_the_promised_keys(fitted):
     assert set(pair) == {"sigma_add", "psf_add_fwhm_mm", "clipped"}
     assert set(pair["clipped"]) == {"noise", "psf", "psf_axes"}
     assert set(pair["clipped"]["psf_axes"]) == set("xyz")
+
+
+def test_what_is_no_fitted_file_says_how_to_make_one(fitted, tmp_path):
+    path = save_scanner(fitted, tmp_path / "scanner.yaml")
+    with pytest.raises(ValueError, match=r"no option 'dispersoin'.* 'dispersion'\?"):
+        load_scanner(path, dispersoin=2.0)
+    with pytest.raises(FileNotFoundError, match=r"gone\.yaml not found\. Make it with"):
+        load_scanner(tmp_path / "gone.yaml")
+    (tmp_path / "other.yaml").write_text("model: rician\n")
+    with pytest.raises(ValueError, match=r"other\.yaml: format must be .*, got None"):
+        load_scanner(tmp_path / "other.yaml")
+    (tmp_path / "list.yaml").write_text("[1, 2]\n")
+    with pytest.raises(ValueError, match=r"list\.yaml: format must be .* got \[1, 2\]"):
+        load_scanner(tmp_path / "list.yaml")
+
+
+def test_what_travelers_say_must_name_every_parameter():
+    ends = ((-1.0, 1.0),) * len(NAMES)
+    whole = paired_content(PairedEvidence(3, (0.5,) * len(NAMES), ends))
+    assert PairedFile.model_validate(whole).people == 3
+    for key in ("difference", "ci95"):
+        table = {name: value for name, value in whole[key].items() if name != NAMES[4]}
+        with pytest.raises(ValueError, match=f"{key} must list the parameters"):
+            PairedFile.model_validate({**whole, key: table})

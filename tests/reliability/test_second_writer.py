@@ -1,10 +1,13 @@
 """Two commands do not write one folder: the second is told who the first is."""
 
+import fcntl
+from pathlib import Path
+
 import pytest
 from bad_input import command
 from scan_bytes import head, scan, written
 
-from medvae.lock import sole_maker, sole_writer
+from medvae.lock import sole_maker, sole_writer, turn
 from medvae.phantom import make_phantom
 
 PHANTOM = ("phantom", "--sites", "NYU", "--subjects", "1", "--travelers", "0")
@@ -54,3 +57,44 @@ def test_a_phantom_that_another_has_made_meanwhile_is_taken(tmp_path, monkeypatc
     before = sorted(made.rglob("*"))
     assert make_phantom(tmp_path / "out", **asked) == made
     assert sorted(made.rglob("*")) == before
+
+
+@pytest.fixture
+def raced(monkeypatch):
+    """Whoever holds a lock removes it between our opening and our locking it."""
+    flock, races = fcntl.flock, []
+
+    def removed_meanwhile(handle, how):
+        if not races:
+            races.append(Path(f"/proc/self/fd/{handle}").readlink())
+            races[0].unlink()
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    return races
+
+
+@pytest.mark.parametrize(
+    ("hold", "lock"),
+    [
+        (lambda root: sole_writer(root / "out"), "out/.lock"),
+        (lambda root: turn(root / ".index.lock"), ".index.lock"),
+    ],
+)
+def test_a_lock_that_was_removed_meanwhile_is_taken_again(hold, lock, raced, tmp_path):
+    with hold(tmp_path):
+        assert raced == [tmp_path / lock]
+        assert (tmp_path / lock).is_file()
+    assert not (tmp_path / lock).exists()
+
+
+def test_where_the_system_has_no_such_locks_folders_are_written_unheld(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("medvae.lock.sys.platform", "win32")
+    with (
+        sole_writer(tmp_path / "a"),
+        sole_maker(tmp_path / "b"),
+        turn(tmp_path / ".index.lock"),
+    ):
+        assert [path.name for path in tmp_path.rglob("*")] == ["a"]

@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
 from medvae.cohort import Cohort
+from medvae.report.embed import slice_png
 from medvae.report.markdown import code, escaped
+from medvae.report.notebook import notes, table
 from medvae.training.config import TrainConfig
 from medvae.training.run_folder import write_card
 
@@ -55,3 +58,21 @@ def test_a_label_tears_no_run_s_card(label, tmp_path):
 
 def tags(text):
     return re.findall(r"<[a-z/][^>]*>", text)
+
+
+def test_a_notebook_s_table_without_rows_is_its_title():
+    assert table("Cohort <1>", []) == "<p><strong>Cohort &lt;1&gt;</strong></p>"
+
+
+def test_a_long_list_of_notes_says_how_many_are_left():
+    shown = notes([f"note {k}" for k in range(13)])
+    assert shown.count("<li>") == 11
+    assert "<li>and 3 more</li>" in shown
+    assert "more" not in notes(["one"])
+    assert notes([]) == ""
+
+
+def test_a_picture_is_a_slice_or_a_volume():
+    assert slice_png(np.zeros((4, 4, 4))) == slice_png(np.zeros((4, 4)))
+    with pytest.raises(ValueError, match=r"got shape \(4,\)"):
+        slice_png(np.zeros(4))

@@ -3,7 +3,7 @@
 import pytest
 
 from medvae.errors import UserError
-from medvae.training.config import json_schema, load_config
+from medvae.training.config import TrainConfig, json_schema, load_config
 
 
 def test_later_sources_win(tmp_path):
@@ -121,3 +121,8 @@ def test_a_section_with_all_keys_commented_out_is_at_its_defaults(tmp_path):
     path.write_text("seed:\n")
     with pytest.raises(UserError, match="seed: Input should be a valid integer"):
         load_config(path)
+
+
+def test_settings_that_are_no_mapping_are_refused():
+    with pytest.raises(ValueError, match="valid dictionary"):
+        TrainConfig.model_validate([1, 2])

@@ -10,7 +10,11 @@ import torch
 import noise_models
 from medvae.errors import UserError
 from medvae.model.weights import load_model
+from medvae.training.checkpoints import WholeCheckpoints
+from medvae.training.material import check_held_out
+from medvae.training.progress import read_metrics
 from medvae.training.run import train
+from medvae.training.run_folder import refuse_used
 
 sys.path.insert(0, str(Path(__file__).parent))
 from training_material import Waves, cohort, material, settings
@@ -202,3 +206,30 @@ def test_a_loss_that_is_not_finite_names_its_scans(tmp_path):
 def test_an_unknown_device_is_named(tmp_path):
     with pytest.raises(UserError, match=r"--device tpu9: must be one of"):
         run_in(tmp_path / "run", "device=tpu9")
+
+
+def test_a_file_is_no_folder_to_train_into(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match="run: not a folder to write to"):
+        refuse_used(tmp_path / "run", resume=False)
+
+
+def test_someone_must_be_left_to_learn_from():
+    with pytest.raises(UserError, match="leaves no site to train on"):
+        check_held_out(cohort(), ("A", "B"))
+    check_held_out(cohort(), ("A",))
+
+
+def test_numbers_of_a_run_that_is_not_there_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"metrics\.jsonl not found\. It is written by"):
+        read_metrics(tmp_path / "metrics.jsonl")
+
+
+def test_a_checkpoint_that_torch_refuses_keeps_torch_s_words(tmp_path, monkeypatch):
+    def refused(*_):
+        raise RuntimeError("cannot be stored")
+
+    monkeypatch.setattr("medvae.training.checkpoints.torch.save", refused)
+    with pytest.raises(RuntimeError, match="cannot be stored"):
+        WholeCheckpoints().save_checkpoint({}, tmp_path / "last.ckpt")
+    assert list(tmp_path.iterdir()) == []

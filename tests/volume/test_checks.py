@@ -7,6 +7,7 @@ from simple_head import make_head
 
 from medvae.errors import UserError
 from medvae.volume import check_mask, check_scan, write_nifti
+from medvae.volume.checks import refuse_bad
 from medvae.volume.mask import read_mask
 
 
@@ -139,3 +140,17 @@ def test_a_mask_that_holds_nothing_is_named_itself(level, message, tmp_path):
     assert check_mask(mask, scan, header_only=True) == []
     with pytest.raises(UserError, match=r"a_mask\.nii: "):
         read_mask(mask)
+
+
+def test_what_is_only_warned_of_is_not_refused(small, tmp_path):
+    tilt = np.radians(20)
+    oblique = small.affine.copy()
+    oblique[1:3, 1:3] = small.affine[1, 1] * np.array(
+        [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
+    )
+    write_nifti(tmp_path / "a.nii", small.image, oblique, np.float32)
+    assert [severity for severity, _ in said(tmp_path / "a.nii")] == ["warning"]
+    refuse_bad(tmp_path / "a.nii")
+    write_nifti(tmp_path / "b.nii", small.image * 0, small.affine, np.float32)
+    with pytest.raises(UserError, match=r"b\.nii"):
+        refuse_bad(tmp_path / "b.nii")

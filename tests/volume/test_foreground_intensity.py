@@ -5,6 +5,8 @@ import pytest
 from simple_head import make_head
 
 from medvae.volume import foreground_mask, reference_level
+from medvae.volume.foreground import block_mean
+from medvae.volume.tissue_mode import tissue_mode
 
 SPACING = (2.0, 2.0, 2.0)
 
@@ -84,3 +86,28 @@ def test_the_mask_of_a_fine_scan_is_not_shifted_by_its_blocks():
     ball = np.linalg.norm(place, axis=0) < 20
     found = foreground_mask(ball * 100.0, (1.0, 1.0, 1.0))
     assert place[:, found].mean(axis=1) == pytest.approx([0, 0, 0], abs=0.15)
+
+
+def test_a_foreground_finer_than_the_blocks_falls_back_to_its_median():
+    data = np.zeros((24, 24, 24))
+    inside = np.zeros(data.shape, bool)
+    inside[::3, ::3, ::3] = True  # no block of 3 mm is half full
+    data[inside] = 7.0
+    found = reference_level(data, inside, (1.0, 1.0, 1.0))
+    assert (found.level, found.kind) == (7.0, "foreground median")
+
+
+def test_a_block_beyond_the_edge_is_completed_with_its_last_voxels():
+    line = np.array([1.0, 3.0, 5.0]).reshape(3, 1, 1)
+    means, factors = block_mean(line, (1.0, 1.0, 1.0), 2.0)
+    assert factors == (2, 1, 1)
+    assert means.ravel().tolist() == [2.0, 5.0]
+
+
+def places(n):
+    return np.random.default_rng(0).uniform(-1, 1, (n, 3))
+
+
+def test_intensities_that_pile_up_nowhere_have_no_mode():
+    falling = -np.log(1 - (np.arange(8000) + 0.5) / 8000) + 1e-3
+    assert tissue_mode(falling, places(8000)) is None

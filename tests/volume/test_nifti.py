@@ -128,3 +128,21 @@ def test_an_image_in_memory_that_was_saved_is_read_from_memory(image, tmp_path):
     nib.save(image, tmp_path / "a.nii.gz")  # now it has a file name
     assert image.get_filename() is not None
     assert (read_volume(image).data == read_volume(tmp_path / "a.nii.gz").data).all()
+
+
+def test_a_mask_is_stored_as_bytes(tmp_path):
+    mask = np.arange(24).reshape(2, 3, 4) % 2 == 0
+    write_nifti(tmp_path / "mask.nii", mask, np.eye(4), np.bool_)
+    found = nib.load(tmp_path / "mask.nii")
+    assert found.get_data_dtype() == np.uint8
+    assert (np.asarray(found.dataobj) == mask).all()
+
+
+def test_a_gzip_file_far_longer_than_its_header_promises_is_named(tmp_path):
+    image = nib.Nifti1Image(np.ones((9, 9, 9), np.float32), np.eye(4))
+    with gzip.open(tmp_path / "a.nii.gz", "wb", 1) as file:
+        file.write(image.to_bytes() + bytes(2**24 + 2**21))
+    with pytest.raises(
+        UserError, match=r"a\.nii\.gz.*promises less than the file holds"
+    ):
+        read_volume(tmp_path / "a.nii.gz")

@@ -199,3 +199,33 @@ def test_a_cache_below_a_file_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
     with pytest.raises(UserError, match=r"file: not a folder.* Set XDG_CACHE_HOME"):
         user_cache()
+
+
+def test_what_another_process_prepared_meanwhile_is_taken(scans, tmp_path, monkeypatch):
+    cache, other = tmp_path / "cache", []
+
+    def and_another_was_quicker(*given):
+        if not other:
+            other.append(1)
+            other[:] = prepare_scans(scans[:1], GRID, cache).folders
+            monkeypatch.setattr("medvae.volume.cache.os.replace", None)
+        return prepare(*given)
+
+    monkeypatch.setattr("medvae.volume.cache.prepare", and_another_was_quicker)
+    assert prepare_scans(scans[:1], GRID, cache).folders == tuple(other)
+    assert [path.name for path in cache.iterdir()] == [other[0].name]
+
+
+def test_a_rename_that_another_process_was_quicker_with_is_no_failure(
+    scans, tmp_path, monkeypatch
+):
+    cache, rename = tmp_path / "cache", os.replace
+
+    def too_late(partial, folder):
+        rename(partial, folder)
+        raise OSError("Directory not empty")
+
+    monkeypatch.setattr("medvae.volume.cache.os.replace", too_late)
+    made = prepare_scans(scans[:1], GRID, cache)
+    assert (made.image(0) == prepare(read_volume(scans[0].path), GRID).image).all()
+    assert [path.name for path in cache.iterdir()] == [made.folders[0].name]

@@ -1,0 +1,55 @@
+"""Processes that work for another one, and end with it.
+
+Decision (2026-11): a killed caller cannot tell its workers to end. joblib's would
+finish what they were given and wait for five minutes more, those of a standard pool
+for ever. Each watches its caller instead, for a thread that wakes once a second.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from typing import cast
+
+from joblib import Parallel
+
+_LOOK_SECONDS = 1.0
+
+
+def workers(jobs: int, *, unordered: bool = False) -> Parallel:
+    """Joblib's engine, whose workers end with this process, however it ends.
+
+    Args:
+        jobs: Processes; with one, tasks run in this one.
+        unordered: Results come as they are done instead of in the order of the tasks.
+
+    Example:
+        >>> from joblib import delayed
+        >>> list(workers(1)(delayed(abs)(x) for x in (-1, 2)))
+        [1, 2]
+    """
+    order = "generator_unordered" if unordered else "generator"
+    return Parallel(n_jobs=jobs, return_as=order, initializer=serve_caller)
+
+
+def serve_caller() -> None:
+    """What a worker does first: Ctrl-C is its caller's, and it ends with its caller."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+
+
+def _end_with_caller() -> None:
+    caller = parent_process()
+    if caller is None:
+        return
+    sentinel = cast("int | None", caller.sentinel)  # joblib hands its workers none
+    if sentinel is not None:
+        wait([sentinel])
+    else:
+        while os.getppid() == caller.pid:
+            time.sleep(_LOOK_SECONDS)
+    os._exit(1)

@@ -1,0 +1,238 @@
+"""What needs neither a phantom nor a training run: files, words and odd fits."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "cohort"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+import small_tree
+from fitted_noise import fitted_noise
+
+import noise_models
+from medvae import cli
+from medvae.cli.advice import advice
+from medvae.cli.app import app
+from medvae.cli.cohorts import other_sites, site_scans
+from medvae.cohort import Cohort, Scan
+from medvae.errors import UserError
+from medvae.noise.fitted import fit_sites, needs_estimates
+from medvae.noise.named import freeze, open_noise
+from noise_models.chain import Chain
+from noise_models.scanner import save_scanner
+from noise_models.scanner.covariates import Covariate
+from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.paired.evidence import PairedEvidence
+
+tree = small_tree.tree
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=False)
+
+
+@pytest.fixture
+def fit(tmp_path):
+    """A fitted file of sites A and B."""
+    return save_scanner(fitted_noise(), tmp_path / "scanner.yaml")
+
+
+def of_travelers():
+    """The same fit, as if adjusted for age and checked by three travelers."""
+    noise = fitted_noise()
+    ends = ((-1.0, 1.0),) * len(NAMES)
+    said = PairedEvidence(3, (0.5,) * len(NAMES), ends, {"raw": 20.0, "as B": 24.0})
+    age = Covariate({"A": 24.0}, {"A": 5.0}, 0.0, 0.0, 1.0, 1.0, 1.0, 9, adjusted=True)
+    sex = replace(age, adjusted=False, reason="not asked for")
+    record = replace(
+        noise.record, covariates={"age": age, "sex": sex}, paired={"A->B": said}
+    )
+    return replace(noise, record=record)
+
+
+def test_two_folders_are_two_sites_and_there_is_no_third(tree):
+    names = [f"{site}/sub-{site}{k}_T1w.nii" for site in "AB" for k in range(2)]
+    root = tree(dict.fromkeys(names, ""))
+    folders = [str(root / "A"), str(root / "B")]
+    found = site_scans(folders, None, None, skip_bad=False)
+    assert found.sites == ("A", "B")
+    assert len(found) == 4
+    assert other_sites(folders, None, None) == []
+    with pytest.raises(UserError, match="two different sites are needed"):
+        site_scans([folders[0]] * 2, None, None, skip_bad=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (("noise", "preview", "rician", "a.nii", "-o", "a.nii"), "is the scan itself"),
+        (
+            ("noise", "report", "scanner.yaml", "-o", "scanner.yaml"),
+            "would be overwritten by its report",
+        ),
+        (
+            (
+                *("harmonize", "r", "a.nii", "-o", "out"),
+                *("--to", "A", "--from", "B", "--no-detail"),
+            ),
+            "--from B changes nothing with --no-detail",
+        ),
+        (("noise", "score", "scanner.yaml", "a.nii", "--site", "b"), "'b' was not fi"),
+    ],
+)
+def test_words_that_would_do_harm_or_nothing_are_refused(
+    words, match, fit, tree, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tree({"a.nii": ""}))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=match):
+        run(*words)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_columns_to_adjust_for_must_be_named(tree):
+    names = [f"{site}/sub-{site}{k}_T1w.nii" for site in "AB" for k in range(2)]
+    root = tree(dict.fromkeys(names, ""))
+    words = ("fit-noise", "A", "B", "--data", root, "--adjust", " , ")
+    with pytest.raises(UserError, match="must name columns, or none"):
+        run(*words, "-o", root / "scanner.yaml")
+
+
+def test_noise_that_would_be_applied_is_said_and_not_written(tree):
+    root = tree({"a.nii": "", "b.nii": ""})
+    words = ("noise", "apply", "rician", root / "a.nii", root / "b.nii", "--dry-run")
+    told = run(*words, "-o", root / "out").output
+    assert "would write 2 corrupted scans into" in told
+    assert not (root / "out").exists()
+
+
+def test_a_fit_made_in_python_is_shown_without_a_command(fit):
+    told = run("noise", "show", fit).output
+    assert "made by" not in told
+    assert "adjusted for" not in told
+
+
+def test_a_fit_with_travelers_and_ages_says_what_it_used(tmp_path):
+    path = save_scanner(of_travelers(), tmp_path / "scanner.yaml")
+    told = " ".join(run("noise", "show", path).output.split())
+    assert "adjusted for age" in told
+    assert "not adjusted for sex: not asked for" in told
+    assert "not adjusted for age" not in told
+    assert "by arm: raw / as B" in told
+
+
+def scored(path, monkeypatch, *more):
+    """Score three scans, each between the two sites in its noise."""
+    far = np.zeros(len(NAMES))
+    far[0] = np.log(0.06)
+    one = ScanEstimate(tuple(far), (1.0,) * 3, 1.0, "air", coils=1.0)
+    monkeypatch.setattr("noise_models.scanner.estimate_cached", lambda *_: one)
+    monkeypatch.setattr("medvae.noise.scored.refuse_bad", lambda path: None)
+    return run("noise", "score", path, "a.nii", "b.nii", "c.nii", *more)
+
+
+def test_what_a_fit_adjusted_is_not_held_against_a_scan(tmp_path, monkeypatch):
+    path = save_scanner(of_travelers(), tmp_path / "scanner.yaml")
+    told = " ".join(scored(path, monkeypatch).output.split())
+    assert "not compared, since the fit was adjusted or paired: " in told
+    content = json.loads(scored(path, monkeypatch, "--json").stdout)
+    assert len(content["scans"]) == 3
+    assert content["not_compared"]
+    unpaired = replace(of_travelers().record, paired={})
+    alone = save_scanner(replace(of_travelers(), record=unpaired), tmp_path / "b.yaml")
+    fewer = json.loads(scored(alone, monkeypatch, "--json").stdout)["not_compared"]
+    assert set(fewer) < set(content["not_compared"])
+
+
+def test_three_scans_of_one_site_tell_of_its_drift(fit, monkeypatch):
+    told = " ".join(scored(fit, monkeypatch, "--site", "A").output.split())
+    assert "together: " in told
+    assert "moved by" in told
+    assert "over 3 scans" in told
+    assert "together: " not in scored(fit, monkeypatch).output
+
+
+def test_a_noise_that_saw_the_held_out_site_is_warned_of(fit, tree):
+    names = [f"{site}/sub-{site}{k}_T1w.nii" for site in "ABC" for k in range(3)]
+    root = tree(dict.fromkeys(names, ""))
+    words = ("train", "--noise", fit, "--data", root, "-o", root / "r", "--dry-run")
+    told = " ".join(run(*words, "--held-out", "B").output.split())
+    assert "the noise was fitted on scans of held-out B: report it as" in told
+    assert "was fitted on scans" not in run(*words, "--held-out", "C").output
+
+
+def test_a_table_whose_scans_are_all_missing_says_so(tree):
+    text = "Partition_ID,Subject_ID\n1,FeTS_1\n2,FeTS_2\n"
+    root = tree({"partitioning_1.csv": text})
+    result = run("cohort", root / "partitioning_1.csv")
+    assert result.exit_code == 2
+    assert "FeTS partitioning, 0 scans" in result.output
+    assert result.output.count("no FeTS_") == 2
+
+
+def test_the_schema_is_printed_or_written(tmp_path):
+    printed = json.loads(run("config", "schema").stdout)
+    run("config", "schema", "-o", tmp_path / "schema.json")
+    assert json.loads((tmp_path / "schema.json").read_text()) == printed
+
+
+def test_the_demo_ends_with_its_findings(monkeypatch, tmp_path):
+    done = SimpleNamespace(report=tmp_path / "report.html", findings=["one", "two"])
+    monkeypatch.setattr("medvae.demo.run_demo", lambda *_, **__: done)
+    told = run("demo", tmp_path).output
+    assert "report.html" in told
+    assert told.splitlines()[-2:] == ["- one", "- two"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("4096 requested and 1024 written"),  # numpy, of a full disk
+        RuntimeError("[enforce fail] file write failed"),  # torch
+        RuntimeError("write: No space left on device"),
+    ],
+)
+def test_a_full_disk_is_told_whichever_library_met_it(error):
+    assert "Free some space" in advice(error)
+
+
+def test_a_mistake_of_ours_is_raised_and_not_advised(monkeypatch):
+    def broken():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("medvae.cli.app.app", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+@pytest.mark.parametrize(("given", "counted"), [(None, "5000"), ("passive", None)])
+def test_how_threads_wait_is_left_to_whoever_says_it(given, counted, monkeypatch):
+    monkeypatch.setattr(cli.os, "environ", {"OMP_WAIT_POLICY": given} if given else {})
+    cli.wait_briefly()
+    assert cli.os.environ.get("GOMP_SPINCOUNT") == counted
+
+
+def test_what_widens_a_fit_alone_is_refused_for_any_other_noise(fit):
+    assert open_noise(str(fit), 2.0)[0].dispersion == 2.0
+    with pytest.raises(UserError, match="dispersion 2 changes nothing for rician"):
+        open_noise("rician", 2.0)
+
+
+def test_a_chain_is_frozen_with_its_steps_and_asks_for_what_they_ask(tmp_path):
+    steps = (noise_models.get("rician", sigma=0.1), noise_models.get("gibbs"))
+    freeze(Chain(steps), tmp_path / "chain.yaml")
+    assert open_noise(str(tmp_path / "chain.yaml"))[0] == Chain(steps)
+    assert not needs_estimates(Chain(steps))
+    assert needs_estimates(Chain((*steps, fitted_noise())))
+
+
+def test_a_scan_without_a_site_is_named_before_a_fit(tmp_path):
+    scans = (Scan(tmp_path / "a.nii", "a", "A"), Scan(tmp_path / "b.nii", "b", None))
+    with pytest.raises(UserError, match=r"b\.nii: no site\. Use --site-from"):
+        fit_sites(Cohort(tmp_path, "table", scans), tmp_path / "scanner.yaml")
