@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation.report import Picture, write_report
-from medvae.report.viewer import viewer
+from medvae.report.viewer import MOST_VOXELS, viewer
 
 SHAPE = (12, 16, 10)
 
@@ -52,6 +52,14 @@ def test_a_large_volume_is_halved_and_its_voxels_doubled():
     shown = viewer({"a": np.ones((120, 120, 121), np.float32)}, (1.0, 1.0, 1.5))
     assert shown["shape"] == [60, 60, 60]
     assert shown["spacing_mm"] == [2.0, 2.0, 3.0]
+
+
+def test_the_volume_hardest_to_compress_takes_no_more_than_a_byte_a_voxel():
+    shape = (108, 109, 110)  # just below the bound
+    assert 0.99 * MOST_VOXELS < np.prod(shape) < MOST_VOXELS
+    grain = np.random.default_rng(0).random(shape, np.float32)
+    (source,) = viewer({"a": grain}, (1.0, 1.0, 1.0))["sources"]
+    assert len(source) < 1.01 * MOST_VOXELS * 4 / 3  # base 64
 
 
 def test_volumes_of_several_shapes_are_refused():
