@@ -16,7 +16,7 @@ from medvae.phantom import make_phantom
 from noise_models.presets import PRESETS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-from browser import CHROMIUM, opened
+from browser import in_browser, opened
 
 ROOT = DOCS.parent
 pytestmark = pytest.mark.slow
@@ -178,8 +178,7 @@ def test_words_of_reports_are_explained_where_they_stand(site):
     assert 'id="dispersion"' in glossary
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@in_browser
 def test_the_search_works_from_a_folder_without_server_and_network(site):
     hits = "document.querySelectorAll('.md-search-result__item').length"
 

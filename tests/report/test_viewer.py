@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, opened
+from browser import in_browser, opened
 from matplotlib.image import imread
 
 from medvae.evaluation import Estimate, Evaluation
@@ -74,9 +74,6 @@ def test_the_page_is_one_file_with_its_text_escaped(page):
     assert text.count('type="range"') == 3
 
 
-browser = pytest.mark.browser
-needs = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
 PIXELS = (
     "Array.from(document.querySelector('canvas[data-plane={}]')"
     ".getContext('2d').getImageData(0, 0, 384, 384).data).reduce((a, b) => a + b)"
@@ -90,8 +87,7 @@ HAIR = (  # share of the plane that is not grey
 READY = "document.querySelector('.viewer').dataset.ready === '{}'"
 
 
-@browser
-@needs
+@in_browser
 def test_keys_move_the_planes_and_change_the_image(page):
     async def visit():
         async with opened(page) as tab:
@@ -126,8 +122,7 @@ def test_keys_move_the_planes_and_change_the_image(page):
     asyncio.run(visit())
 
 
-@browser
-@needs
+@in_browser
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_phone_s_width_holds_it_in_light_and_dark(page, dark):
     async def visit():
