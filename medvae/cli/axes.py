@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import leave_stdout, progress_bar
-from medvae.cli.hints import command
+from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import Json, end
 
 
@@ -51,6 +51,7 @@ def axes(
         )
     path = out or run / "axes.safetensors"
     found.write(path)
-    then = command("encode", run, data or "SCANS", out="codes", axes=path)
+    codes = codes_of(run, scans)
+    then = command("encode", run, data or "SCANS", out=codes, axes=path)
     count = found.axes.shape[1]
     end(f"{count} axes in {path}.", then=then, json=json, written=[path], axes=count)

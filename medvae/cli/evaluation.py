@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import emit_json, progress_bar, say
-from medvae.cli.hints import command
+from medvae.cli.hints import codes_of, command
 from medvae.lock import sole_writer
 
 
@@ -86,6 +86,8 @@ def evaluate(
     for row in found.unanswered:
         say(f"not answered: {row.question}: {row.reason}.")
     then = command(
-        *("encode", run, data or "medvae.yaml"), site_from=site_from, out="codes"
+        *("encode", run, data or "medvae.yaml"),
+        site_from=site_from,
+        out=codes_of(run, scans),
     )
     say(f"every number: {folder / 'evaluation.json'} and {report}. Next: {then}")
