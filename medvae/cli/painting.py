@@ -148,7 +148,7 @@ def harmonize(
     check_same(targets, "to", to, {row["path"]: row["target"] for row in before})
     if dry_run:
         words = f"would write {len(paths)} scans as {to} into {out}"
-        end(words, missing(items), json=json)
+        end(words, missing(paths), json=json)
         return
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files

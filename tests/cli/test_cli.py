@@ -257,12 +257,41 @@ def test_a_preview_is_a_picture(phantom, tmp_path):
         ("encode", "{run}", "{data}", "-o", "{tmp}/e", "--dry-run"),
         ("harmonize", "{run}", "{data}", "--to", "NYU", "-o", "{tmp}/h", "--dry-run"),
         ("demo", "{tmp}/d", "--dry-run"),
+        ("axes", "{run}", "--data", "{data}", "--dry-run"),
+        ("evaluate", "{run}", "--data", "{data}", "-o", "{tmp}/e", "--dry-run"),
+        ("noise", "preview", "rician", "{scan}", "-o", "{tmp}/p.png", "--dry-run"),
+        ("noise", "apply", "rician", "{scan}", "-o", "{tmp}/a", "--dry-run"),
+        ("noise", "report", "{fit}", "--data", "{data}", "-o", "{tmp}/r", "--dry-run"),
     ],
 )
-def test_a_dry_run_says_and_writes_nothing(words, phantom, trained, tmp_path):
-    filled = [w.format(tmp=tmp_path, data=phantom, run=trained) for w in words]
-    assert "would" in run(*filled).output
+def test_a_dry_run_says_and_writes_nothing(words, phantom, fitted, trained, tmp_path):
+    known = {"data": phantom, "fit": fitted, "run": trained, "tmp": tmp_path}
+    known["scan"] = scans_at(phantom, "NYU")[0]
+    before = sorted(trained.rglob("*"))
+    assert "would" in run(*(word.format(**known) for word in words)).output
     assert not list(tmp_path.iterdir())
+    assert sorted(trained.rglob("*")) == before
+
+
+def test_a_dry_run_counts_what_the_command_would_read(phantom, fitted, trained):
+    data = ("--data", phantom, "--dry-run")
+    told = run("evaluate", trained, *data).output
+    assert "21 scans" in told
+    assert "unseen: KKI" in told
+    assert f"{trained / 'evaluation.json'} and {trained / 'report.html'}" in told
+    told = run("axes", trained, *data).output
+    assert "7 scans" in told  # of 4 people at each of 2 sites, one is for the test
+    told = run("noise", "report", fitted, "-o", "r.html", *data).output
+    assert "8 of its scans" in told
+
+
+def test_a_dry_run_refuses_what_the_command_would(phantom, trained, tmp_path):
+    data = ("--data", phantom, "--held-out", "NYU", "--dry-run")
+    with pytest.raises(UserError, match="was trained on it"):
+        run("evaluate", trained, *data)
+    for verb in ("preview", "apply"):
+        words = ("noise", verb, "rician", "no.nii", "-o", tmp_path / "p", "--dry-run")
+        assert run(*words).exit_code == 2
 
 
 @pytest.mark.parametrize("name", [".", "../run"])
