@@ -53,18 +53,6 @@ def supplied(world):
             target = world / "IXI-T1" / f"IXI{first + i}-{name}-{800 + i:04d}-T1.nii.gz"
             target.parent.mkdir(exist_ok=True)
             shutil.copy(scan, target)
-    lines = ["path,subject,site"]
-    for i, scan in enumerate(scans_of(world, "KKI")):
-        target = world / "new_site" / f"new{i:02d}.nii.gz"
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(scan, target)
-        lines.append(f"{target},new{i},NEW")
-    ours = [f"{scan},nyu{i},NYU" for i, scan in enumerate(scans_of(world, "NYU"))]
-    (world / "fit_both.csv").write_text("\n".join([*lines, *ours]) + "\n")
-    kept = sorted((world / "my_scans").glob("sub-T*/ses-NYU/**/*_T1w.nii.gz"))
-    assert kept
-    ours = [f"{scan},{scan.parts[-4].removeprefix('sub-')},NYU" for scan in kept]
-    (world / "both.csv").write_text("\n".join([*lines, *ours]) + "\n")
     supply_harmony(world / "on-harmony", world / "travelers")
     return world
 
