@@ -24,7 +24,8 @@ def evaluate(
         Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
     ] = None,
     held_out: Annotated[
-        list[str] | None, typer.Option(help="Site to treat as never seen.")
+        list[str] | None,
+        typer.Option(help="Site to treat as never seen; the run's own."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder; the run's own.")

@@ -69,7 +69,7 @@ def show_model(name: Name, json: Json = False) -> None:
 def preview(
     name: Name,
     scan: Annotated[
-        Path, typer.Argument(metavar="SCAN", help="A NIfTI file.")
+        Path, typer.Argument(metavar="SCAN", help="A NIfTI file or DICOM folder.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
     from_: Annotated[
@@ -77,7 +77,7 @@ def preview(
     ] = None,
     to: Annotated[str | None, typer.Option(help="Site it goes to.")] = None,
     draws: Annotated[int, typer.Option(min=1, max=8, help="Corruptions to show.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first corruption.")] = 0,
     dry_run: DryRun = False,
 ) -> None:
     """Draw a scan beside corruptions of it.
@@ -102,7 +102,7 @@ def apply(
     name: Name,
     scans: Annotated[
         list[Path],
-        typer.Argument(metavar="SCANS", help="NIfTI files."),
+        typer.Argument(metavar="SCANS", help="NIfTI files or DICOM folders."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     from_: Annotated[
