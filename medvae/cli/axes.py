@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import leave_stdout, progress_bar
-from medvae.cli.hints import command
+from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import Json, end
+from medvae.cli.scans import DryRun
 
 
 def axes(
@@ -28,6 +29,7 @@ def axes(
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the copies.")] = 0,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Find axes of a run's codes that tell people apart and scanners do not.
@@ -43,14 +45,20 @@ def axes(
     leave_stdout(json)
     check_sites(run)
     scans = open_cohort(data, site_from)
-    from medvae.evaluation.run_axes import fit_run_axes
+    from medvae.evaluation.run_axes import fit_run_axes, scans_learned
 
+    path = out or run / "axes.safetensors"
+    if dry_run:
+        count = len(scans_learned(run, scans))
+        told = f"would read {run} and {count} scans of {scans.root} it was trained on"
+        end([told, f"would write {path}"], json=json)
+        return
     with progress_bar("Copying") as progress:
         found = fit_run_axes(
             run, scans, seed=seed, cache=cache, jobs=jobs, progress=progress
         )
-    path = out or run / "axes.safetensors"
     found.write(path)
-    then = command("encode", run, data or "SCANS", out="codes", axes=path)
+    codes = codes_of(run, scans)
+    then = command("encode", run, data or "SCANS", out=codes, axes=path)
     count = found.axes.shape[1]
     end(f"{count} axes in {path}.", then=then, json=json, written=[path], axes=count)

@@ -81,7 +81,7 @@ def encode(
     found = read_axes(axes) if axes is not None else None
     if dry_run:
         words = f"would encode {len(items)} scans with {run} into {out}"
-        end(words, missing(items), json=json)
+        end(words, missing([item.path for item in items]), json=json)
         return
     from medvae.encoding.encoder import Encoder
 

@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import emit_json, progress_bar, say
-from medvae.cli.hints import command
+from medvae.cli.console import emit_json, leave_stdout, progress_bar, say
+from medvae.cli.hints import codes_of, command
+from medvae.cli.outcome import end
+from medvae.cli.scans import DryRun
 from medvae.lock import sole_writer
 
 
@@ -22,7 +24,8 @@ def evaluate(
         Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
     ] = None,
     held_out: Annotated[
-        list[str] | None, typer.Option(help="Site to treat as never seen.")
+        list[str] | None,
+        typer.Option(help="Site to treat as never seen; the run's own."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder; the run's own.")
@@ -42,6 +45,7 @@ def evaluate(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
     ] = False,
+    dry_run: DryRun = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json.")
     ] = False,
@@ -60,15 +64,23 @@ def evaluate(
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans, one_site_will_do=True)
     from medvae.evaluation.report import describe
-    from medvae.evaluation.run import evaluate_run, write_run_report
+    from medvae.evaluation.run import evaluate_run, sites_apart, write_run_report
 
     folder = out or run
+    unseen = tuple(held_out) if held_out else None
+    if dry_run:
+        apart = ", ".join(sites_apart(run, scans, unseen)) or "no site"
+        what = f"{run} and {len(scans)} scans of {scans.root}; unseen: {apart}"
+        where = f"{folder / 'evaluation.json'} and {folder / 'report.html'}"
+        leave_stdout(json)
+        end([f"would read {what}", f"would write {where}"], json=json)
+        return
     with sole_writer(folder):
         with progress_bar("Evaluating") as progress:
             found = evaluate_run(
                 run,
                 scans,
-                held_out=tuple(held_out) if held_out else None,
+                held_out=unseen,
                 cache=cache,
                 jobs=jobs,
                 seed=seed,
@@ -86,6 +98,8 @@ def evaluate(
     for row in found.unanswered:
         say(f"not answered: {row.question}: {row.reason}.")
     then = command(
-        *("encode", run, data or "medvae.yaml"), site_from=site_from, out="codes"
+        *("encode", run, data or "medvae.yaml"),
+        site_from=site_from,
+        out=codes_of(run, scans),
     )
     say(f"every number: {folder / 'evaluation.json'} and {report}. Next: {then}")

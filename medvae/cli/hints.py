@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medvae.cohort import Cohort
 
 
 def command(*words: object, **options: object) -> str:
@@ -41,6 +46,20 @@ def reading(codes: Path) -> str:
     if any(sign in words for sign in '"$`\\!'):  # what double quotes let through
         return shlex.join(["python", "-i", "-c", words])
     return f'python -i -c "{words}"'
+
+
+def codes_of(run: Path, cohort: Cohort) -> Path:
+    """A folder for a run's codes of a cohort, without others: codes, codes-2, ...
+
+    One that already holds codes of the same scans and weights will do, too.
+    """
+    from medvae.encoding.table import is_free_for
+    from medvae.files import digest
+
+    scans = [scan.path for scan in cohort.scans]
+    model = digest(run / "model.safetensors")
+    names = (f"codes-{k}" if k > 1 else "codes" for k in itertools.count(1))
+    return next(f for f in map(Path, names) if is_free_for(f, scans, model))
 
 
 def data_of(sites: list[str], data: Path | None) -> str | None:

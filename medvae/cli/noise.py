@@ -10,6 +10,8 @@ import typer
 
 from medvae.cli.console import emit_json, progress_bar, say, show_table
 from medvae.cli.named import open_named
+from medvae.cli.outcome import end
+from medvae.cli.scans import DryRun, missing
 from medvae.errors import UserError
 from medvae.lock import sole_writer
 
@@ -66,14 +68,17 @@ def show_model(name: Name, json: Json = False) -> None:
 @group.command("preview")
 def preview(
     name: Name,
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A NIfTI file.")],
+    scan: Annotated[
+        Path, typer.Argument(metavar="SCAN", help="A NIfTI file or DICOM folder.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
     from_: Annotated[
         str | None, typer.Option("--from", help="Site it is from.")
     ] = None,
     to: Annotated[str | None, typer.Option(help="Site it goes to.")] = None,
     draws: Annotated[int, typer.Option(min=1, max=8, help="Corruptions to show.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first corruption.")] = 0,
+    dry_run: DryRun = False,
 ) -> None:
     """Draw a scan beside corruptions of it.
 
@@ -84,6 +89,10 @@ def preview(
     if out.resolve() == scan.resolve():
         raise UserError(f"{out} is the scan itself. Name another file with -o.")
     noise = open_named(name, from_, to)
+    if dry_run:
+        words = f"would draw {scan} and {draws} corruptions of it into {out}"
+        end(words, missing([scan]))
+        return
     draw_preview(noise, name, scan, out, seeds=range(seed, seed + draws))
     say(f"written to {out}")
 
@@ -91,16 +100,17 @@ def preview(
 @group.command("apply")
 def apply(
     name: Name,
-    scans: Annotated[list[Path], typer.Argument(metavar="SCANS", help="NIfTI files.")],
+    scans: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCANS", help="NIfTI files or DICOM folders."),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     from_: Annotated[
         str | None, typer.Option("--from", help="Site they are from.")
     ] = None,
     to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be written.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Write corrupted copies of scans, each on its own grid, under its own name.
 
@@ -115,7 +125,8 @@ def apply(
     names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
     check_outputs(out, names, scans)
     if dry_run:
-        say(f"would write {len(scans)} corrupted scans into {out}")
+        words = f"would write {len(scans)} corrupted scans into {out}"
+        end(words, missing(scans))
         return
     with sole_writer(out), progress_bar("Corrupting") as progress:
         for done, (path, file) in enumerate(zip(scans, names, strict=True), start=1):

@@ -10,6 +10,7 @@ import typer
 
 from medvae.cli.console import emit_json, progress_bar, say, show_table
 from medvae.cli.named import open_fit
+from medvae.cli.scans import DryRun
 from medvae.errors import UserError
 from medvae.files import refuse_folders
 
@@ -24,6 +25,7 @@ def report_fit(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Write the report of a fit again; with --data also pictures of its scans.
 
@@ -40,9 +42,12 @@ def report_fit(
         from medvae.cohort import read_cohort
 
         scans = inputs_among(noise, read_cohort(data, site_from), file)
+    said = "" if scans else "; without --data it shows no scans"
+    if dry_run:
+        say(f"would read {file} and {len(scans)} of its scans, and write {out}{said}")
+        return
     with progress_bar("Drawing") as progress:
         write_fit_report(out, noise, scans, jobs=jobs, progress=progress)
-    said = "" if scans else "; without --data it shows no scans"
     say(f"written to {out}{said}")
 
 

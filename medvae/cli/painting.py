@@ -48,7 +48,7 @@ def decode(
     """Decode latents into images on each scan's own grid.
 
     Finished images are left as they are, so the same command goes on after an
-    interruption.
+    interruption. Images painted for another site are never written over.
 
     Example: medvae decode runs/scanner latents -o images --site NYU
     """
@@ -56,19 +56,21 @@ def decode(
 
     leave_stdout(json)
     check_sites(run, site=site)  # before what takes seconds to import
+    from medvae.encoding.finished import check_same
     from medvae.encoding.images import decode_files, image_names
     from medvae.encoding.names import check_outputs, find_latents
 
     paths = find_latents(latents)
     names = image_names(paths)
     check_outputs(out, names, paths)
+    targets = [out / name for name in names]
+    check_same(targets, "site", site or "")
     if dry_run:
         end(f"would decode {len(paths)} latents with {run} into {out}", json=json)
         return
     from medvae.encoding.encoder import Encoder
 
     encoder = Encoder.load(run, device)
-    targets = [out / name for name in names]
     images: dict[Path, bool] = {}
     with sole_writer(out), progress_bar("Decoding") as progress:
         problems = decode_files(
@@ -114,7 +116,8 @@ def harmonize(
     data tells of it: give it to encode and evaluate, which then know sites and people.
 
     A bad scan is named at the end and stops no other (exit code 2). Finished images
-    are left as they are, so the same command goes on after an interruption.
+    are left as they are, so the same command goes on after an interruption. Images
+    painted for another site are never written over: each --to has a folder of its own.
 
     Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
     """
@@ -127,6 +130,7 @@ def harmonize(
         raise UserError(
             f"--from {made_at} --to {to} would change nothing. Name two sites."
         )
+    from medvae.encoding.finished import check_same
     from medvae.encoding.harmonised import INDEX, read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems
     from medvae.model.folder import check_sites
@@ -139,16 +143,17 @@ def harmonize(
     paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
-    read_index(out)  # refuses a folder that holds another table
+    targets = [out / name for name in names]
+    before = read_index(out)  # refuses a folder that holds another table
+    check_same(targets, "to", to, {row["path"]: row["target"] for row in before})
     if dry_run:
         words = f"would write {len(paths)} scans as {to} into {out}"
-        end(words, missing(items), json=json)
+        end(words, missing(paths), json=json)
         return
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files
 
     encoder = Encoder.load(run, device)
-    targets = [out / name for name in names]
     rows: list[Harmonised] = []
     new: list[bool] = []
 

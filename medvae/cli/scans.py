@@ -82,12 +82,12 @@ def scans_of(
     return items, problems
 
 
-def missing(items: Sequence[Item]) -> list[str]:
+def missing(scans: Sequence[Path]) -> list[str]:
     """A message for every scan that is not there, for a dry run to end with."""
     from medvae.inputs import is_there
     from medvae.volume.header import missing_reason
 
-    gone = [item.path for item in items if not is_there(item.path)]
+    gone = [path for path in scans if not is_there(path)]
     return [f"{path}: {missing_reason(path)}" for path in gone]
 
 

@@ -6,7 +6,7 @@ OUT/.made/<image>.json   what the image was made of; written after it, so that i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,36 @@ def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
         return content if same and content["image_digest"] == digest(image) else None
     except (OSError, ValueError, KeyError, TypeError, UserError):
         return None
+
+
+def check_same(
+    images: Sequence[Path],
+    key: str,
+    site: str,
+    told: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse to write over images that were painted for another site.
+
+    Args:
+        images: To be written; those that are not there yet are free.
+        key: What :func:`vouch` wrote down the site as.
+        site: Asked for now; empty for the average one.
+        told: Site by image's name, as known from elsewhere.
+
+    Raises:
+        UserError: Names the first of them, both sites and the remedy.
+    """
+    for image in images:
+        try:
+            made_for = read_json(_record(image))["made_of"][key]
+        except (OSError, ValueError, KeyError, TypeError, UserError):
+            made_for = (told or {}).get(image.name, site)
+        if made_for != site and image.exists():
+            before, now = (name or "the average site" for name in (made_for, site))
+            raise UserError(
+                f"{image}: painted for {before} by an earlier command, and would be "
+                f"overwritten for {now}. Choose another folder with -o."
+            )
 
 
 def _record(image: Path) -> Path:

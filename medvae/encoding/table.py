@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -18,7 +18,7 @@ from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_text
-from medvae.inputs import near, refuse_special
+from medvae.inputs import near, read_text, refuse_special
 from medvae.lock import turn
 
 if TYPE_CHECKING:
@@ -79,6 +79,34 @@ def write_table(
             table.writerow((i, row.name, row.path, *labels, mark, model or "", file))
         _write_vectors(out / "latents.npy", [row.target for row, _ in done])
         write_text(out / "index.tsv", lines.getvalue())
+
+
+def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> bool:
+    """Whether codes of some scans can go into a folder without ending others there.
+
+    They can where nothing is, and where all codes are of these scans and this model.
+
+    Args:
+        folder: Which need not exist.
+        scans: To be encoded.
+        model: SHA-256 of the weights.
+
+    Example:
+        >>> is_free_for(Path("no folder yet"), [Path("a.nii.gz")], None)
+        True
+    """
+    try:
+        if not any(folder.iterdir()):
+            return True
+        lines = read_text(folder / "index.tsv").splitlines()
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+        paths = {os.path.realpath(row["path"]) for row in rows}
+        same = {row["model"] for row in rows} == {model or ""}
+    except FileNotFoundError:
+        return not folder.exists()
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, UserError):
+        return False
+    return same and paths <= {os.path.realpath(scan) for scan in scans}
 
 
 def read_table(

@@ -61,11 +61,7 @@ def evaluate_run(
     """
     encoder = Encoder.load(run)
     config = load_config(run / "config.yaml")
-    if held_out is None:
-        apart = tuple(site for site in config.held_out if site in cohort.sites)
-    else:
-        apart = tuple(held_out)
-    _refuse_unfit(apart, run, cohort)
+    apart = sites_apart(run, cohort, held_out)
     scans = prepared_scans(encoder, run, cohort, cache, jobs, progress)
     averaged = None
     if copies:
@@ -108,9 +104,21 @@ def scans_digest(scans: Iterable[tuple[str, str | None, str]]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _refuse_unfit(held_out: Sequence[str], run: Path, cohort: Cohort) -> None:
+def sites_apart(
+    run: Path, cohort: Cohort, held_out: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """The sites of a cohort that count as never seen; by default as the run says.
+
+    Raises:
+        UserError: A site that the cohort does not have, or that was trained on.
+    """
+    if held_out is None:
+        asked = load_config(run / "config.yaml").held_out
+        apart = tuple(site for site in asked if site in cohort.sites)
+    else:
+        apart = tuple(held_out)
     learned = read_plan(run).sites
-    for site in held_out:
+    for site in apart:
         if site not in cohort.sites:
             known = ", ".join(cohort.sites)
             raise UserError(f"--held-out {site}: no such site; known: {known}.")
@@ -119,6 +127,7 @@ def _refuse_unfit(held_out: Sequence[str], run: Path, cohort: Cohort) -> None:
                 f"--held-out {site}: {run} was trained on it. Choose a site other than "
                 f"{', '.join(learned)}, or train without it."
             )
+    return apart
 
 
 def prepared_scans(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medvae.cohort import Cohort
+from medvae.cohort import Cohort, Scan
 from medvae.encoding.axes import PersonAxes
 from medvae.encoding.encoder import Encoder
 from medvae.errors import UserError
@@ -39,20 +39,10 @@ def fit_run_axes(
     Raises:
         UserError: Not a run folder, or none of its training scans in the cohort.
     """
-    encoder, plan = Encoder.load(run), read_plan(run)
+    encoder, learned = Encoder.load(run), scans_learned(run, cohort)
     noise, _ = open_noise(
         str(run / "noise.yaml"), load_config(run / "config.yaml").dispersion
     )
-    learned = [
-        scan
-        for scan in cohort.scans
-        if scan.site in plan.sites and plan.subjects.get(scan.subject) in LEARNED
-    ]
-    if not learned:
-        raise UserError(
-            f"{run}: none of the {len(cohort.scans)} scans was trained on. Give the "
-            "scans of medvae train with --data."
-        )
     store = prepare_scans(
         learned, encoder.grid, (cache or user_cache()) / "volumes", jobs, progress
     )
@@ -66,3 +56,23 @@ def fit_run_axes(
         jobs=jobs,
         progress=progress,
     )
+
+
+def scans_learned(run: Path, cohort: Cohort) -> list[Scan]:
+    """Those scans of a cohort that a run was trained, or validated, on.
+
+    Raises:
+        UserError: Not a run folder, or none of them.
+    """
+    plan = read_plan(run)
+    learned = [
+        scan
+        for scan in cohort.scans
+        if scan.site in plan.sites and plan.subjects.get(scan.subject) in LEARNED
+    ]
+    if not learned:
+        raise UserError(
+            f"{run}: none of the {len(cohort.scans)} scans was trained on. Give the "
+            "scans of medvae train with --data."
+        )
+    return learned

@@ -10,55 +10,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from tiny_run import run
 
 import medvae
 from medvae.cli import console, main
-from medvae.cli.app import app
 from medvae.encoding.axes import read_axes
 from medvae.errors import UserError
 
-SMALL = [
-    "--set",
-    "grid.shape=[24,32,24]",
-    "--set",
-    "grid.spacing_mm=[8,8,8]",
-    "--set",
-    "network.channels=[4,8]",
-    "--set",
-    "network.latent_channels=2",
-    "--set",
-    "optimiser.epochs=2",
-    "--device",
-    "cpu",
-    "--jobs",
-    "1",
-]
-
-
-def run(*words):
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-@pytest.fixture(scope="session")
-def phantom(tmp_path_factory):
-    root = tmp_path_factory.mktemp("world")
-    run(
-        *("phantom", root / "data", "--sites", "NYU,UM_1,KKI", "--jobs", 1),
-        *("--subjects", 4, "--travelers", 3, "--voxel-scale", 4),
-    )
-    return root / "data"
-
-
-@pytest.fixture(scope="session")
-def fitted(phantom):
-    out = phantom.parent / "scanner.yaml"
-    result = run("fit-noise", "NYU", "UM_1", "--data", phantom, "-o", out, "--jobs", 1)
-    assert "evidence: unpaired" in result.output
-    return out
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_noise_score_tells_whose_scan_it_is(phantom, fitted):
@@ -102,20 +61,6 @@ def test_noise_score_finds_a_scan_of_another_scanner(phantom, fitted):
     result = run("noise", "score", fitted, scan, "--site", "NYU", "--json")
     (row,) = json.loads(result.stdout)["scans"]
     assert "log_sigma" in row["sites"]["NYU"]["strange"]  # .016 against .038
-
-
-@pytest.fixture(scope="session")
-def trained(phantom, fitted):
-    out = phantom.parent / "run"
-    options = ("--data", phantom, "--held-out", "KKI", "-o", out)
-    run("train", "--noise", fitted, *options, *SMALL)
-    return out
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    base = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(base))
 
 
 def scans_at(phantom, site):
@@ -175,9 +120,12 @@ def test_a_report_lies_beside_the_fit_and_can_be_made_again(fitted, phantom, tmp
     out = tmp_path / "again.html"
     run("noise", "report", fitted, "--data", phantom, "-o", out, "--jobs", 1)
     assert out.read_text() == page
-    result = run("noise", "report", fitted, "-o", out)
-    assert "without --data it shows no scans" in result.output
-    assert "NYU as UM_1, axial" not in out.read_text()
+
+
+def test_a_report_made_again_without_scans_says_so(pages):
+    page, told = pages["fit without scans"]
+    assert "without --data it shows no scans" in told
+    assert "NYU as UM_1, axial" not in page.read_text()
 
 
 def test_no_report_is_promised_where_none_is_wanted(phantom, tmp_path):
@@ -188,16 +136,16 @@ def test_no_report_is_promised_where_none_is_wanted(phantom, tmp_path):
     assert "s.html" not in told.output
 
 
-def test_a_trained_run_evaluates_on_the_site_it_never_saw(phantom, trained):
-    result = run("evaluate", trained, "--data", phantom, "--jobs", 1, "--json")
-    content = json.loads(result.stdout)
+def test_a_trained_run_evaluates_on_the_site_it_never_saw(pages):
+    page, told = pages["evaluation"]
+    content = json.loads(told)
     assert content["held_out"] == ["KKI"]
     assert content["metrics"]["transfer"]["error"]["n"] == 3
     both = content["metrics"]["reconstruction"]
     assert both["psnr_seen_averaged"]["value"] != both["psnr_seen"]["value"]
-    page = (trained / "report.html").read_text()
-    assert "<html" in page
-    assert "http" not in page.replace("http://www.w3.org", "")
+    text = page.read_text()
+    assert "<html" in text
+    assert "http" not in text.replace("http://www.w3.org", "")
 
 
 def test_encode_decode_and_harmonize_keep_the_grid(phantom, trained, tmp_path):
@@ -309,12 +257,41 @@ def test_a_preview_is_a_picture(phantom, tmp_path):
         ("encode", "{run}", "{data}", "-o", "{tmp}/e", "--dry-run"),
         ("harmonize", "{run}", "{data}", "--to", "NYU", "-o", "{tmp}/h", "--dry-run"),
         ("demo", "{tmp}/d", "--dry-run"),
+        ("axes", "{run}", "--data", "{data}", "--dry-run"),
+        ("evaluate", "{run}", "--data", "{data}", "-o", "{tmp}/e", "--dry-run"),
+        ("noise", "preview", "rician", "{scan}", "-o", "{tmp}/p.png", "--dry-run"),
+        ("noise", "apply", "rician", "{scan}", "-o", "{tmp}/a", "--dry-run"),
+        ("noise", "report", "{fit}", "--data", "{data}", "-o", "{tmp}/r", "--dry-run"),
     ],
 )
-def test_a_dry_run_says_and_writes_nothing(words, phantom, trained, tmp_path):
-    filled = [w.format(tmp=tmp_path, data=phantom, run=trained) for w in words]
-    assert "would" in run(*filled).output
+def test_a_dry_run_says_and_writes_nothing(words, phantom, fitted, trained, tmp_path):
+    known = {"data": phantom, "fit": fitted, "run": trained, "tmp": tmp_path}
+    known["scan"] = scans_at(phantom, "NYU")[0]
+    before = sorted(trained.rglob("*"))
+    assert "would" in run(*(word.format(**known) for word in words)).output
     assert not list(tmp_path.iterdir())
+    assert sorted(trained.rglob("*")) == before
+
+
+def test_a_dry_run_counts_what_the_command_would_read(phantom, fitted, trained):
+    data = ("--data", phantom, "--dry-run")
+    told = run("evaluate", trained, *data).output
+    assert "21 scans" in told
+    assert "unseen: KKI" in told
+    assert f"{trained / 'evaluation.json'} and {trained / 'report.html'}" in told
+    told = run("axes", trained, *data).output
+    assert "7 scans" in told  # of 4 people at each of 2 sites, one is for the test
+    told = run("noise", "report", fitted, "-o", "r.html", *data).output
+    assert "8 of its scans" in told
+
+
+def test_a_dry_run_refuses_what_the_command_would(phantom, trained, tmp_path):
+    data = ("--data", phantom, "--held-out", "NYU", "--dry-run")
+    with pytest.raises(UserError, match="was trained on it"):
+        run("evaluate", trained, *data)
+    for verb in ("preview", "apply"):
+        words = ("noise", verb, "rician", "no.nii", "-o", tmp_path / "p", "--dry-run")
+        assert run(*words).exit_code == 2
 
 
 @pytest.mark.parametrize("name", [".", "../run"])

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_cli import run
+from tiny_run import run
 
 from medvae.cohort import Cohort, Scan
 from medvae.errors import UserError

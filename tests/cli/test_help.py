@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from test_cli import run
+from tiny_run import run
 from typer.core import TyperArgument
 from typer.main import get_command
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from test_cli import SMALL, run
+from tiny_run import SMALL, run
 
 from medvae.cli.hints import data_of
 from medvae.evaluation import run as evaluation

@@ -8,10 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from medvae.cli.app import app
-from medvae.cli.hints import reading
+from medvae.cli.hints import codes_of, reading
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan, read_cohort
 from medvae.errors import UserError
+from medvae.files import digest
 from medvae.training.config import load_config
 from medvae.training.split import assign_splits, told
 
@@ -73,6 +74,25 @@ def test_the_line_that_opens_python_reads_well():
     for odd in ("my codes", 'a"b', "a$b", "a`b", "it's", "a!b", "a\\b"):
         assert repr(odd) in shlex.split(reading(Path(odd)))[-1]
     assert '"' not in reading(Path("a$b")).split("'", 1)[0]
+
+
+def test_codes_go_where_no_others_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine, other = (
+        Cohort(tmp_path, "table", (Scan(Path(name), "1", "A"),))
+        for name in ("data/a.nii", "data/b.nii")
+    )
+    for name in ("run", "run-2"):
+        Path(name).mkdir()
+        Path(name, "model.safetensors").write_text(name)
+    run, again = Path("run"), Path("run-2")
+    assert codes_of(run, mine) == Path("codes")
+    marked = f"path\tmodel\ndata/a.nii\t{digest(run / 'model.safetensors')}\n"
+    for name in ("codes", "codes-2"):
+        Path(name).mkdir()
+        Path(name, "index.tsv").write_text(marked)
+    assert codes_of(run, mine) == Path("codes")
+    assert codes_of(run, other) == codes_of(again, mine) == Path("codes-3")
 
 
 def test_models_are_listed_in_plain_words():

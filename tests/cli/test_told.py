@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -241,6 +242,40 @@ def test_the_same_command_goes_on_and_says_so(world, tmp_path):
     (tmp_path / "as_b/index.tsv").unlink()
     assert "2 were there already and stay" in run(*words).stdout
     assert (tmp_path / "as_b/index.tsv").read_text() == table
+
+
+def test_images_painted_for_another_site_are_not_written_over(world, tmp_path):
+    def refusal(*words):
+        told = CliRunner().invoke(app, list(map(str, words)))
+        assert isinstance(told.exception, UserError)  # exit code 2
+        return str(told.exception)
+
+    model, out = world / "runs/scanner", tmp_path / "as_b"
+    scan, other = world / "scans/A/a1.nii.gz", world / "scans/C/c1.nii.gz"
+    words = ("harmonize", model, scan, "-o", out, "--jobs", 0, "--to")
+    run(*words, "B")
+    before = (out / "a1.nii.gz").read_bytes()
+    said = (
+        f"{out / 'a1.nii.gz'}: painted for B by an earlier command, and would be "
+        "overwritten for A. Choose another folder with -o."
+    )
+    assert refusal(*words, "A") == refusal(*words, "A", "--dry-run") == said
+    shutil.rmtree(out / ".made")  # the table knows it, too
+    assert refusal(*words, "A") == said
+    assert (out / "a1.nii.gz").read_bytes() == before
+    run("harmonize", model, other, "-o", out, "--jobs", 0, "--to", "A")
+    assert [row["target"] for row in read_index(out)] == ["B", "A"]
+    assert (
+        "1 changed" in run(*words, "B", "--no-detail").stdout
+    )  # another wish, same site
+    (out / "a1.nii.gz").unlink()
+    run(*words, "A")
+
+    codes, images = tmp_path / "codes", tmp_path / "images"
+    run("encode", model, scan, "-o", codes, "--jobs", 0)
+    run("decode", model, codes, "-o", images)
+    said = refusal("decode", model, codes, "-o", images, "--site", "B")
+    assert "painted for the average site by an earlier command" in said
 
 
 def test_after_an_interruption_the_table_has_what_was_finished(

@@ -1,19 +1,28 @@
 """A whole comparison, small: interrupted, resumed, and blind to the held-out site."""
 
+import asyncio
 import json
 import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from tiny_study import ARMS, TRAIN, compare, no_bar, tiny_plan
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+from browser import in_browser
+from page_faults import faults_of
+
 from medvae.cli.app import app
 from medvae.cohort import read_cohort
 from medvae.comparison import run as comparison_run
 from medvae.comparison import stage as comparison_stage
 from medvae.comparison import unit as comparison_unit
-from medvae.comparison.run import open_data
+from medvae.comparison.plan import Plan
+from medvae.comparison.run import Compared, open_data
 from medvae.comparison.stage import Stage, open_store
 from medvae.comparison.unit import Unit
 from medvae.errors import UserError
@@ -35,11 +44,23 @@ def world(tmp_path_factory):
     return root, cohort, root / "cache"
 
 
-@pytest.mark.slow
-def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypatch):
+@dataclass
+class GoneOn:
+    """A comparison that was stopped after its first arm, and ended by a second call."""
+
+    plan: Plan
+    out: Path
+    result: Compared
+    told: list[str]
+    weights: Path
+    written: int
+
+
+@pytest.fixture(scope="module")
+def gone_on(world, tmp_path_factory):
     _, cohort, cache = world
     plan = tiny_plan([*UNFITTED, {"name": "pca", "baseline": "pca"}])
-    out, told = tmp_path / "out", []
+    out, told = tmp_path_factory.mktemp("stopped") / "out", []
 
     def stop(text):
         told.append(text)
@@ -53,20 +74,24 @@ def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypat
     written = weights.stat().st_mtime_ns
     told.clear()
     result = compare(plan, out, cohort=cohort, cache=cache, say=told.append)
-    first = result.content
+    return GoneOn(plan, out, result, told, weights, written)
+
+
+@pytest.mark.slow
+def test_stopped_between_arms_it_goes_on_where_it_was(world, gone_on, monkeypatch):
+    _, cohort, cache = world
+    plan, out, told = gone_on.plan, gone_on.out, gone_on.told
+    first = gone_on.result.content
     assert told[0] == "1 of 3 runs are finished already."
     made = first["provenance"]
     assert made["software"] == software()
     assert made["scans"] == len(cohort)
     assert made["model_digests"]["none"]["0"] in {
-        digest(run) for run in weights.parents[2].rglob("model.safetensors")
+        digest(run) for run in gone_on.weights.parents[2].rglob("model.safetensors")
     }
     assert made["model_digests"]["pca"] == {"0": None}
     assert [line[:5] for line in told[1:]] == ["[2/3]", "[3/3]"]
-    assert weights.stat().st_mtime_ns == written
-    page = result.report.read_text()
-    assert page.count('type="range"') == 3
-    assert "<option>as NYU (oracle)</option>" in page
+    assert gone_on.weights.stat().st_mtime_ns == gone_on.written
     monkeypatch.setattr(comparison_unit, "train", None)  # any training would fail
     again = compare(plan, out, cohort=cohort, cache=cache).content
     assert again == first
@@ -77,6 +102,14 @@ def test_stopped_between_arms_it_goes_on_where_it_was(world, tmp_path, monkeypat
             cohort=cohort,
             cache=cache,
         )
+
+
+@pytest.mark.slow
+@in_browser
+def test_its_report_can_be_read_by_all_on_a_phone(gone_on):
+    page = gone_on.result.report
+    assert "<option>as NYU (oracle)</option>" in page.read_text()
+    assert asyncio.run(faults_of(page)) == []
 
 
 def test_what_was_begun_is_gone_on_with_by_the_same_comparison_alone(

@@ -16,7 +16,7 @@ from medvae.phantom import make_phantom
 from noise_models.presets import PRESETS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-from browser import CHROMIUM, opened
+from browser import in_browser, opened
 
 ROOT = DOCS.parent
 pytestmark = pytest.mark.slow
@@ -53,18 +53,6 @@ def supplied(world):
             target = world / "IXI-T1" / f"IXI{first + i}-{name}-{800 + i:04d}-T1.nii.gz"
             target.parent.mkdir(exist_ok=True)
             shutil.copy(scan, target)
-    lines = ["path,subject,site"]
-    for i, scan in enumerate(scans_of(world, "KKI")):
-        target = world / "new_site" / f"new{i:02d}.nii.gz"
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(scan, target)
-        lines.append(f"{target},new{i},NEW")
-    ours = [f"{scan},nyu{i},NYU" for i, scan in enumerate(scans_of(world, "NYU"))]
-    (world / "fit_both.csv").write_text("\n".join([*lines, *ours]) + "\n")
-    kept = sorted((world / "my_scans").glob("sub-T*/ses-NYU/**/*_T1w.nii.gz"))
-    assert kept
-    ours = [f"{scan},{scan.parts[-4].removeprefix('sub-')},NYU" for scan in kept]
-    (world / "both.csv").write_text("\n".join([*lines, *ours]) + "\n")
     supply_harmony(world / "on-harmony", world / "travelers")
     return world
 
@@ -178,8 +166,7 @@ def test_words_of_reports_are_explained_where_they_stand(site):
     assert 'id="dispersion"' in glossary
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@in_browser
 def test_the_search_works_from_a_folder_without_server_and_network(site):
     hits = "document.querySelectorAll('.md-search-result__item').length"
 

@@ -1,5 +1,6 @@
 """Folders of codes: resumable, shared, and one bad scan stops no other."""
 
+import copy
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from medvae.encoding.folder import Item, Share, encode_folder
 from medvae.encoding.latent_file import read_latent
 from medvae.encoding.names import find_latents, stems
 from medvae.encoding.reading import read_ahead
-from medvae.encoding.table import read_table
+from medvae.encoding.table import is_free_for, read_table
 from medvae.errors import UserError
 from medvae.model.weights import save_model
 from medvae.version import software
@@ -48,6 +49,26 @@ def test_a_folder_of_codes_reads_back(encoder, tmp_path):
     alone = encoder.encode(items[1].path)
     assert np.allclose(latent.std, alone.std, atol=1e-5)
     assert latent.provenance["scan_digest"] == alone.digest
+
+
+def test_a_folder_is_free_for_the_scans_and_the_model_it_holds_alone(encoder, tmp_path):
+    items, out = folder_of(tmp_path), tmp_path / "out"
+    scans = [item.path for item in items]
+    encoder = copy.copy(encoder)
+    encoder.model_digest = "ab"
+    assert is_free_for(out, scans, "ab")
+    out.mkdir()
+    assert is_free_for(out, scans, "ab")
+    encode_folder(encoder, items, out)
+    assert is_free_for(out, scans, "ab")
+    assert is_free_for(out, [*scans, tmp_path / "more.nii"], "ab")
+    assert not is_free_for(out, scans[:2], "ab")  # the third would be gone
+    assert not is_free_for(out, scans, "cd")
+    (out / "index.tsv").write_text("path\tmodel\nx\n")
+    assert not is_free_for(out, scans, "ab")
+    (out / "index.tsv").unlink()
+    assert not is_free_for(out, scans, "ab")
+    assert not is_free_for(scans[0], scans, "ab")  # a file
 
 
 def test_finished_scans_are_skipped_until_scan_or_model_changes(encoder, tmp_path):

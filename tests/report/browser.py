@@ -13,15 +13,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
 
+def in_browser(test):
+    """Marks a test that needs Chromium, and is skipped where there is none."""
+    absent = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+    return pytest.mark.browser(absent(test))
+
+
 class Page:
-    """One tab: real keys, real sizes."""
+    """One tab: real keys, real sizes; ``told`` is what it said unasked."""
 
     def __init__(self, socket):
-        self.socket, self.numbers = socket, itertools.count(1)
+        self.socket, self.numbers, self.told = socket, itertools.count(1), []
 
     async def send(self, method, **params):
         number = next(self.numbers)
@@ -31,6 +38,7 @@ class Page:
             if told.get("id") == number:
                 assert "error" not in told, told
                 return told["result"]
+            self.told.append(told)
 
     async def ask(self, expression):
         """The value of a JavaScript expression."""
@@ -45,6 +53,10 @@ class Page:
         while not await self.ask(expression):
             assert time.monotonic() < until, expression
             await asyncio.sleep(0.05)
+
+    async def prefer(self, dark):
+        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.send("Emulation.setEmulatedMedia", features=[feature])
 
     async def press(self, key, code):
         for kind in ("rawKeyDown", "keyUp"):
@@ -82,9 +94,9 @@ async def opened(path, width=1000, dark=False):
                     await page.send(
                         "Emulation.setDeviceMetricsOverride", mobile=False, **size
                     )
-                    scheme = "dark" if dark else "light"
-                    feature = {"name": "prefers-color-scheme", "value": scheme}
-                    await page.send("Emulation.setEmulatedMedia", features=[feature])
+                    await page.prefer(dark)
+                    for told in ("Runtime", "Log", "Network"):
+                        await page.send(f"{told}.enable")
                     await page.send("Page.navigate", url=Path(path).as_uri())
                     await page.wait("document.readyState === 'complete'")
                     yield page

@@ -6,12 +6,12 @@ import io
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, opened
+from browser import in_browser, opened
 from matplotlib.image import imread
 
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation.report import Picture, write_report
-from medvae.report.viewer import viewer
+from medvae.report.viewer import MOST_VOXELS, viewer
 
 SHAPE = (12, 16, 10)
 
@@ -54,6 +54,14 @@ def test_a_large_volume_is_halved_and_its_voxels_doubled():
     assert shown["spacing_mm"] == [2.0, 2.0, 3.0]
 
 
+def test_the_volume_hardest_to_compress_takes_no_more_than_a_byte_a_voxel():
+    shape = (108, 109, 110)  # just below the bound
+    assert 0.99 * MOST_VOXELS < np.prod(shape) < MOST_VOXELS
+    grain = np.random.default_rng(0).random(shape, np.float32)
+    (source,) = viewer({"a": grain}, (1.0, 1.0, 1.0))["sources"]
+    assert len(source) < 1.01 * MOST_VOXELS * 4 / 3  # base 64
+
+
 def test_volumes_of_several_shapes_are_refused():
     with pytest.raises(ValueError, match="volumes of one shape"):
         viewer({"a": np.ones((2, 2, 2)), "b": np.ones((3, 2, 2))}, (1, 1, 1))
@@ -65,9 +73,6 @@ def test_the_page_is_one_file_with_its_text_escaped(page):
     assert "s1 at &lt;b&gt;" in text
     assert text.count('type="range"') == 3
 
-
-browser = pytest.mark.browser
-needs = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 PIXELS = (
     "Array.from(document.querySelector('canvas[data-plane={}]')"
@@ -82,8 +87,7 @@ HAIR = (  # share of the plane that is not grey
 READY = "document.querySelector('.viewer').dataset.ready === '{}'"
 
 
-@browser
-@needs
+@in_browser
 def test_keys_move_the_planes_and_change_the_image(page):
     async def visit():
         async with opened(page) as tab:
@@ -118,8 +122,7 @@ def test_keys_move_the_planes_and_change_the_image(page):
     asyncio.run(visit())
 
 
-@browser
-@needs
+@in_browser
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_phone_s_width_holds_it_in_light_and_dark(page, dark):
     async def visit():
