@@ -142,7 +142,7 @@ def shown_box(
         [(3, 6), (0, 3), (0, 3)]
     """
     x, y, z = (
-        _shown_planes(volume.any(axis=axes), whole.any(axis=axes))
+        _shown_planes(*(np.asarray(v.any(axis=axes)) for v in (volume, whole)))
         for axes in ((1, 2), (0, 2), (0, 1))
     )
     return x, y, z

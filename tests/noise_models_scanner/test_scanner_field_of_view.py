@@ -18,6 +18,7 @@ from noise_models.none import Nothing
 from noise_models.scanner import estimate_scan, load_scanner, save_scanner
 from noise_models.scanner.artefact import content_digest
 from noise_models.scanner.common_grid import features_of, specimen, spectrum_of
+from noise_models.scanner.contrasts import earlier_mm
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.fields import head_centres
 from noise_models.scanner.head import find_head
@@ -63,6 +64,11 @@ def test_a_site_is_described_by_where_its_scans_end_from_the_head_s_centre():
     assert a.field_of_view_mm == ((-80, 80), (-80, 80), (-122, 78))
     assert b.field_of_view_mm == ((-80, 80), (-80, 80), (-42, 78))
     assert a.placing_sd_mm == pytest.approx((0, 0, 1.2533 * 3.2))
+
+
+def test_volumes_of_two_sizes_are_no_spread_of_heads():
+    two = summarise_site("A", [scan(short) for short in (0.0, 60.0) * 4])
+    assert two.placing_sd_mm == (0, 0, 0)
 
 
 def test_corrupted_scans_end_where_the_target_s_do_as_heads_lie_in_them():
@@ -158,6 +164,14 @@ def test_the_summary_says_what_no_corruption_makes_up():
     assert said in describe_pair(a, b)
     assert said in describe_pair(b, a)
     assert "show less of the head" not in describe_pair(a, a)
+
+
+def test_air_above_the_vertex_is_no_head_that_a_scan_does_not_show():
+    a, b = sites(0.0, 0.0)
+    high = (*a.field_of_view_mm[:2], (-122.0, 140.0))
+    # The vertex is 85 mm above the centre, B's end 78.
+    lacks = earlier_mm(replace(a, field_of_view_mm=high), b)["at the top"]
+    assert lacks.value == pytest.approx(7)
 
 
 def test_features_are_of_what_is_shown_as_those_of_a_scan_that_ends_there():
