@@ -28,7 +28,8 @@ class FieldOfView(NoiseModel):
 
     T1-weighted scans are planned to hold the brain; crown, face and sides are mostly
     inside. Where they end below is the site's choice: at the shoulders with a head coil
-    and sagittal slices, above the neck with a slab of axial ones. Beyond is 0.
+    and sagittal slices, above the neck with a slab of axial ones. Beyond is 0. Of an
+    axial slice (X, Y) the back is taken off: its last axis is to the front.
 
     Args:
         lost: Share of the volume that is not scanned, at the start of its last axis,

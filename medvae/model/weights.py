@@ -85,6 +85,11 @@ def _refuse_wrong_values(vae: DenoisingVAE, weights: Path) -> None:
             f"{weights}: detail must lie between 0 and 1. Copy the run again, or train "
             "again."
         )
+    if (vae.field_of_view[..., 0] >= vae.field_of_view[..., 1]).any():
+        raise UserError(
+            f"{weights}: field_of_view must have the lower face of each axis first. "
+            "Copy the run again, or train again."
+        )
 
 
 def find_device(device: str) -> str:

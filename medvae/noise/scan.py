@@ -13,8 +13,9 @@ import torch
 from medvae.errors import UserError
 from medvae.files import atomic_path
 from medvae.volume import foreground_mask, read_volume, reference_level
+from medvae.volume.nifti import Volume
 from medvae.volume.prepare import refuse_unusable
-from noise_models.base import NoiseModel
+from noise_models.base import NoiseModel, Params
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -25,7 +26,8 @@ def corrupt_scan(
     """Corrupt one scan on its native grid.
 
     The scan is divided by its reference level (white matter, else the foreground
-    median), corrupted with its own voxel size, and multiplied back.
+    median), corrupted with its own voxel size, and multiplied back. A fitted noise is
+    laid over its head. What the scan shows beyond the ends of the noise's target is 0.
 
     Args:
         noise: The corruption.
@@ -47,11 +49,25 @@ def corrupt_scan(
         level = reference_level(volume.data, head, volume.spacing_mm).level
     except ValueError as error:
         raise UserError(f"{path}: {error}. Remove the scan.") from None
-    x = torch.from_numpy(np.maximum(volume.data / np.float32(level), 0))[None, None]
     rng = torch.Generator().manual_seed(seed)
-    y = noise(x, rng=rng, spacing_mm=volume.spacing_mm, source=[source])
+    params = noise.draw(1, rng, source=[source])
+    if any(key.endswith("shape_source") for key in params):
+        params = _laid_over_the_head(params, volume)
+    x = torch.from_numpy(np.maximum(volume.data / np.float32(level), 0))[None, None]
+    y = noise.apply(x, params, rng, spacing_mm=volume.spacing_mm)
     data = y[0, 0].numpy() * np.float32(level)
     return volume.data, volume.source.image(data)
+
+
+def _laid_over_the_head(params: Params, volume: Volume) -> Params:
+    from noise_models.scanner.fields import placed_at
+    from noise_models.scanner.head import find_head
+
+    try:
+        head = find_head(volume.data, volume.spacing_mm)
+    except ValueError as error:
+        raise UserError(f"{volume.name}: {error}. Remove the scan.") from None
+    return placed_at(params, volume.data.shape, head.centre_voxels)
 
 
 def preview(

@@ -110,17 +110,19 @@ def features_of(
 ) -> NDArray[np.float64]:
     """Features of a volume made from a specimen, adjusted as the specimen's are.
 
-    Only of what it shows: scans of B are not padded with empty planes, either.
+    Where it ends earlier than the specimen it is cut: scans of B are not padded with
+    empty planes, either. Empty planes of the specimen's own stay, as in its features.
     """
-    found = scan_features(volume[shown_box(volume)], GRID_MM)
+    box = shown_box(volume, made_from.volume)
+    found = scan_features(volume[box], GRID_MM)
     return found + np.array(made_from.shift) if made_from.shift else found
 
 
 def spectrum_of(
     volume: NDArray[np.float32], made_from: Specimen
 ) -> NDArray[np.float64]:
-    """`radial_spectrum` of what is shown by a volume made from a specimen, (S,)."""
-    box = shown_box(volume)
+    """`radial_spectrum` of a volume made from a specimen, cut as for `features_of`."""
+    box = shown_box(volume, made_from.volume)
     x, y, z = (
         centre - part.start
         for centre, part in zip(made_from.origin.centre_voxels, box, strict=True)
@@ -128,18 +130,28 @@ def spectrum_of(
     return radial_spectrum(volume[box], GRID_MM, (x, y, z))
 
 
-def shown_box(volume: NDArray[np.float32]) -> tuple[slice, slice, slice]:
-    """From the first plane that is not empty to the last, along every axis.
+def shown_box(
+    volume: NDArray[np.float32], whole: NDArray[np.float32]
+) -> tuple[slice, slice, slice]:
+    """What is left of a volume without the planes that only ``whole`` shows.
 
     Example:
-        >>> x = np.zeros((4, 3, 3)); x[1:3, :, 0] = 1
-        >>> [(part.start, part.stop) for part in shown_box(x)]
-        [(1, 3), (0, 3), (0, 1)]
+        >>> whole = np.zeros((6, 3, 3)); whole[1:5] = 1
+        >>> x = whole.copy(); x[:3] = 0
+        >>> [(part.start, part.stop) for part in shown_box(x, whole)]
+        [(3, 6), (0, 3), (0, 3)]
     """
     x, y, z = (
-        np.flatnonzero(volume.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))
+        _shown_planes(*(np.asarray(v.any(axis=axes)) for v in (volume, whole)))
+        for axes in ((1, 2), (0, 2), (0, 1))
     )
-    if not len(x):
-        return slice(0, 0), slice(0, 0), slice(0, 0)
-    first, second, third = (slice(int(p[0]), int(p[-1]) + 1) for p in (x, y, z))
-    return first, second, third
+    return x, y, z
+
+
+def _shown_planes(seen: NDArray[np.bool_], before: NDArray[np.bool_]) -> slice:
+    size = len(seen)
+    (low, high), (first, last) = (
+        (int(used[0]), int(used[-1]) + 1) if len(used) else (0, size)
+        for used in (np.flatnonzero(seen), np.flatnonzero(before))
+    )
+    return slice(low if low > first else 0, high if high < last else size)

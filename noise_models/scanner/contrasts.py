@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES
+from noise_models.scanner.head import CENTRE_BELOW_VERTEX_MM
 from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
 from noise_models.scanner.sites import Site
 from noise_models.scanner.tissue import basis_rows, brain_mean_rows
@@ -33,8 +34,11 @@ FACES = (
     ("at the back", "at the front"),
     ("at the bottom", "at the top"),
 )
-HEAD_MM = ((80.0, 80.0), (105.0, 105.0), (130.0, 90.0))
-"""How far an adult head reaches from its centre to each of `FACES`, less the neck."""
+HEAD_MM = ((80.0, 80.0), (105.0, 105.0), (130.0, CENTRE_BELOW_VERTEX_MM))
+"""How far an adult head reaches from its centre to each of `FACES`, less the neck.
+
+Rounded by hand, from no survey; the vertex is where estimates put it.
+"""
 _BIAS = [NAMES.index(name) for name in BIAS_NAMES]
 
 

@@ -50,9 +50,9 @@ def typical_faces(
         for name in ("spacing_mm", "shape", "centre_voxels")
     )
     faces = np.stack([-0.5 - centre, size - 0.5 - centre], 2) * step[:, :, None]
-    place = faces.mean(2)
-    apart = np.abs(place - np.median(place, axis=0))
-    (x, y, z), typical = _SD * apart.mean(0), np.median(faces, axis=0)
+    typical = np.median(faces, axis=0)
+    # Volumes of several sizes move one face of the two: the steadier tells of heads.
+    x, y, z = _SD * np.abs(faces - typical).mean(0).min(1)
     low, high = typical.T.tolist()
     first, second, third = zip(low, high, strict=True)
     return (first, second, third), (float(x), float(y), float(z))

@@ -12,12 +12,17 @@ from torch.nn.functional import pad
 from noise_models.base import Params, of_volumes
 from noise_models.bias_field import in_plane
 from noise_models.cosine import CosineField, cosine_basis
+from noise_models.scanner.head import CENTRE_BELOW_VERTEX_MM
 from noise_models.scanner.tissue import BIAS_EXTENT_MM, BIAS_ORDER, brain_mean_rows
 
 ENDS = ("source", "target")
 LEAST = 1e-6  # noise below this is none; nothing is divided by zero
-GRID_BELOW_MM = 5.0
-"""A training grid's middle lies 90 mm below the vertex, a scan's head centre 85."""
+GRID_BELOW_VERTEX_MM = 90.0
+"""Where a training grid's middle lies; that of a low one so that the brain's top is in.
+
+A scan's head centre is `head.CENTRE_BELOW_VERTEX_MM` below it.
+"""
+GRID_LOSES_MM = 10.0  # skin and skull above the brain, of a head in a low grid
 
 
 @dataclass(frozen=True)
@@ -99,5 +104,39 @@ def head_centres(x: Tensor, params: Params, grid_mm: Sequence[float]) -> Tensor:
     centre = of_volumes(params, "centre_source_voxels", x)[:, : len(shape)]
     laid = (shape - 1).to(x) / 2
     if len(shape) == 3:
-        laid[2] += GRID_BELOW_MM / grid_mm[2]
+        height_mm = x.shape[-1] * grid_mm[2]
+        middle_mm = min(GRID_BELOW_VERTEX_MM, height_mm / 2 + GRID_LOSES_MM)
+        laid[2] += (middle_mm - CENTRE_BELOW_VERTEX_MM) / grid_mm[2]
     return torch.where(own, centre, laid)
+
+
+def placed_at(
+    params: Params, shape: Sequence[int], centre_voxels: Sequence[float]
+) -> Params:
+    """Params for scans on their own grid, their head at ``centre_voxels``.
+
+    For scans of which the site alone was known when the params were drawn; those drawn
+    from a scan's estimate know where its head is, and stay. So do those of any other
+    corruption.
+
+    Args:
+        params: Drawn by `ScannerNoise`, or by a chain that holds one.
+        shape: Size of the grid that the scans are on.
+        centre_voxels: Centre of the head on it, as `head.find_head` has it.
+
+    Example:
+        >>> drawn = {"shape_source": torch.zeros(1, 3, dtype=torch.int64),
+        ...          "centre_source_voxels": torch.zeros(1, 3)}
+        >>> placed_at(drawn, (4, 4, 9), (1.5, 1.5, 6.0))["centre_source_voxels"]
+        tensor([[1.5000, 1.5000, 6.0000]])
+    """
+    placed = dict(params)
+    for key, known in params.items():
+        prefix = key.removesuffix("shape_source")
+        if prefix == key:
+            continue
+        centre, none = f"{prefix}centre_source_voxels", (known == 0).all(1)[:, None]
+        for name, value in ((key, shape), (centre, centre_voxels)):
+            old = params[name]
+            placed[name] = torch.where(none, old.new_tensor(list(value)), old)
+    return placed

@@ -1,8 +1,13 @@
 """Where scans of a site end on the grid, and volumes that are ended there."""
 
+import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from medvae.errors import UserError
 from medvae.model.field_of_view import BEYOND_MM, ended, in_voxels, shown, typical_faces
+from medvae.model.network import DenoisingVAE, NetworkConfig
+from medvae.model.weights import load_model, save_model
 
 STEP = (4.0, 4.0, 4.0)
 
@@ -67,3 +72,30 @@ def test_dark_planes_between_bright_ones_are_shown():
     x[1, 4:] = 0
     assert shown(x)[0].all()
     assert shown(x)[1].sum() == 4 * 6
+
+
+@pytest.fixture
+def vae():
+    return DenoisingVAE(
+        NetworkConfig(
+            grid_shape=(8, 8, 8), channels=(4,), latent_channels=2, sites=("A", "B")
+        )
+    )
+
+
+def test_a_model_keeps_its_faces_and_an_older_one_ends_no_scan(vae, tmp_path):
+    vae.field_of_view[1, 2, 0] = -16.0
+    save_model(vae, tmp_path)
+    assert torch.equal(load_model(tmp_path).field_of_view, vae.field_of_view)
+    older = load_file(tmp_path / "model.safetensors")
+    del older["field_of_view"]
+    save_file(older, tmp_path / "model.safetensors")
+    faces = load_model(tmp_path).field_of_view
+    assert faces.tolist() == [[[-BEYOND_MM, BEYOND_MM]] * 3] * 2
+
+
+def test_faces_the_wrong_way_round_are_refused(vae, tmp_path):
+    vae.field_of_view[1, 2] = torch.tensor([16.0, -16.0])
+    save_model(vae, tmp_path)
+    with pytest.raises(UserError, match="lower face of each axis first"):
+        load_model(tmp_path)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -9,10 +10,18 @@ import yaml
 from simulated_head import SHARP, STEP
 from simulated_head import scan as simulated
 
+from medvae.noise.scan import corrupt_scan
+from medvae.volume.foreground import foreground_mask
+from medvae.volume.grid import Grid, place_on_head
+from noise_models.chain import Chain
+from noise_models.none import Nothing
 from noise_models.scanner import estimate_scan, load_scanner, save_scanner
 from noise_models.scanner.artefact import content_digest
 from noise_models.scanner.common_grid import features_of, specimen, spectrum_of
+from noise_models.scanner.contrasts import earlier_mm
 from noise_models.scanner.estimate import NAMES, ScanEstimate
+from noise_models.scanner.fields import head_centres
+from noise_models.scanner.head import find_head
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.sites import summarise_site
 from noise_models.scanner.summary import describe_pair
@@ -55,6 +64,11 @@ def test_a_site_is_described_by_where_its_scans_end_from_the_head_s_centre():
     assert a.field_of_view_mm == ((-80, 80), (-80, 80), (-122, 78))
     assert b.field_of_view_mm == ((-80, 80), (-80, 80), (-42, 78))
     assert a.placing_sd_mm == pytest.approx((0, 0, 1.2533 * 3.2))
+
+
+def test_volumes_of_two_sizes_are_no_spread_of_heads():
+    two = summarise_site("A", [scan(short) for short in (0.0, 60.0) * 4])
+    assert two.placing_sd_mm == (0, 0, 0)
 
 
 def test_corrupted_scans_end_where_the_target_s_do_as_heads_lie_in_them():
@@ -152,6 +166,14 @@ def test_the_summary_says_what_no_corruption_makes_up():
     assert "show less of the head" not in describe_pair(a, a)
 
 
+def test_air_above_the_vertex_is_no_head_that_a_scan_does_not_show():
+    a, b = sites(0.0, 0.0)
+    high = (*a.field_of_view_mm[:2], (-122.0, 140.0))
+    # The vertex is 85 mm above the centre, B's end 78.
+    lacks = earlier_mm(replace(a, field_of_view_mm=high), b)["at the top"]
+    assert lacks.value == pytest.approx(7)
+
+
 def test_features_are_of_what_is_shown_as_those_of_a_scan_that_ends_there():
     volume, step = simulated(0, SHARP), STEP
     short = np.ascontiguousarray(volume[8:-6, :, 20:])
@@ -159,6 +181,55 @@ def test_features_are_of_what_is_shown_as_those_of_a_scan_that_ends_there():
     padded = np.zeros(volume.shape, np.float32)
     padded[8:-6, :, 20:] = one.volume
     x, y, z = one.origin.centre_voxels
-    whole = replace(one, origin=replace(one.origin, centre_voxels=(x + 8, y, z + 20)))
+    origin = replace(one.origin, centre_voxels=(x + 8, y, z + 20))
+    whole = replace(one, volume=volume, origin=origin)
     assert features_of(padded, whole) == pytest.approx(one.features, abs=1e-4)
     assert spectrum_of(padded, whole) == pytest.approx(one.spectrum, abs=1e-4)
+
+
+@pytest.mark.parametrize("kept", ["zeroed air", "empty planes"])
+def test_an_untouched_scan_has_its_own_features(kept):
+    volume = simulated(0, SHARP)
+    if kept == "zeroed air":
+        volume[~foreground_mask(volume, STEP)] = 0
+    else:
+        volume = np.pad(volume, ((12, 12), (0, 0), (0, 16)))
+    one = specimen((volume, STEP), estimate_scan(volume, STEP), "p")
+    assert features_of(one.volume, one) == pytest.approx(one.features)
+    assert spectrum_of(one.volume, one) == pytest.approx(one.spectrum)
+
+
+def high_head():
+    """A head on a neck, its vertex 20 mm below the top of a volume 260 mm high."""
+    x, y, z = (np.indices((50, 50, 65)).T - (25, 25, 38)).T * 4.0
+    body = (np.hypot(x, y) < 45) & (z < 0)
+    body |= np.linalg.norm((x, y, z), axis=0) < 85
+    air = np.random.default_rng(0).random(body.shape)
+    return (600 * body + 5 * air + 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("planes", [48, 32, 24])
+def test_a_training_grid_of_any_height_is_known_to_lie_on_the_head_as_it_does(planes):
+    volume, grid = high_head(), Grid((48, 56, planes), SPACING)
+    affine = np.diag([*SPACING, 1.0])
+    placement = place_on_head(affine, foreground_mask(volume, SPACING), grid)
+    here = [*find_head(volume, SPACING).centre_voxels, 1.0]
+    wanted = (np.linalg.inv(placement.matrix) @ here)[:3]
+    params = ScannerNoise(sites()).draw(1, torch.Generator())
+    found = head_centres(torch.ones(1, 1, *grid.shape), params, SPACING)[0]
+    # A block of 4 mm is as well as either finds the vertex.
+    assert found.numpy() == pytest.approx(wanted, abs=1.0)
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_scan_of_a_known_site_alone_ends_about_its_own_head(tmp_path, chained):
+    volume = high_head()
+    nib.save(nib.Nifti1Image(volume, np.diag([*SPACING, 1.0])), tmp_path / "a.nii")
+    few = [replace(site, placing_sd_mm=(0, 0, 0)) for site in sites()]
+    noise = ScannerNoise(tuple(few), source="A", target="B")
+    chosen = Chain([Nothing(), noise]) if chained else noise
+    _, image = corrupt_scan(chosen, tmp_path / "a.nii")
+    shown = np.flatnonzero(np.asarray(image.dataobj).any((0, 1)))
+    centre = find_head(volume, SPACING).centre_voxels[2]
+    # 42 mm below the centre and 78 above; planes that are partly inside are seen.
+    assert shown[[0, -1]].tolist() == [round(centre - 10.5), round(centre + 19.5)]

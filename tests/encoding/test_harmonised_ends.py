@@ -65,9 +65,10 @@ def test_the_code_is_made_of_what_the_site_would_show(scan, cover):
         assert any(not part[..., :4].any() for part in ended)
 
 
-def test_beyond_the_site_s_end_the_scan_stays_and_fades_into_the_image(scan):
+@pytest.mark.parametrize("cover", ["head", "scan"])
+def test_beyond_the_site_s_end_the_scan_stays_and_fades_into_the_image(scan, cover):
     before = scan.get_fdata()
-    after = Noting().harmonize(scan, "B").get_fdata()
+    after = Noting().harmonize(scan, "B", cover=cover).get_fdata()
     above = heights(scan)
     change = np.abs(after - before)[20:30, 20:30]
     assert change[:, :, above < 0].max() == 0
