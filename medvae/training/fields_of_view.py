@@ -30,10 +30,10 @@ def fields_of_view(
     found = []
     for site in sites:
         own = [entry.index for entry in entries if entry.site == site]
-        step = -(-len(own) // AT_MOST)
+        spread = np.linspace(0, len(own) - 1, min(len(own), AT_MOST)).round()
         images = (
-            torch.from_numpy(np.array(volumes.image(i), np.float32))
-            for i in own[::step]
+            torch.from_numpy(np.array(volumes.image(own[int(k)]), np.float32))
+            for k in spread
         )
         found.append(typical_faces(images, network.spacing_mm))
     return torch.stack(found)
