@@ -110,7 +110,7 @@ def surface_scaled(name, options):
 
 
 def share_shown(name, options):
-    shown = corrupt(name, options, torch.ones(1, 1, 5, 42)).mean().item()
+    shown = corrupt(name, options, torch.ones(1, 1, 5, 40)).mean().item()
     return shown, 1 - options["lost"]
 
 
