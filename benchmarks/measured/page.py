@@ -22,7 +22,14 @@ is the one to read). What misses its target is marked, and [docs/scale.md](scale
 says why.
 """
 
+_BEFORE = (
+    "The fitted model was timed before it scaled the scalp and ended scans; it is to "
+    "be measured again."
+)
 _NOTES = {
+    "Corruption, 128 voxels a side": _BEFORE,
+    "Corruption, 192 voxels a side": _BEFORE,
+    "Training step": _BEFORE,
     "fit-noise on more scans": "Calibration and goodness of fit are left out: they "
     "look at a number of scans that does not grow with the cohort.",
 }
