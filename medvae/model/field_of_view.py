@@ -76,7 +76,9 @@ def typical_faces(images: Iterable[Tensor], spacing_mm: Sequence[float]) -> Tens
             high = (last + 0.5 - middle) * step if is_high else BEYOND_MM
             ends.append((low, high))
         found.append(ends)
-    return torch.tensor(found).median(0).values
+    lower, upper = torch.tensor(found).unbind(2)
+    # Of an even number the outer of the two in the middle: torch takes the lower one.
+    return torch.stack([lower.median(0).values, -(-upper).median(0).values], 1)
 
 
 def ended(x: Tensor, faces: Tensor) -> Tensor:

@@ -46,6 +46,13 @@ def test_the_face_is_that_of_most_scans():
     assert typical_faces([usual, short, usual], STEP)[2, 0] == -16.0
 
 
+def test_of_two_scans_the_one_that_shows_more_has_its_way_at_either_end():
+    short, whole = ball(), ball()
+    short[:, :, :10] = short[:, :, 14:] = 0
+    for pair in ([short, whole], [whole, short]):
+        assert typical_faces(pair, STEP)[2].tolist() == [-BEYOND_MM, BEYOND_MM]
+
+
 def test_what_was_found_ends_a_volume_at_the_same_plane():
     x = ball()
     x[:, :, :8] = 0
