@@ -231,7 +231,8 @@ def _ends(a: Site, b: Site, sign: int) -> _Said:
     return _Said(
         sentences=(
             f"Scans of {short.label} show less of the head than those of {long.label}: "
-            f"they end earlier by {_list(clear, 'and')}, which no corruption makes up.",
+            f"they end earlier by {_list(clear, 'and')}. Corrupted scans of "
+            f"{long.label} are cut there; those of {short.label} stay short.",
         )
     )
 
