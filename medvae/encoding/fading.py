@@ -50,10 +50,11 @@ def share_of_image(
     share = _rim(head, spacing)
     into_grid = np.linalg.inv(placement.matrix)[:3].astype(np.float32)
     i, j, k = (np.arange(n, dtype=np.float32) for n in head.shape)
-    ends = [(-0.5, size - 0.5) for size in placement.grid.shape]
-    for low, high in faces:
-        (first, last), *rest = ends
-        ends = [*rest, (max(first, low), min(last, high))]
+    whole = [(-0.5, size - 0.5) for size in placement.grid.shape]
+    ends = [
+        (max(first, low), min(last, high))
+        for (first, last), (low, high) in zip(whole, faces or whole, strict=True)
+    ]
     grid = zip(into_grid, ends, placement.grid.spacing_mm, strict=True)
     for row, (low, high), step in grid:
         along = row[0] * i[:, None, None] + row[1] * j[:, None] + row[2] * k + row[3]
