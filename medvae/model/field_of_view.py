@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from noise_models.field_of_view import end_at
+
 BEYOND_MM = 1e4
 """A face that is on no grid: the site's scans do not end within the training grid."""
 WIDE = 0.25  # of the widest plane; ends narrower than this are the head's own
@@ -84,22 +86,15 @@ def typical_faces(images: Iterable[Tensor], spacing_mm: Sequence[float]) -> Tens
 def ended(x: Tensor, faces: Tensor) -> Tensor:
     """Volumes (B, 1, X, Y[, Z]) that are 0 outside of faces in voxels; ``x`` stays.
 
-    Planes that are more inside than outside stay whole; ``x`` itself is returned where
-    nothing is taken off.
+    Planes whose middle is inside stay whole (`noise_models.field_of_view.end_at`);
+    ``x`` itself is returned where nothing is taken off.
 
     Example:
         >>> ended(torch.ones(1, 1, 1, 5), torch.tensor([[-1.0, 9.0], [1.4, 3.5]]))
         tensor([[[[0., 0., 1., 1., 0.]]]])
     """
-    y = x
-    for axis, (low, high) in enumerate(faces.tolist(), 2):
-        size = x.shape[axis]
-        first, last = (int(min(max(round(v + 0.5), 0), size)) for v in (low, high))
-        for start, count in ((0, first), (last, size - last)):
-            if count > 0 and bool(y.narrow(axis, start, count).any()):
-                y = y.clone() if y is x else y
-                y.narrow(axis, start, count).zero_()
-    return y
+    y = end_at(x.clone(), faces.to(x).expand(len(x), -1, -1))
+    return x if torch.equal(y, x) else y
 
 
 def in_voxels(faces_mm: Tensor, shape: Sequence[int], step: Sequence[float]) -> Tensor:
