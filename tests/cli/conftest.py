@@ -1,7 +1,14 @@
-"""One small phantom, a fit to two of its sites, and a run on it, for all tests here."""
+"""A small phantom, a fit and a run on it; and a model of two sites without training."""
 
+import nibabel as nib
+import numpy as np
 import pytest
+import torch
 from tiny_run import SMALL, run
+
+from medvae.encoding.axes import PersonAxes
+from medvae.model.network import DenoisingVAE, NetworkConfig
+from medvae.model.weights import save_model
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +73,34 @@ def pages(fitted, trained, phantom, run_cached):
         "fit without scans": (bare, told),
         "evaluation": (trained / "report.html", evaluated.stdout),
     }
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """Sites A, B and C of one scan each, and a run that knows A and B."""
+    root = tmp_path_factory.mktemp("world")
+    three = np.eye(128)[:, :3]
+    PersonAxes(np.zeros(128), three, three).write(root / "axes.safetensors")
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        grid_shape=(16, 16, 16),
+        spacing_mm=(8.0, 8.0, 8.0),
+        channels=(4, 8),
+        latent_channels=2,
+        sites=("A", "B"),
+    )
+    vae = DenoisingVAE(config)
+    with torch.no_grad():
+        for value in vae.parameters():
+            value.add_(0.1 * torch.randn_like(value))
+    save_model(vae, root / "runs" / "scanner")
+    rng = np.random.default_rng(0)
+    ball = np.linalg.norm(np.indices((40, 36, 40)) - 19.0, axis=0) < 15
+    for site in "ABC":
+        voxels = ball * np.maximum(600 + 100 * rng.standard_normal(ball.shape), 0)
+        path = root / "scans" / site / f"{site.lower()}1.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(
+            nib.Nifti1Image(voxels.astype(np.float32), np.diag([3, 3, 3, 1])), path
+        )
+    return root

@@ -3,65 +3,22 @@
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
-import torch
-from typer.testing import CliRunner
+from tiny_run import run
 
-from medvae.cli.app import app
 from medvae.cli.encoding import _then
 from medvae.cohort import read_cohort
-from medvae.encoding import images
 from medvae.encoding.axes import PersonAxes
-from medvae.encoding.harmonised import read_index
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation
 from medvae.evaluation import run as evaluation
-from medvae.model.network import DenoisingVAE, NetworkConfig
-from medvae.model.weights import save_model
 from medvae.problem import Problem
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Sites A, B and C of one scan each, and a run that knows A and B."""
-    root = tmp_path_factory.mktemp("world")
-    three = np.eye(128)[:, :3]
-    PersonAxes(np.zeros(128), three, three).write(root / "axes.safetensors")
-    torch.manual_seed(0)
-    config = NetworkConfig(
-        grid_shape=(16, 16, 16),
-        spacing_mm=(8.0, 8.0, 8.0),
-        channels=(4, 8),
-        latent_channels=2,
-        sites=("A", "B"),
-    )
-    vae = DenoisingVAE(config)
-    with torch.no_grad():
-        for value in vae.parameters():
-            value.add_(0.1 * torch.randn_like(value))
-    save_model(vae, root / "runs" / "scanner")
-    rng = np.random.default_rng(0)
-    ball = np.linalg.norm(np.indices((40, 36, 40)) - 19.0, axis=0) < 15
-    for site in "ABC":
-        voxels = ball * np.maximum(600 + 100 * rng.standard_normal(ball.shape), 0)
-        path = root / "scans" / site / f"{site.lower()}1.nii.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nib.save(
-            nib.Nifti1Image(voxels.astype(np.float32), np.diag([3, 3, 3, 1])), path
-        )
-    return root
 
 
 def following(output):
@@ -230,93 +187,6 @@ def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):
     run(*words, "--jobs", 0)
     rows = (tmp_path / "codes/index.tsv").read_text().splitlines()[1:]
     assert [row.split("\t")[3:6] for row in rows] == [["07", "", "b"], ["", "", ""]]
-
-
-def test_the_same_command_goes_on_and_says_so(world, tmp_path):
-    words = ("harmonize", world / "runs/scanner", world / "scans", "--to", "B")
-    words = (*words, "-o", tmp_path / "as_b", "--jobs", 0)
-    first = run(*words)
-    assert "there already" not in first.stdout
-    table = (tmp_path / "as_b/index.tsv").read_text()
-    (tmp_path / "as_b/c1.nii.gz").unlink()
-    (tmp_path / "as_b/index.tsv").unlink()
-    assert "2 were there already and stay" in run(*words).stdout
-    assert (tmp_path / "as_b/index.tsv").read_text() == table
-
-
-def test_images_painted_for_another_site_are_not_written_over(world, tmp_path):
-    def refusal(*words):
-        told = CliRunner().invoke(app, list(map(str, words)))
-        assert isinstance(told.exception, UserError)  # exit code 2
-        return str(told.exception)
-
-    model, out = world / "runs/scanner", tmp_path / "as_b"
-    scan, other = world / "scans/A/a1.nii.gz", world / "scans/C/c1.nii.gz"
-    words = ("harmonize", model, scan, "-o", out, "--jobs", 0, "--to")
-    run(*words, "B")
-    before = (out / "a1.nii.gz").read_bytes()
-    said = (
-        f"{out / 'a1.nii.gz'}: painted for B by an earlier command, and would be "
-        "overwritten for A. Choose another folder with -o."
-    )
-    assert refusal(*words, "A") == refusal(*words, "A", "--dry-run") == said
-    shutil.rmtree(out / ".made")  # the table knows it, too
-    assert refusal(*words, "A") == said
-    assert (out / "a1.nii.gz").read_bytes() == before
-    run("harmonize", model, other, "-o", out, "--jobs", 0, "--to", "A")
-    assert [row["target"] for row in read_index(out)] == ["B", "A"]
-    assert (
-        "1 changed" in run(*words, "B", "--no-detail").stdout
-    )  # another wish, same site
-    (out / "a1.nii.gz").unlink()
-    run(*words, "A")
-
-    codes, images = tmp_path / "codes", tmp_path / "images"
-    run("encode", model, scan, "-o", codes, "--jobs", 0)
-    run("decode", model, codes, "-o", images)
-    said = refusal("decode", model, codes, "-o", images, "--site", "B")
-    assert "painted for the average site by an earlier command" in said
-
-
-def test_after_an_interruption_the_table_has_what_was_finished(
-    world, tmp_path, monkeypatch
-):
-    write = images.write_image
-
-    def interrupted(image, path):
-        if path.name == "b1.nii.gz":
-            raise KeyboardInterrupt
-        write(image, path)
-
-    monkeypatch.setattr(images, "write_image", interrupted)
-    words = ("harmonize", world / "runs/scanner", world / "scans", "--to", "B")
-    done = CliRunner().invoke(
-        app, [*map(str, words), "-o", str(tmp_path), "--jobs", "0"]
-    )
-    assert done.exit_code == 130
-    rows = (tmp_path / "index.tsv").read_text().splitlines()[1:]
-    assert [row.split("\t")[0] for row in rows] == ["a1.nii.gz"]
-
-
-def test_harmonize_believes_the_data_s_sites_and_says_what_it_changed(world, tmp_path):
-    out = tmp_path / "as_b"
-    done = run(
-        *("harmonize", world / "runs/scanner", world / "scans", "--to", "B"),
-        *("-o", out, "--jobs", 0),
-    )
-    said = ("site", "source", "known_from", "target", "changed")
-    rows = {row["path"]: [row[name] for name in said] for row in read_index(out)}
-    assert rows["a1.nii.gz"] == ["A", "A", "data", "B", "yes"]
-    assert rows["b1.nii.gz"] == ["B", "B", "data", "B", "no"]
-    assert rows["c1.nii.gz"] == ["C", "", "unknown", "B", "yes"]
-    assert f"3 images in {out}: " in done.output
-    assert "1 made at B, by the data" in done.output
-    for name in ("a1", "b1"):
-        before = nib.load(world / "scans" / name[0].upper() / f"{name}.nii.gz")
-        same = np.array_equal(
-            before.get_fdata(), nib.load(out / f"{name}.nii.gz").get_fdata()
-        )
-        assert same is (name == "b1")
 
 
 @pytest.mark.parametrize(
