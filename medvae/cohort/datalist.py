@@ -7,27 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from medvae.cohort.cohort import Cohort, Scan
-from medvae.cohort.covariates import (
-    AGE_COLUMNS,
-    SEX_COLUMNS,
-    SITE_COLUMNS,
-    cell,
-    other_columns,
-    parse_age,
-    parse_sex,
-)
-from medvae.cohort.labels import parse_name
+from medvae.cohort.cohort import Cohort
+from medvae.cohort.described import KNOWN_COLUMNS, SPLITS, described_scan
 from medvae.cohort.site import SiteRule
-from medvae.cohort.table import (
-    KNOWN_COLUMNS,
-    MASK_COLUMNS,
-    SESSION_COLUMNS,
-    SPLIT_COLUMNS,
-    SPLITS,
-    SUBJECT_COLUMNS,
-    parse_split,
-)
 from medvae.errors import UserError
 from medvae.inputs import read_json
 
@@ -52,7 +34,11 @@ def read_datalist(path: Path, rule: SiteRule | None = None) -> Cohort:
     for name, items in sections.items():
         split = SPLITS[name.casefold()] if len(sections) > 1 else None
         for number, item in enumerate(items):
-            scans.append(_scan(path, f"{path}, {name}[{number}]", item, split, rule))
+            where = f"{path}, {name}[{number}]"
+            row = _row(where, item)
+            scans.append(
+                described_scan(row["image"], row, path.parent, where, rule, split)
+            )
     if not scans:
         raise UserError(f'{path}: no items. Write {{"training": [{{"image": ...}}]}}.')
     return Cohort(path, "MONAI datalist", tuple(scans))
@@ -72,36 +58,6 @@ def _sections(path: Path, content: object) -> dict[str, list[Any]]:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UserError(f"{path}: unknown section {name!r}.{hint}")
     return found
-
-
-def _scan(
-    path: Path, where: str, item: object, split: str | None, rule: SiteRule | None
-) -> Scan:
-    row = _row(where, item)
-    name = row["image"]
-    parts = parse_name(Path(name))
-    try:
-        age = parse_age(cell(row, AGE_COLUMNS) or parts.age)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}. Correct it or leave it out.") from None
-    session = cell(row, SESSION_COLUMNS) or parts.session
-    session = session.removeprefix("ses-") if session else None
-    image = path.parent / name
-    mask = cell(row, MASK_COLUMNS)
-    site = cell(row, SITE_COLUMNS) or parts.site
-    if rule:
-        site = rule.site(image, path.parent, session, {"column": row})
-    return Scan(
-        image,
-        (cell(row, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
-        site,
-        session,
-        age,
-        parse_sex(cell(row, SEX_COLUMNS) or parts.sex),
-        path.parent / mask if mask else None,
-        parse_split(cell(row, SPLIT_COLUMNS), where) or split,
-        other_columns(row, KNOWN_COLUMNS),
-    )
 
 
 def _row(where: str, item: object) -> dict[str, str]:

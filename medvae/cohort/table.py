@@ -6,46 +6,14 @@ import difflib
 from pathlib import Path
 
 from medvae.cohort.cohort import Cohort, Scan
-from medvae.cohort.covariates import (
-    AGE_COLUMNS,
-    SEX_COLUMNS,
-    SITE_COLUMNS,
-    cell,
-    other_columns,
-    parse_age,
-    parse_sex,
-)
-from medvae.cohort.labels import parse_name
+from medvae.cohort.covariates import cell
+from medvae.cohort.described import PATH_COLUMNS, SUBJECT_COLUMNS, described_scan
 from medvae.cohort.people import doubtful_people, named_by_folder
 from medvae.cohort.rows import Row, read_rows
 from medvae.cohort.site import SiteRule
 from medvae.errors import UserError
 
-PATH_COLUMNS = ("path", "image", "file", "filename", "filepath")
-SUBJECT_COLUMNS = ("subject", "subject_id", "participant_id", "participant", "sub")
-SESSION_COLUMNS = ("session", "session_id", "ses", "visit")
-MASK_COLUMNS = ("mask", "mask_path")
-SPLIT_COLUMNS = ("split",)
 _LOOKED_AT = 1000  # columns, for one that is nearly called path
-KNOWN_COLUMNS = (
-    *PATH_COLUMNS,
-    *SUBJECT_COLUMNS,
-    *SITE_COLUMNS,
-    *SESSION_COLUMNS,
-    *AGE_COLUMNS,
-    *SEX_COLUMNS,
-    *MASK_COLUMNS,
-    *SPLIT_COLUMNS,
-)
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
 
 
 def read_table(path: Path, rule: SiteRule | None = None) -> Cohort:
@@ -75,49 +43,13 @@ def read_table(path: Path, rule: SiteRule | None = None) -> Cohort:
     return Cohort(path, "table", tuple(scans), tuple(doubts))
 
 
-def parse_split(value: str | None, where: str) -> str | None:
-    """``train``, ``validation`` or ``test``, from what people write for them."""
-    if value is None:
-        return None
-    try:
-        return SPLITS[value.casefold()]
-    except KeyError:
-        raise UserError(
-            f"{where}: unknown split {value!r}. Write train, validation or test."
-        ) from None
-
-
 def _scan(table: Path, row: Row, rule: SiteRule | None) -> Scan:
     number, cells = row
     where = f"{table}, row {number}"
     name = cell(cells, PATH_COLUMNS)
     if name is None:
         raise UserError(f"{where}: path is empty. Fill it in or remove the row.")
-    path = table.parent / name
-    parts = parse_name(Path(name))
-    mask = cell(cells, MASK_COLUMNS)
-    session = cell(cells, SESSION_COLUMNS) or parts.session
-    session = session.removeprefix("ses-") if session else None
-    try:
-        age = parse_age(cell(cells, AGE_COLUMNS) or parts.age)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}. Correct it or leave it empty.") from None
-    site = (
-        rule.site(path, table.parent, session, {"column": cells})
-        if rule
-        else cell(cells, SITE_COLUMNS) or parts.site
-    )
-    return Scan(
-        path,
-        (cell(cells, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
-        site,
-        session,
-        age,
-        parse_sex(cell(cells, SEX_COLUMNS) or parts.sex),
-        table.parent / mask if mask else None,
-        parse_split(cell(cells, SPLIT_COLUMNS), where),
-        other_columns(cells, KNOWN_COLUMNS),
-    )
+    return described_scan(name, cells, table.parent, where, rule)
 
 
 def _require_path(table: Path, header: list[str]) -> None:
