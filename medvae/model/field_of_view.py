@@ -11,7 +11,7 @@ from -0.5 to 0.5; in mm they count from the middle of the grid, which lies on th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,9 +20,6 @@ from noise_models.field_of_view import end_at
 
 BEYOND_MM = 1e4
 """A face that is on no grid: the site's scans do not end within the training grid."""
-WIDE = 0.25  # of the widest plane; ends narrower than this are the head's own
-AT_MOST = 32
-"""Scans of a site that its faces are taken from."""
 
 
 def shown(x: Tensor) -> Tensor:
@@ -45,42 +42,6 @@ def shown(x: Tensor) -> Tensor:
         lines[axis] = -1
         inside &= (forth & back).view(lines)
     return inside
-
-
-def typical_faces(images: Iterable[Tensor], spacing_mm: Sequence[float]) -> Tensor:
-    """Median faces of a site's scans (axes, 2), mm from the middle of the grid.
-
-    An end that is narrow, as the crown's in front of empty air, is the head's own and
-    counts as none; so does one at the grid's.
-
-    Args:
-        images: Scans on the training grid, (X, Y[, Z]).
-        spacing_mm: Of the grid.
-
-    Example:
-        >>> x = torch.ones(8, 8); x[:, :3] = 0
-        >>> typical_faces([x, x, x], (2.0, 2.0)).tolist()
-        [[-10000.0, 10000.0], [-2.0, 10000.0]]
-    """
-    found = []
-    for image in images:
-        ends = []
-        for axis, (size, step) in enumerate(
-            zip(image.shape, spacing_mm, strict=True), 1
-        ):
-            areas = _planes(image[None] != 0, axis)[0]
-            wide = torch.nonzero(areas)[:, 0]
-            first, last = (int(wide[0]), int(wide[-1])) if len(wide) else (0, size - 1)
-            least, middle = WIDE * float(areas.max()), (size - 1) / 2
-            is_low = first > 0 and float(areas[first]) >= least
-            is_high = last < size - 1 and float(areas[last]) >= least
-            low = (first - 0.5 - middle) * step if is_low else -BEYOND_MM
-            high = (last + 0.5 - middle) * step if is_high else BEYOND_MM
-            ends.append((low, high))
-        found.append(ends)
-    lower, upper = torch.tensor(found).unbind(2)
-    # Of an even number the outer of the two in the middle: torch takes the lower one.
-    return torch.stack([lower.median(0).values, -(-upper).median(0).values], 1)
 
 
 def ended(x: Tensor, faces: Tensor) -> Tensor:
