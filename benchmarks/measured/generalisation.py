@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from measured.axes import axes_section
 from measured.cells import Result, shown, table
+from measured.same_setting import same_setting_section
 from measured.view import view_section
 
 _HEAD = """# Can data of different hospitals be used together?
@@ -140,7 +141,12 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
         table(["against", *MEASURES.values()], _against(found["differences"])),
         "Challenger less the other arm, with interval; **better** or *worse* where the "
         "interval leaves out zero.\n",
-        "### Share of the way from the best generic arm to the oracle\n",
+        *(
+            [same_setting_section(pairs, plan["challenger"], MEASURES, verdict)]
+            if (pairs := found.get("same_setting"))
+            else []
+        ),
+        "## Share of the way from the best generic arm to the oracle\n",
         table(
             ["arm", "average", *GAPS.values()],
             [

@@ -10,6 +10,7 @@ import numpy as np
 
 from medvae.comparison.gap import SHARES, differences, draw_people, gap_closed
 from medvae.comparison.plan import Plan
+from medvae.comparison.same_setting import same_settings
 from medvae.comparison.unit import Unit
 from medvae.evaluation.estimate import Estimate, FloatArray
 from medvae.evaluation.result import Evaluation
@@ -112,6 +113,7 @@ def collect(
         "differences": differences(drawn, plan.challenger)
         if plan.challenger in drawn
         else {},
+        "same_setting": same_settings(plan, drawn),
         "settings": {name: _facts(own) for name, own in units.items()},
         "points": {name: _points(own) for name, own in units.items()},
         "per_seed": {

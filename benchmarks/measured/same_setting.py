@@ -1,0 +1,48 @@
+"""The part of docs/generalisation.md on arms at the same setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from measured.cells import Result, shown, table
+
+_TEXT = """## At the same setting
+
+The arms above are each at the setting that was chosen for them, on a few validation
+people, so two arms may differ by that choice alone. Here nothing is chosen: all arms
+that were trained with both settings, at one of them; below, {challenger} less the
+other arm.
+"""
+
+
+def same_setting_section(
+    rows: Sequence[Result],
+    challenger: str,
+    measures: Mapping[str, str],
+    verdict: Callable[[Result | None], str],
+) -> str:
+    """Arms at each setting that they share, Markdown.
+
+    Args:
+        rows: ``same_setting`` of the comparison.
+        challenger: Whose differences are told.
+        measures: Words for the measures that are told.
+        verdict: Writes a difference.
+    """
+    parts = [_TEXT.format(challenger=f"*{challenger}*")]
+    for row in rows:
+        words = ", ".join(f"{k} {v}" for k, v in row["settings"].items())
+        values = [
+            [name, *(shown(numbers.get(k)) for k in measures)]
+            for name, numbers in row["arms"].items()
+        ]
+        changes = [
+            [f"less {name}", *(verdict(by.get(k)) for k in measures)]
+            for name, by in row["differences"].items()
+        ]
+        parts += [
+            f"### {words}\n",
+            table(["arm", *measures.values()], values),
+            table([f"{challenger}", *measures.values()], changes),
+        ]
+    return "\n".join(parts)
