@@ -10,8 +10,9 @@ _TEXT = """## At the same setting
 
 The arms above are each at the setting that was chosen for them, on a few validation
 people, so two arms may differ by that choice alone. Here nothing is chosen: all arms
-that were trained with both settings, at one of them; below, {challenger} less the
-other arm.
+that were trained with both settings, at one of them; {challenger} less the other arm;
+and the share of the way from the generic arm of that setting to the oracle (empty where
+the oracle is no better).
 """
 
 
@@ -40,9 +41,17 @@ def same_setting_section(
             [f"less {name}", *(verdict(by.get(k)) for k in measures)]
             for name, by in row["differences"].items()
         ]
+        shares = [
+            [f"{name}, share", *(shown(by.get(k)) for k in measures)]
+            for name, by in row["shares"].items()
+        ]
         parts += [
             f"### {words}\n",
             table(["arm", *measures.values()], values),
-            table([f"{challenger}", *measures.values()], changes),
+            table([challenger, *measures.values()], changes),
+            *(
+                [table(["way to the oracle", *measures.values()], shares)]
+                * bool(shares)
+            ),
         ]
     return "\n".join(parts)

@@ -215,6 +215,21 @@ def _share(ratio: FloatArray) -> Share:
     )
 
 
+def share_of_way(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> Share:
+    """How far an arm goes from ``start`` to the oracle, less being better.
+
+    Args:
+        start: (1 + draws,), the data themselves first, as of ``Drawn``.
+        arm: The same.
+        oracle: The same.
+
+    Example:
+        >>> share_of_way(*(np.array([x, x, x]) for x in (1.0, 0.6, 0.5))).mean
+        0.8
+    """
+    return _share(_ratio(start, arm, oracle))
+
+
 def differences(
     drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]], challenger: str
 ) -> dict[str, dict[str, dict[str, object]]]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from medvae.comparison.gap import differences
+from medvae.comparison.gap import differences, share_of_way
 from medvae.comparison.plan import Arm, Plan
+from medvae.comparison.scores import MEASURES
 from medvae.evaluation.bootstrap import percentiles
 from medvae.evaluation.estimate import FloatArray
 
@@ -28,8 +29,9 @@ def same_settings(plan: Plan, drawn: Drawn) -> list[dict[str, Any]]:
 
     Returns:
         A row for each setting: ``settings``; ``arms``, by name and measure ``mean`` and
-        ``ci95``; and ``differences``, the challenger less each. No row where the
-        challenger has but one setting.
+        ``ci95``; ``differences``, the challenger less each; and ``shares``, by arm and
+        measure, of the way from the best generic arm of that setting to the oracle.
+        No row where the challenger has but one setting.
     """
     challenger = next((a for a in plan.arms if a.name == plan.challenger), None)
     if challenger is None or len(challenger.settings) < 2:
@@ -47,9 +49,27 @@ def same_settings(plan: Plan, drawn: Drawn) -> list[dict[str, Any]]:
                 "settings": dict(setting),
                 "arms": {name: _numbers(values) for name, values in arms.items()},
                 "differences": differences(alone, plan.challenger),
+                "shares": _shares(plan, arms),
             }
         )
     return rows
+
+
+def _shares(
+    plan: Plan, arms: Mapping[str, Mapping[str, FloatArray]]
+) -> dict[str, dict[str, dict[str, object]]]:
+    generic = [arm.name for arm in plan.arms if arm.is_generic and arm.name in arms]
+    oracle = next((a.name for a in plan.arms if a.noise == "oracle"), None)
+    if oracle is None or oracle not in arms or not generic:
+        return {}
+    found: dict[str, dict[str, dict[str, object]]] = {}
+    for measure in (m for m, better in MEASURES.items() if better == "lower"):
+        start = np.min([arms[name][measure] for name in generic], axis=0)
+        for name, values in arms.items():
+            if name not in (*generic, oracle) and np.isfinite(values[measure][0]):
+                share = share_of_way(start, values[measure], arms[oracle][measure])
+                found.setdefault(name, {})[measure] = share.as_dict()
+    return found
 
 
 def _at(arm: Arm, setting: dict[str, Any], drawn: Drawn) -> Mapping[str, FloatArray]:

@@ -31,6 +31,7 @@ def compared(challenger="scanner"):
             arm("none", "none"),
             arm("randomised", "randomised", STRONG, WEAK),
             arm("scanner", "scanner", WEAK, STRONG),
+            arm("oracle", "oracle", WEAK, STRONG),
         ],
     )
     drawn = draw_people(
@@ -38,6 +39,7 @@ def compared(challenger="scanner"):
             "none": {0: [scores(0.9)]},
             "randomised": {0: [scores(0.5), scores(0.5), scores(0.8)]},
             "scanner": {0: [scores(0.7), scores(0.7), scores(0.4)]},
+            "oracle": {0: [scores(0.3), scores(0.6), scores(0.3)]},
         },
         np.random.default_rng(0),
         draws=100,
@@ -65,7 +67,16 @@ def test_every_number_has_an_interval_and_what_was_not_measured_is_left_out():
 
 
 def test_an_arm_of_one_setting_takes_no_part():
-    assert all(set(row["arms"]) == {"randomised", "scanner"} for row in compared())
+    three = {"randomised", "scanner", "oracle"}
+    assert all(set(row["arms"]) == three for row in compared())
+
+
+def test_the_share_of_the_way_is_that_of_arms_at_the_setting():
+    weak, strong = (
+        row["shares"]["scanner"]["traveler_harmonisation"]["mean"] for row in compared()
+    )
+    assert weak == pytest.approx((0.8 - 0.7) / (0.8 - 0.6))
+    assert strong == pytest.approx((0.5 - 0.4) / (0.5 - 0.3))
 
 
 def test_a_challenger_of_one_setting_has_nothing_to_pair():
