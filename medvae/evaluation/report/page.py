@@ -17,9 +17,9 @@ from medvae.evaluation.report.rows import (
     cohort_rows,
     headline_rows,
     number_rows,
-    target_rows,
 )
 from medvae.evaluation.report.sentences import describe, describe_comparison
+from medvae.evaluation.report.targets import target_rows
 from medvae.evaluation.result import Evaluation
 from medvae.report import write_page
 from medvae.report.embed import slice_png, svg
