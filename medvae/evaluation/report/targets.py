@@ -46,9 +46,9 @@ def worse_than_alone(run: Evaluation) -> str | None:
         >>> rows = [TravelerTransfer(who, "test", "KKI", "NYU", .5, .28, .2, still,
         ...                          still, with_detail=.31) for who in ("T1", "T2")]
         >>> worse_than_alone(Evaluation("r", ("KKI",), {}, tuple(rows)))
-        'Towards NYU harmonising does worse than leaving alone: 0.31 (0.31 to 0.31) of
+        "Towards NYU harmonising does worse than leaving alone: 0.31 (0.31 to 0.31) of
         the real scan's variance is missed against 0.28 (0.28 to 0.28), beyond the
-        margin of error (2 travelers).'
+        margin of error (2 travelers)."
     """
     told: dict[str, str] = {}
     people: set[str] = set()
