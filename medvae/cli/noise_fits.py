@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -120,8 +121,10 @@ def score(
     ]
     say(f"judged by {', '.join(judges)}")
     if moved:
-        what = PARAMETERS[moved.parameter]
+        what, by = PARAMETERS[moved.parameter], f"by {moved.change:+.3f}"
+        if moved.parameter == "log_sigma":
+            by = f"by a factor of {math.exp(moved.change):.2f}"
         say(
-            f"together: {what} moved by {moved.change:+.3f} from {site} "
+            f"together: {what} moved {by} from {site} "
             f"({p_value(moved.p)} over {moved.scans} scans, all parameters counted)"
         )
