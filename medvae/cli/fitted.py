@@ -36,11 +36,11 @@ def show_fit(fitted: ScannerNoise) -> None:
         ]
         for site, values in content["sites"].items()
     ]
-    columns = (
+    told = (
         *("site", "scans", "noise SD, % of white", "shading RMS, %"),
         *("grey/white", "CSF/grey"),
     )
-    show_table(columns, rows)
+    show_table(told, rows)
     added = [
         [
             pair,
