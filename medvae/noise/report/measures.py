@@ -57,8 +57,8 @@ def measures(noise: ScannerNoise) -> list[Measure]:
             lambda v: float(100 * np.exp(v[log_sigma])),
         ),
         *(_sharpness(noise, name) for name in PSF_NAMES),
-        _contrast("logit_gm_over_wm", "Grey over white matter"),
-        _contrast("logit_csf_over_gm", "CSF over grey matter"),
+        _contrast("logit_gm_over_wm", "Grey/white contrast"),
+        _contrast("logit_csf_over_gm", "CSF/grey contrast"),
         Measure(
             "Shading",
             UNITS["shading"],
