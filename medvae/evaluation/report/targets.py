@@ -9,6 +9,7 @@ from medvae.evaluation.questions.setting import generator
 from medvae.evaluation.questions.transfer import by_traveler
 from medvae.evaluation.report.numbers import number
 from medvae.evaluation.result import Evaluation, TravelerTransfer, names_of
+from medvae.report.p_values import p_value
 
 COLUMNS = {
     "left alone": "do_nothing",
@@ -39,7 +40,8 @@ def worse_than_alone(run: Evaluation) -> str | None:
     """Names the training sites that scans are better not harmonised to; None: none is.
 
     Errors are of the leading measure, the scan's own detail kept; intervals over
-    travelers. Whether the two differ is judged on each traveler's own difference.
+    travelers. p is of each traveler's own difference, by flips of its sign, which holds
+    for the few travelers that intervals are too narrow for.
 
     Example:
         >>> still = (0.0, 0.0, 0.0)
@@ -47,8 +49,8 @@ def worse_than_alone(run: Evaluation) -> str | None:
         ...                          still, with_detail=.31) for who in ("T1", "T2")]
         >>> worse_than_alone(Evaluation("r", ("KKI",), {}, tuple(rows)))
         "Towards NYU harmonising does worse than leaving alone: 0.31 (0.31 to 0.31) of
-        the real scan's variance is missed against 0.28 (0.28 to 0.28), beyond the
-        margin of error (2 travelers)."
+        the real scan's variance is missed against 0.28 (0.28 to 0.28), p = 0.50
+        (2 travelers)."
     """
     told: dict[str, str] = {}
     people: set[str] = set()
@@ -63,14 +65,10 @@ def worse_than_alone(run: Evaluation) -> str | None:
         if found.difference <= 0:
             continue
         people |= set(moved)
-        verdict = ""
-        if found.difference_ci95:
-            place = "beyond" if found.difference_ci95[0] > 0 else "within"
-            verdict = f", {place} the margin of error"
         missed = "" if told else " of the real scan's variance is missed"
         told[target] = (
             f"{_mean(mine, 'with_detail')}{missed} against "
-            f"{_mean(mine, 'do_nothing')}{verdict}"
+            f"{_mean(mine, 'do_nothing')}, {p_value(found.p)}"
         )
     if not told:
         return None
