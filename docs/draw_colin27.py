@@ -22,6 +22,7 @@ from scipy import ndimage
 from medvae.encoding import Encoder
 from medvae.encoding.folder import Item, encode_folder
 from medvae.encoding.images import decode_files
+from medvae.report.sides import LEGEND, PLANES, mark
 from medvae.volume import foreground_mask
 
 PICTURE = Path(__file__).with_name("colin27.png")
@@ -42,10 +43,11 @@ def main() -> None:
         decode_files(encoder, [code], [out / "back.nii.gz"], asked.site)
         scan, back = nib.load(asked.scan), nib.load(out / "back.nii.gz")
         latent = nib.load(code)
-        x = np.asarray(scan.dataobj, dtype=np.float32)
-        y = back.get_fdata(dtype=np.float32)
+        lying, painted = (nib.as_closest_canonical(image) for image in (scan, back))
+        x = np.asarray(lying.dataobj, dtype=np.float32)
+        y = painted.get_fdata(dtype=np.float32)
         places, affine = latent.shape, latent.affine
-    spacing = tuple(float(s) for s in scan.header.get_zooms()[:3])
+    spacing = tuple(float(s) for s in lying.header.get_zooms()[:3])
     head = foreground_mask(x, (spacing[0], spacing[1], spacing[2]))
     error = float(np.square(x - y)[head].mean() / x[head].var())
     # What the training grid could hold at best: the scan at its resolution.
@@ -69,7 +71,7 @@ def main() -> None:
             indent=2,
         )
     )
-    draw(x, y, np.linalg.inv(affine) @ scan.affine, np.array(spacing))
+    draw(x, y, np.linalg.inv(affine) @ lying.affine, np.array(spacing))
 
 
 def draw(x: np.ndarray, y: np.ndarray, to_place: np.ndarray, mm: np.ndarray) -> None:
@@ -80,14 +82,14 @@ def draw(x: np.ndarray, y: np.ndarray, to_place: np.ndarray, mm: np.ndarray) -> 
     axes = figure.subplots(3, 3)
     columns = {"Colin27, as scanned": x, "decoded": y, "places of the code": x}
     for j, (name, volume) in enumerate(columns.items()):
-        for i, axis in enumerate((2, 1, 0)):
+        for shown, (axis, sides) in zip(axes[:, j], PLANES.values(), strict=True):
             across, up = (a for a in range(3) if a != axis)
             plane = volume.take(middle[axis], axis).T
-            shown = axes[i, j]
             shown.imshow(
                 plane, cmap="gray", vmin=0, vmax=top, origin="lower",
                 aspect=mm[up] / mm[across],
             )  # fmt: skip
+            mark(shown, sides)
             if j == 2:
                 for a, line in ((across, shown.axvline), (up, shown.axhline)):
                     ends = to_place[a, a], to_place[a, 3]
@@ -97,6 +99,7 @@ def draw(x: np.ndarray, y: np.ndarray, to_place: np.ndarray, mm: np.ndarray) -> 
                             line(at, color="#5fc4c4", linewidth=0.5)
             shown.set_axis_off()
         axes[0, j].set_title(name, fontsize=10)
+    figure.supxlabel(LEGEND, fontsize=9)
     figure.savefig(PICTURE, dpi=80)
 
 

@@ -1,6 +1,9 @@
 """The page of corruption models and its pictures, by ``medvae noise preview``.
 
 python docs/make_pictures.py SCAN [NAME ...]   # pictures of these alone
+
+Those of the page show the one scan of
+``medvae phantom DIR --sites NYU --subjects 1 --travelers 0 --voxel-scale 2``.
 """
 
 from __future__ import annotations

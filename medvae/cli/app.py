@@ -10,6 +10,7 @@ from medvae.cli import (
     comparison,
     config,
     console,
+    corrupting,
     data,
     demo,
     encoding,
@@ -63,6 +64,7 @@ app.command("demo")(demo.demo)
 app.command("phantom")(data.phantom)
 app.command("cohort")(data.cohort)
 app.command("fit-noise")(fit.fit_noise)
+noise.group.command("apply")(corrupting.apply)
 noise.group.command("report")(noise_fits.report_fit)
 noise.group.command("score")(noise_fits.score)
 app.add_typer(noise.group, name="noise")

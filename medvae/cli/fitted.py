@@ -29,28 +29,31 @@ def show_fit(fitted: ScannerNoise) -> None:
             site,
             values["scans"],
             100 * values["noise_sigma"]["median"],
-            values["bias_rms"],
+            100 * values["bias_rms"],
             values["tissue_contrast"]["gm_over_wm"],
-            values["tissue_contrast"]["csf_over_wm"],
+            values["tissue_contrast"]["csf_over_wm"]
+            / values["tissue_contrast"]["gm_over_wm"],
         ]
         for site, values in content["sites"].items()
     ]
-    show_table(
-        ("site", "scans", "noise, % of white", "shading rms", "gm/wm", "csf/wm"), rows
+    told = (
+        *("site", "scans", "noise SD, % of white", "shading RMS, %"),
+        *("grey/white", "CSF/grey"),
     )
+    show_table(told, rows)
     added = [
         [
             pair,
             f"{100 * values['sigma_add']:.1f}",
-            " ".join(f"{values['psf_add_fwhm_mm'][axis]:.1f}" for axis in "xyz"),
+            ", ".join(f"{values['psf_add_fwhm_mm'][axis]:.1f}" for axis in "xyz"),
             f"{100 * values['clipped']['noise']:.0f}",
-            " ".join(f"{100 * values['clipped']['psf_axes'][a]:.0f}" for a in "xyz"),
+            ", ".join(f"{100 * values['clipped']['psf_axes'][a]:.0f}" for a in "xyz"),
         ]
         for pair, values in content["pairs"].items()
     ]
     columns = (
-        *("adds", "noise, %", "blur x y z, mm"),
-        *("clipped noise, %", "blur x y z, %"),
+        *("corruption", "adds noise SD, % of white", "adds blur x, y, z, mm FWHM"),
+        *("noise out of reach, % of draws", "blur out of reach x, y, z, % of draws"),
     )
     show_table(columns, added)
     say(
@@ -62,7 +65,7 @@ def show_fit(fitted: ScannerNoise) -> None:
         for pair, fit in content["goodness"].items()
     ]
     if tried:
-        show_table(("tried", "AUC before", "after", "floor", "verdict"), tried)
+        show_table(("tried", "AUC before", "AUC after", "AUC floor", "verdict"), tried)
     _show_paired(content["paired"])
 
 
@@ -92,7 +95,7 @@ def _show_paired(paired: dict[str, Any]) -> None:
                 pair,
                 found["people"],
                 _step(found, "logit_gm_over_wm"),
-                " ".join(_step(found, _PSF.format(axis)) for axis in "xyz"),
+                ", ".join(_step(found, _PSF.format(axis)) for axis in "xyz"),
                 " / ".join(f"{psnr[arm]:.1f}" for arm in psnr) or "-",
                 " / ".join(f"{spectrum[arm]:.2f}" for arm in spectrum) or "-",
             ]
@@ -100,10 +103,10 @@ def _show_paired(paired: dict[str, Any]) -> None:
     columns = (
         "pair",
         "people",
-        "gm/wm, log-odds",
-        "blur x y z, mm²",
-        "PSNR dB",
-        "spectrum",
+        "grey/white, log-odds",
+        "blur x, y, z, mm²",
+        "PSNR, dB",
+        "spectral distance",
     )
     show_table(columns, rows)
     arms = " / ".join(next(iter(paired.values()))["psnr_db"])

@@ -1,4 +1,4 @@
-"""The group noise: list, show, preview and apply corruption models."""
+"""The group noise: list, show and preview corruption models."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from medvae.cli.console import emit_json, progress_bar, say, show_table
+from medvae.cli.console import emit_json, say, show_table
 from medvae.cli.named import open_named
 from medvae.cli.outcome import end
 from medvae.cli.scans import DryRun, missing
 from medvae.errors import UserError
-from medvae.lock import sole_writer
 
 group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use them.")
 
@@ -95,42 +94,3 @@ def preview(
         return
     draw_preview(noise, name, scan, out, seeds=range(seed, seed + draws))
     say(f"written to {out}")
-
-
-@group.command("apply")
-def apply(
-    name: Name,
-    scans: Annotated[
-        list[Path],
-        typer.Argument(metavar="SCANS", help="NIfTI files or DICOM folders."),
-    ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
-    from_: Annotated[
-        str | None, typer.Option("--from", help="Site they are from.")
-    ] = None,
-    to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
-    dry_run: DryRun = False,
-) -> None:
-    """Write corrupted copies of scans, each on its own grid, under its own name.
-
-    Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
-    """
-    from medvae.encoding.images import write_image
-    from medvae.encoding.names import check_outputs
-    from medvae.noise.scan import corrupt_scan
-    from medvae.training.seeds import seed_of
-
-    noise = open_named(name, from_, to)
-    names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
-    check_outputs(out, names, scans)
-    if dry_run:
-        words = f"would write {len(scans)} corrupted scans into {out}"
-        end(words, missing(scans))
-        return
-    with sole_writer(out), progress_bar("Corrupting") as progress:
-        for done, (path, file) in enumerate(zip(scans, names, strict=True), start=1):
-            _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
-            write_image(image, out / file)
-            progress(done, len(scans), path.name)
-    say(f"{len(scans)} scans in {out}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,7 @@ def score(
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
     from medvae.noise.scored import not_comparable, score_scans
+    from medvae.report.p_values import p_value
     from noise_models.scanner.words import PARAMETERS
 
     fitted = open_fit(file, "scores need")
@@ -93,31 +95,36 @@ def score(
             }
         )
         return
-    against = site or "the likeliest"
-    judges = {one.label: one.scans for one in fitted.sites}
     show_table(
         (
-            *("scan", f"distance from {against}", "judged by", "p", "verdict"),
-            *("likeliest", "what is strange"),
+            *("scan", "likeliest site", f"distance from {site or 'it'}"),
+            *("p", "verdict", "what is strange, SD"),
         ),
         [
             [
                 row.path.name,
+                row.likeliest,
                 best.distance,
-                f"{judges[best.site]} scans",
                 best.p,
                 best.verdict,
-                row.likeliest,
-                ", ".join(f"{PARAMETERS[k]} {sd:+.1f} SD" for k, sd in best.strange[:3])
+                "; ".join(f"{PARAMETERS[k]} {sd:+.1f}" for k, sd in best.strange[:3])
                 or "-",
             ]
             for row in rows
             for best in row.scores[:1]
         ],
     )
+    judges = [
+        f"{one.scans} scans of {one.label}"
+        for one in fitted.sites
+        if site in (None, one.label)
+    ]
+    say(f"judged by {', '.join(judges)}")
     if moved:
-        what = PARAMETERS[moved.parameter]
+        what, by = PARAMETERS[moved.parameter], f"by {moved.change:+.3f}"
+        if moved.parameter == "log_sigma":
+            by = f"by a factor of {math.exp(moved.change):.2f}"
         say(
-            f"together: {what} moved by {moved.change:+.3f} from {site} "
-            f"(p {moved.p:.3f} over {moved.scans} scans, all parameters counted)"
+            f"together: {what} moved {by} from {site} "
+            f"({p_value(moved.p)} over {moved.scans} scans, all parameters counted)"
         )

@@ -64,7 +64,7 @@ def decode(
     names = image_names(paths)
     check_outputs(out, names, paths)
     targets = [out / name for name in names]
-    check_same(targets, "site", site or "")
+    check_same(targets, {"site": site or ""})
     if dry_run:
         end(f"would decode {len(paths)} latents with {run} into {out}", json=json)
         return
@@ -145,7 +145,9 @@ def harmonize(
     check_outputs(out, names, paths)
     targets = [out / name for name in names]
     before = read_index(out)  # refuses a folder that holds another table
-    check_same(targets, "to", to, {row["path"]: row["target"] for row in before})
+    check_same(
+        targets, {"to": to}, {row["path"]: {"to": row["target"]} for row in before}
+    )
     if dry_run:
         words = f"would write {len(paths)} scans as {to} into {out}"
         end(words, missing(paths), json=json)

@@ -16,9 +16,9 @@ from medvae.comparison.unit import Unit, encoder_of
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.pictures import choose_scans, keep_one, picture_of
 from medvae.evaluation.report import Picture
+from medvae.evaluation.report.numbers import number
 from medvae.evaluation.report.page import picture_table, viewed
 from medvae.evaluation.report.rows import headline_rows, number_rows
-from medvae.evaluation.report.sentences import number
 from medvae.evaluation.result import Evaluation, names_of
 from medvae.report import write_page
 from medvae.report.embed import svg

@@ -19,7 +19,7 @@ from medvae.comparison.stage import Stage, open_store
 from medvae.comparison.unit import Unit, run_unit
 from medvae.errors import UserError
 from medvae.evaluation.estimate import Estimate
-from medvae.evaluation.report.sentences import number
+from medvae.evaluation.report.numbers import number
 from medvae.files import write_json
 from medvae.lock import sole_writer
 from medvae.phantom import make_phantom

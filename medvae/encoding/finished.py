@@ -48,32 +48,46 @@ def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def check_same(
     images: Sequence[Path],
-    key: str,
-    site: str,
-    told: Mapping[str, str] | None = None,
+    wanted: Mapping[str, str],
+    told: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Refuse to write over images that were painted for another site.
+    """Refuse to write over images that were made with other settings.
 
     Args:
-        images: To be written; those that are not there yet are free.
-        key: What :func:`vouch` wrote down the site as.
-        site: Asked for now; empty for the average one.
-        told: Site by image's name, as known from elsewhere.
+        images: To be written; those that are not there yet are free, as are those of
+            which nothing is known.
+        wanted: Settings that must be as :func:`vouch` wrote them down.
+        told: Settings by image's name, as known from elsewhere.
 
     Raises:
-        UserError: Names the first of them, both sites and the remedy.
+        UserError: Names the first of them, the setting then and now, and the remedy.
     """
     for image in images:
         try:
-            made_for = read_json(_record(image))["made_of"][key]
+            before = read_json(_record(image))["made_of"]
+            differing = [key for key in wanted if before[key] != wanted[key]]
         except (OSError, ValueError, KeyError, TypeError, UserError):
-            made_for = (told or {}).get(image.name, site)
-        if made_for != site and image.exists():
-            before, now = (name or "the average site" for name in (made_for, site))
+            before = (told or {}).get(image.name, wanted)
+            differing = [key for key in before if before[key] != wanted[key]]
+        if differing and image.exists():
+            key = differing[0]
             raise UserError(
-                f"{image}: painted for {before} by an earlier command, and would be "
-                f"overwritten for {now}. Choose another folder with -o."
+                f"{image}: {_words(key, before[key], wanted[key])} "
+                "Choose another folder with -o."
             )
+
+
+def _words(key: str, before: str, now: str) -> str:
+    if key in ("site", "to"):
+        before, now = (name or "the average site" for name in (before, now))
+        return (
+            f"painted for {before} by an earlier command, and would be overwritten "
+            f"for {now}."
+        )
+    return (
+        f"made with {key} {before or 'none'} by an earlier command, and would be "
+        f"overwritten with {now or 'none'}."
+    )
 
 
 def _record(image: Path) -> Path:

@@ -65,6 +65,18 @@ class Arrival:
         return self.prepared
 
 
+def scan_digest(path: Path) -> str | None:
+    """SHA-256 of a scan's file, or of the files of its DICOM series; None for neither.
+
+    Example:
+        >>> scan_digest(Path("no such file")) is None
+        True
+    """
+    if path.is_file():
+        return digest(path)
+    return series_digest(path) if path.is_dir() and holds_dicom(path) else None
+
+
 def read_scan(
     scan: Path | SpatialImage,
     grid: Grid,
@@ -83,10 +95,7 @@ def read_scan(
     name = path.name if path else "image"
     mark: str | None = None
     try:
-        if path and path.is_file():
-            mark = digest(path)
-        elif path and path.is_dir() and holds_dicom(path):
-            mark = series_digest(path)
+        mark = scan_digest(path) if path else None
         if mark is not None and mark == known:
             return Arrival(name, mark)
         return Arrival(name, mark, prepare(read_volume(scan), grid, reach=reach))

@@ -15,6 +15,7 @@ from medvae.evaluation.harmonising import harmonised
 from medvae.evaluation.latents import EncoderLike, PreparedScan
 from medvae.evaluation.report import Picture
 from medvae.files import atomic_path
+from medvae.report.sides import LEFT_RIGHT, PLANES, mark, turned
 from noise_models.base import NoiseModel
 
 
@@ -128,11 +129,13 @@ def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:
     axes = figure.subplots(len(rows), len(names), squeeze=False)
     for line, row in zip(axes, rows, strict=True):
         for axis, name in zip(line, names, strict=True):
-            axis.imshow(np.rot90(row.panels[name]), cmap="gray", vmin=0, vmax=1.3)
+            axis.imshow(turned(row.panels[name]), cmap="gray", vmin=0, vmax=1.3)
+            mark(axis, PLANES["axial"][1])
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         line[0].set_ylabel(row.label.replace(" at ", "\nat "), fontsize=9)
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(name.replace(" (", "\n("), fontsize=9)
+    figure.supxlabel(LEFT_RIGHT, fontsize=9)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=90)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -12,10 +13,14 @@ import torch
 
 from medvae.errors import UserError
 from medvae.files import atomic_path
+from medvae.report.sides import LEGEND, PLANES, mark, turned
 from medvae.volume import foreground_mask, read_volume, reference_level
 from medvae.volume.nifti import Volume
 from medvae.volume.prepare import refuse_unusable
 from noise_models.base import NoiseModel, Params
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -73,35 +78,42 @@ def _laid_over_the_head(params: Params, volume: Volume) -> Params:
 def preview(
     noise: NoiseModel, title: str, path: Path, picture: Path, *, seeds: Sequence[int]
 ) -> None:
-    """Draw a scan beside several corruptions of it, one PNG.
-
-    Three planes through the middle of the head, one column per draw; all panels share
-    one grey scale.
-    """
-    from matplotlib.figure import Figure
-
+    """Draw a scan beside several corruptions of it, one PNG; see `planes_figure`."""
     draws = [corrupt_scan(noise, path, seed=seed) for seed in seeds]
-    columns = [draws[0][0]]
-    columns += [
-        np.asarray(nib.as_closest_canonical(image).dataobj, np.float32)
-        for _, image in draws
-    ]
-    names = ["as scanned", *(f"draw {seed}" for seed in seeds)]
-    top = float(np.percentile(columns[0], 99.5))
-    figure = Figure(figsize=(2.6 * len(columns), 8), layout="constrained")
-    axes = figure.subplots(3, len(columns), squeeze=False)
-    for j, (name, volume) in enumerate(zip(names, columns, strict=True)):
-        for i, plane in enumerate(_planes(volume)):
-            axes[i, j].imshow(plane, cmap="gray", vmin=0, vmax=top)
-            axes[i, j].set_axis_off()
-        axes[0, j].set_title(name, fontsize=11)
+    images = [nib.as_closest_canonical(image) for _, image in draws]
+    columns = {"as scanned": draws[0][0]} | {
+        f"draw {seed}": np.asarray(image.dataobj, np.float32)
+        for seed, image in zip(seeds, images, strict=True)
+    }
+    figure = planes_figure(columns, images[0].header.get_zooms()[:3])
     figure.suptitle(f"{title}: {path.name}", fontsize=12)
     with atomic_path(picture) as partial:
         figure.savefig(partial, format="png", dpi=110)
 
 
-def _planes(volume: FloatArray) -> list[FloatArray]:
-    x, y, z = (size // 2 for size in volume.shape)
-    return [
-        np.rot90(plane) for plane in (volume[:, :, z], volume[:, y, :], volume[x, :, :])
-    ]
+def planes_figure(
+    volumes: Mapping[str, FloatArray], spacing_mm: Sequence[float]
+) -> Figure:
+    """Three planes through the middle of every volume, a column each.
+
+    All panels share the grey scale of the first; letters say which side is which.
+
+    Args:
+        volumes: By title, (X, Y, Z), RAS+, of one shape.
+        spacing_mm: Voxel size.
+    """
+    from matplotlib.figure import Figure
+
+    top = float(np.percentile(next(iter(volumes.values())), 99.5))
+    figure = Figure(figsize=(2.6 * len(volumes), 8.2), layout="constrained")
+    axes = figure.subplots(len(PLANES), len(volumes), squeeze=False)
+    for column, (title, volume) in zip(axes.T, volumes.items(), strict=True):
+        for shown, (axis, sides) in zip(column, PLANES.values(), strict=True):
+            across, up = (spacing_mm[a] for a in range(3) if a != axis)
+            plane = turned(volume.take(volume.shape[axis] // 2, axis))
+            shown.imshow(plane, cmap="gray", vmin=0, vmax=top, aspect=up / across)
+            shown.set_axis_off()
+            mark(shown, sides)
+        column[0].set_title(title, fontsize=11)
+    figure.supxlabel(LEGEND, fontsize=10)
+    return figure

@@ -12,6 +12,7 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from medvae.report.canvas import INK, INK_ON_DARK
+from medvae.report.sides import turned
 
 _INKS = (
     f"svg{{color:{INK}}}@media(prefers-color-scheme:dark){{svg{{color:{INK_ON_DARK}}}}}"
@@ -37,7 +38,7 @@ def svg(figure: Figure) -> str:
 
 
 def slice_png(image: NDArray[np.floating], window: tuple[float, float] = WINDOW) -> str:
-    """A slice as a grey PNG, nose up; of a volume, the middle axial one.
+    """A slice as a grey PNG, left on the left; of a volume, the middle axial one.
 
     Args:
         image: (X, Y) or (X, Y, Z) in reference units, RAS+ order.
@@ -52,7 +53,7 @@ def slice_png(image: NDArray[np.floating], window: tuple[float, float] = WINDOW)
     plane = image[..., image.shape[2] // 2] if image.ndim == 3 else image
     out = io.BytesIO()
     low, high = window
-    shown = np.clip(np.nan_to_num(np.rot90(plane)), low, high)
+    shown = np.clip(np.nan_to_num(turned(plane)), low, high)
     imsave(out, shown, cmap="gray", vmin=low, vmax=high, format="png")
     return png_address(out.getvalue())
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medvae.report.embed import slice_png
+from medvae.report.sides import PLANES
 
 
 def table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
@@ -38,15 +39,28 @@ def notes(sentences: Sequence[str], most: int = 10) -> str:
 
 
 def pictures(volumes: Mapping[str, NDArray[np.floating]]) -> str:
-    """Middle axial planes side by side, each from its own 1st to 99th percentile."""
+    """Middle axial planes side by side, each from its own 1st to 99th percentile.
+
+    Args:
+        volumes: By caption, (X, Y, Z), RAS+.
+    """
     shown = []
     for caption, volume in volumes.items():
         low, high = np.percentile(volume, (1, 99))
         source = slice_png(volume, (float(low), float(max(high, low + 1e-6))))
         shown.append(
-            '<figure style="display:inline-block;margin:.3em">'
+            '<figure style="display:inline-block;margin:.3em;position:relative">'
             f'<img src="{source}" alt="{escape(caption)}" '
             'style="width:8em;image-rendering:pixelated">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
+            f"{_letters()}<figcaption>{escape(caption)}</figcaption></figure>"
         )
     return "".join(shown)
+
+
+def _letters() -> str:
+    """Which side is which, in the upper corners of the picture before."""
+    style = "position:absolute;top:0;padding:0 .2em;color:#fff;background:#000"
+    return "".join(
+        f'<small style="{style};{corner}:0">{letter}</small>'
+        for letter, corner in zip(PLANES["axial"][1], ("left", "right"), strict=True)
+    )

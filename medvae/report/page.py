@@ -11,6 +11,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medvae.files import write_text
+from medvae.report.sides import LEGEND
 
 
 def write_page(
@@ -36,6 +37,7 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["sides"] = LEGEND
     style = files("medvae.report").joinpath("page.css").read_text(encoding="utf-8")
     # Of our own file; nothing from outside is marked as safe.
     css = Markup(style)  # nosec B704

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image  # matplotlib's own; it writes one grey channel
 
 from medvae.report.embed import WINDOW, png_address
+from medvae.report.sides import PLANES
 
 MOST_VOXELS = 1_300_000
 """A larger volume is shown at half its resolution, so that pages stay small."""
@@ -60,6 +61,7 @@ def viewer(
         "captions": list(data),
         "shape": [x, y, z],
         "spacing_mm": size,
+        "planes": PLANES,
         "columns": columns,
         "sources": [_mosaic(volume, columns, window) for volume in data.values()],
         # A file of this package, not of a user.

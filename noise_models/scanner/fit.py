@@ -14,6 +14,7 @@ from noise_models.scanner.adjustment import Adjustment, plan_adjustment
 from noise_models.scanner.calibration import NO_CALIBRATION
 from noise_models.scanner.covariates import Values, are_matched
 from noise_models.scanner.estimate import ScanEstimate
+from noise_models.scanner.flags import MEANINGS
 from noise_models.scanner.material import FEWEST_MOVED, Material
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.paired.travelers import (
@@ -150,7 +151,7 @@ def fit(
         warnings=(
             *_confounding(plan, evidence),
             *(travelers.warnings(list(scans)) if visits else ()),
-            *_warnings(sites),
+            *warnings_of(sites),
         ),
         paired=travelers.evidence(sites, left),
         covariates=plan.covariates,
@@ -245,7 +246,8 @@ def _confounding(plan: Adjustment, evidence: str) -> list[str]:
     return [sentence for sentence in said if sentence]
 
 
-def _warnings(sites: Sequence[Site]) -> tuple[str, ...]:
+def warnings_of(sites: Sequence[Site]) -> tuple[str, ...]:
+    """What makes the numbers of sites mean less than they say, a sentence each."""
     found = []
     for site in sites:
         if site.subjects < FEW_SUBJECTS:
@@ -259,7 +261,10 @@ def _warnings(sites: Sequence[Site]) -> tuple[str, ...]:
                 f"{site.label}: air unusable in {tissue + none} of {site.scans} scans; "
                 "their noise was estimated from tissue."
             )
-        found += [f"{site.label}: most scans flagged '{f}'." for f in site.flags]
+        found += [
+            f"{site.label}: most scans flagged '{flag}': {MEANINGS[flag]}."
+            for flag in site.flags
+        ]
         found += [f"{site.label}: outlier {scan}." for scan in site.outliers]
     return tuple(found)
 

@@ -23,6 +23,34 @@ FACE_MM = ((-45.0, 45.0), (55.0, 95.0), (-75.0, -15.0))  # from the head's centr
 FACE_LEFT = 0.25  # share of head in that box below which a face is missing
 WHOLE_FACE = 0.6  # share of the box that must lie in the view to be judged
 
+MEANINGS = {
+    STRIPPED: "no scalp and no air is left to measure; give whole heads if you can",
+    "defaced": "the face was taken out; nothing need be done",
+    "clipped": "the brightest voxels were cut off, so fat looks darker than it is; "
+    "export the scans again without a ceiling",
+    "zeroed air": "air was set to 0 and tells no noise; that of tissue is used",
+    "air is not Rayleigh": "air was filtered or masked, or holds artefacts; the noise "
+    "of tissue is used unless the two agree",
+    "several coils": "air is that of a sum of squares of coils; this is allowed for",
+    "zero-filled k-space": "the scanner interpolated, so that neighbours share their "
+    "noise; this is allowed for",
+    "resampled": "neighbours share their noise; give scans on the grid they were "
+    "acquired on where you can",
+    "denoised": "tissue is quieter than air says, as after a filter; the noise of "
+    "tissue is used",
+    "air and tissue disagree": "noise in air and in flat tissue differ by more than "
+    f"{AGREEMENT:g} times, as after a filter, a mask, or coils whose noise varies over "
+    "the head; the lower is used, or that of tissue where air is not noise alone. "
+    "Fit to scans as the scanner wrote them where you can, and trust this noise less",
+    "coarse levels": "the stored steps are wider than the noise; store more levels",
+    "noise not measurable": "neither air nor tissue tells the noise; compare a scan as "
+    "the scanner wrote it",
+    "noise varies over the head": "as parallel imaging makes it; this is fitted",
+    "tissue contrast unclear": "hardly any grey or white matter was found; check that "
+    "the scans are T1-weighted, and trust their contrast less",
+}
+"""What each flag says, and what to do about it."""
+
 Array = NDArray[np.floating]
 
 
@@ -60,22 +88,18 @@ class Evidence:
 
 
 def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
-    """Name everything that makes a scan's numbers mean less than they say.
+    """Name everything that makes a scan's numbers mean less than they say."""
+    return tuple(name for name, holds in judged(volume, seen).items() if holds)
 
-    - ``skull-stripped``, ``defaced``, ``clipped``: voxels are missing.
-    - ``zeroed air``, ``air is not Rayleigh``: the background is no evidence.
-    - ``several coils``: the background is that of a sum of squares.
-    - ``zero-filled k-space``, ``resampled``: neighbours share their noise.
-    - ``denoised``: tissue is quieter than the air says.
-    - ``air and tissue disagree``, ``coarse levels``, ``noise not measurable``,
-      ``noise varies over the head``, ``tissue contrast unclear``.
-    """
+
+def judged(volume: Array, seen: Evidence) -> dict[str, bool]:
+    """Whether each flag of `MEANINGS` holds for a scan."""
     air, tissue = seen.air, seen.tissue
     both = air.sigma > 0 and seen.inside > 0
     ratio = air.sigma / seen.inside if both else 1.0
     is_filled = min(seen.extent) < 1
     shared = is_shared(seen.correlation)
-    named = {
+    return {
         STRIPPED: seen.head.is_stripped,
         "defaced": is_defaced(
             volume, seen.head, seen.lowest, air_is_kept=air.zero_share < 0.3
@@ -93,7 +117,6 @@ def flags_of(volume: Array, seen: Evidence) -> tuple[str, ...]:
         "noise varies over the head": not seen.field_is_flat,
         "tissue contrast unclear": tissue.shares[1] < 0.1 or tissue.shares[2] < 0.1,
     }
-    return tuple(name for name, holds in named.items() if holds)
 
 
 def is_shared(correlation: Sequence[float]) -> bool:

@@ -21,13 +21,13 @@ def as_html(noise: ScannerNoise) -> str:
             str(site["scans"]),
             f"{site['noise_sigma']['median']:.3f}{interval}",
             " × ".join(f"{width:.1f}" for width in site["psf_fwhm_mm"].values()),
-            f"{site['bias_rms']:.3f}",
+            f"{100 * site['bias_rms']:.0f}",
             f"{site['tissue_contrast']['gm_over_wm']:.2f}",
         )
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
     names = (
         *("site", "scans", "noise SD (white matter = 1)", "blur over sharpest (mm)"),
-        *("bias RMS", "grey / white"),
+        *("shading RMS, %", "grey/white"),
     )
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(f"<tr>{row}</tr>" for row in rows)

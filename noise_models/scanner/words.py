@@ -15,23 +15,22 @@ def _shape(term: str) -> str:
     """Of a cosine over the head, from its orders along x, y and z.
 
     Example:
-        >>> _shape("100"), _shape("020"), _shape("011")
-        ('left-right trend', 'back-front bowl', 'back-front by bottom-top')
+        >>> _shape("100"), _shape("020"), _shape("011"), _shape("210")
+        ('left-right trend', 'back-front bowl', 'back-front by bottom-top',
+         'left-right bowl by back-front')
     """
-    orders = [int(k) for k in term]
-    along = [axis for axis, order in zip(_AXES, orders, strict=True) if order]
-    if len(along) > 1:
-        twist = "" if sum(orders) == len(along) else " (finer)"
-        return f"{' by '.join(along)}{twist}"
-    return f"{along[0]} {('trend', 'bowl', 'wave')[sum(orders) - 1]}"
+    orders = {axis: int(k) for axis, k in zip(_AXES, term, strict=True) if int(k)}
+    trend = " trend" if len(orders) == 1 else ""
+    names = (trend, " bowl", " wave")
+    return " by ".join(f"{axis}{names[k - 1]}" for axis, k in orders.items())
 
 
 def _parameter(name: str) -> str:
     kind, term = name.split("_", 1)
     if kind == "bias":
-        return f"shading {term} ({_shape(term)})"
+        return f"shading, {_shape(term)}"
     if kind == "noise":
-        return f"unevenness of the noise {term} ({_shape(term)})"
+        return f"unevenness of the noise, {_shape(term)}"
     return {
         "log_sigma": "noise",
         "psf_x_mm2": "blur along x",

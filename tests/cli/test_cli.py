@@ -36,14 +36,17 @@ def test_a_terminal_of_80_columns_holds_the_fit_in_words_and_one_unit(
     told = run("noise", "show", fitted).output
     pair = json.loads(run("noise", "show", fitted, "--json").stdout)["pairs"]
     shares = pair["NYU->UM_1"]["clipped"]
-    row = r"^NYU->UM_1 +([\d.]+) +[\d. ]+?  +(\d+)  +(\d+) (\d+) (\d+) *$"
+    row = r"^NYU->UM_1 +([\d.]+) +[\d., ]+?  +(\d+)  +(\d+), (\d+), (\d+) *$"
     (cells,) = re.findall(row, told, re.M)
     assert float(cells[0]) == round(100 * pair["NYU->UM_1"]["sigma_add"], 1)
     by_axis = [shares["psf_axes"][axis] for axis in "xyz"]
     clipped = [shares["noise"], *by_axis]
     assert [*map(int, cells[1:])] == [round(100 * share) for share in clipped]
     assert len(set(by_axis)) > 1  # else one number for all would do
-    assert "clipped noise, %" in told
+    words = " ".join(told.split())
+    assert "out of reach" in words
+    assert "CSF/grey" in words
+    assert "grey/white" in words
     assert not re.search("log_sigma|logit_|psf_", told)
 
 
@@ -53,6 +56,8 @@ def test_noise_score_speaks_of_noise_not_of_its_logarithm(phantom, fitted):
     assert re.search(r"\bnoise [+-]\d", told)
     assert "log_sigma" not in told
     assert "distance from" in " ".join(told.split())
+    assert told.count("likeliest") == 1
+    assert not re.search(r"\b[0-3]{3}\b", told)  # no code of a field's term
     assert re.search(r"\b\d+ scans\b", told)  # that judged it
 
 

@@ -17,6 +17,7 @@ from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation, evaluate
 from medvae.evaluation.pictures import pictures
 from medvae.evaluation.report import Picture, describe, write_report
+from medvae.evaluation.report.rows import number_rows
 from medvae.evaluation.report.words import words_of
 
 
@@ -185,6 +186,19 @@ def test_the_transfer_sentence_opens_with_what_harmonize_writes():
     (text,) = describe(Evaluation("r", ("N",), {"transfer": numbers}))
     assert text.startswith("Harmonised to a training site with its own detail kept")
     assert re.findall(r"0\.\d\d", text) == ["0.29", "0.54", "0.66"]
+
+
+def test_no_p_is_0_and_what_is_0_by_definition_has_no_decimals():
+    apart = Estimate(1.09, (0.7, 1.6), 8, chance=0.0, p=0.0001)
+    read = Estimate(0.9, None, 8, chance=1 / 3, p=0.035)
+    run = Evaluation("r", (), {"age": {"gap": apart, "auc_rbf_mean": read}})
+    first, second = (row["cells"][0] for row in number_rows({"r": run})[0]["lines"])
+    assert (first["chance"], first["p"]) == ("0", "p < 0.001")
+    assert (second["chance"], second["p"]) == ("0.333", "p = 0.04")
+
+
+def test_bits_that_may_be_below_0_are_said_to_be_of_a_density():
+    assert "density" in words_of("bits_per_voxel_held_out")
 
 
 def test_errors_are_told_by_site_imitated_and_in_words(page):

@@ -55,6 +55,25 @@ PLOTS = """Array.from(document.querySelectorAll('.plots img')).map(image => {
 })"""
 
 
+OFF = """Array.from(document.querySelectorAll(".stack :is(th, td, td *)"))
+  .filter(e => e.getClientRects().length
+    && !(e.getBoundingClientRect().right <= innerWidth))
+  .map(e => `off screen: ${e.alt || e.textContent.trim()}`)"""
+NAMELESS = """Array.from(document.querySelectorAll(".stack td"))
+  .filter(e => e.getClientRects().length
+    && !/^".+"$/.test(getComputedStyle(e, "::before").content))
+  .map(e => `of no column: ${e.textContent.trim()}`)"""
+CUT = """Array.from(document.querySelectorAll(".scroll"))
+  .filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute("aria-label"))"""
+
+
+async def cut_at(path, width):
+    """Names of the tables that do not fit into the page at this width, in px."""
+    async with opened(path, width=width) as page:
+        await page.ask("document.querySelectorAll('details').forEach(d => d.open = 1)")
+        return await page.ask(CUT)
+
+
 async def faults_of(path, viewers=1):
     """What is wrong with a page on a phone, in words; nothing if all is well.
 
@@ -74,6 +93,7 @@ async def faults_of(path, viewers=1):
             found += await _out_of_reach(page)
         if (width := await page.ask("document.documentElement.scrollWidth")) > WIDTH:
             found.append(f"scrolls sideways, {width} px")
+        found += await page.ask(OFF) + await page.ask(NAMELESS)
         for scheme in ("light", "dark"):
             await page.prefer(scheme == "dark")
             faint = await page.ask(FAINT) + await _faint_plots(page, scheme)

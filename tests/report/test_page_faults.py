@@ -33,14 +33,17 @@ def test_every_fault_is_found(tmp_path):
         VIEWER.format(options="tabindex=-1")
         + '<details><p style="width: 500px">wide</p></details>'
         + '<p class="faint">words</p>'
+        + '<table class="stack"><tr><td>far</td></tr></table>'
         + "<script>console.error('oh'); nobody()</script>"
         + f'<img alt="lost" src="http://example.org/a.png">{plot}',
-        "@media (prefers-color-scheme: dark) { body { background: #222 } "
-        ".faint { color: #555 } }",
+        "td { padding-left: 900px } @media (prefers-color-scheme: dark) "
+        "{ body { background: #222 } .faint { color: #555 } }",
     )
     assert "not reached by keys: x" in found
     assert "not moved by keys: x" in found
-    assert any(fault.startswith("scrolls sideways, 50") for fault in found)
+    assert any(fault.startswith("scrolls sideways, 9") for fault in found)
+    assert "off screen: far" in found
+    assert "of no column: far" in found
     assert any(fault.startswith("faint in dark: words (2.1") for fault in found)
     assert any(fault.startswith("faint in dark: plot") for fault in found)
     assert not [fault for fault in found if fault.startswith("faint in light")]

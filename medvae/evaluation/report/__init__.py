@@ -1,6 +1,10 @@
 """The page that shows what came out: one file, no network, readable on a phone."""
 
 from medvae.evaluation.report.page import Picture, write_report
-from medvae.evaluation.report.sentences import describe, describe_comparison
+from medvae.evaluation.report.sentences import (
+    describe,
+    describe_comparison,
+    headlines,
+)
 
-__all__ = ["Picture", "describe", "describe_comparison", "write_report"]
+__all__ = ["Picture", "describe", "describe_comparison", "headlines", "write_report"]

@@ -17,12 +17,13 @@ from medvae.evaluation.report.rows import (
     cohort_rows,
     headline_rows,
     number_rows,
-    target_rows,
 )
 from medvae.evaluation.report.sentences import describe, describe_comparison
+from medvae.evaluation.report.targets import target_rows
 from medvae.evaluation.result import Evaluation
 from medvae.report import write_page
 from medvae.report.embed import slice_png, svg
+from medvae.report.sides import PLANES
 from medvae.report.viewer import viewer
 from medvae.training.progress import read_metrics
 
@@ -149,6 +150,7 @@ def picture_table(pictures: Sequence[Picture]) -> dict[str, Any]:
                 {
                     "alt": f"{row.label}: {name}",
                     "source": slice_png(row.panels[name]),
+                    "sides": PLANES["axial"][1],
                 }
                 if name in row.panels
                 else None

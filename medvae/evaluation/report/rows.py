@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from medvae.evaluation.estimate import Estimate
-from medvae.evaluation.report.sentences import number
+from medvae.evaluation.report.numbers import number
 from medvae.evaluation.report.words import words_of
 from medvae.evaluation.result import Evaluation
+from medvae.report.p_values import p_value
 
 GROUPS = {
     "transfer": "Transfer to a training site",
@@ -67,33 +68,6 @@ def _reference(
     return "none"
 
 
-def target_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, object]]:
-    """Transfer errors by the site imitated, means over travelers, a row an arm."""
-    rows: list[dict[str, object]] = []
-    for arm, run in evaluations.items():
-        for source, target in sorted({(t.source, t.target) for t in run.travelers}):
-            mine = [
-                t for t in run.travelers if (t.source, t.target) == (source, target)
-            ]
-            rows.append(
-                {
-                    "run": arm,
-                    "from": source,
-                    "to": target,
-                    "left alone": _mean([t.do_nothing for t in mine]),
-                    "harmonised, detail kept": _mean([t.with_detail for t in mine]),
-                    "decoded alone": _mean([t.error for t in mine]),
-                    "travelers": len({t.subject for t in mine}),
-                }
-            )
-    return rows
-
-
-def _mean(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{sum(known) / len(known):.2f}" if known else "–"
-
-
 def _cell(estimate: Estimate | None, digits: int) -> dict[str, str]:
     if estimate is None:
         return {"value": "–", "ci95": ""}
@@ -134,9 +108,14 @@ def _full(estimate: Estimate | None) -> dict[str, str]:
     return {
         **cell,
         "n": str(estimate.n),
-        "chance": "" if estimate.chance is None else f"{estimate.chance:.{digits}f}",
-        "p": "" if estimate.p is None else f"{estimate.p:.3f}",
+        "chance": "" if estimate.chance is None else _chance(estimate.chance, digits),
+        "p": "" if estimate.p is None else p_value(estimate.p),
     }
+
+
+def _chance(level: float, digits: int) -> str:
+    """Zero by definition, as of a difference where there is none, has no decimals."""
+    return f"{level:.{digits}f}" if level else "0"
 
 
 def cohort_rows(run: Evaluation) -> list[dict[str, object]]:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from medvae.evaluation.bootstrap import PairedDifference
 from medvae.evaluation.estimate import Estimate
+from medvae.evaluation.report.numbers import number
+from medvae.evaluation.report.targets import worse_than_alone
 from medvae.evaluation.result import Evaluation, names_of
+from medvae.report.p_values import p_value
 
 FEW = 10
 """Below so many test subjects, a site that was not read says nothing."""
-
-
-def number(estimate: Estimate, digits: int = 2) -> str:
-    """A value and its interval.
-
-    Example:
-        >>> number(Estimate(0.512, (0.4, 0.61), n=9))
-        '0.51 (0.40 to 0.61)'
-    """
-    text = f"{estimate.value:.{digits}f}"
-    if estimate.ci95 is None:
-        return text
-    low, high = (f"{v:.{digits}f}" for v in estimate.ci95)
-    return f"{text} ({low} to {high})"
 
 
 def describe(evaluation: Evaluation) -> list[str]:
@@ -34,8 +23,18 @@ def describe(evaluation: Evaluation) -> list[str]:
         'Scans come back at 24.0 dB on training sites (9 test subjects) and at 22.5 dB
         on NYU, never seen in training (12 subjects).'
     """
-    tellers = (_images, _transfer, _leak, _stranger, _people, _age, _quiet)
+    tellers = (_images, *HEADLINES, _stranger, _people, _age, _quiet)
     return [text for teller in tellers if (text := teller(evaluation))]
+
+
+def headlines(evaluation: Evaluation) -> list[str]:
+    """Of these sentences, those on transfer, where it does harm, and on leakage.
+
+    Example:
+        >>> headlines(Evaluation("r", ("NYU",), {}))
+        []
+    """
+    return [text for teller in HEADLINES if (text := teller(evaluation))]
 
 
 def describe_comparison(
@@ -60,18 +59,6 @@ def describe_comparison(
         f"transfer error of {reference} ({p_value(difference.p)}): {change:.0f}% "
         f"{word}, {verdict}."
     )
-
-
-def p_value(p: float) -> str:
-    """A p value with the digits it deserves.
-
-    Example:
-        >>> p_value(0.03125), p_value(0.0005)
-        ('p = 0.03', 'p < 0.001')
-    """
-    if p < 0.001:
-        return "p < 0.001"
-    return f"p = {p:.3f}" if p < 0.01 else f"p = {p:.2f}"
 
 
 def _images(run: Evaluation) -> str | None:
@@ -129,6 +116,9 @@ def _leak(run: Evaluation) -> str | None:
             f"{FEW} are the least."
         )
     return f"No site could be read: {told} ({mean.n} test subjects)."
+
+
+HEADLINES = (_transfer, worse_than_alone, _leak)
 
 
 def _stranger(run: Evaluation) -> str | None:

@@ -6,7 +6,7 @@ MEASURES = {
     "psnr": "PSNR, dB",
     "ssim": "structural similarity (SSIM)",
     "z_scored_error": "error, in variances of the scan",
-    "bits_per_voxel": "bits a voxel",
+    "bits_per_voxel": "bits a voxel, of a density (may be below 0)",
     "balanced_accuracy": "balanced accuracy",
     "auc": "AUC",
     "icc": "agreement of codes, ICC(2,1)",

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from medvae.report.embed import slice_png
+from medvae.report.sides import PLANES
 from medvae.report.viewer import viewer
 from medvae.volume import read_volume
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, ScanEstimate
@@ -21,8 +22,8 @@ from noise_models.scanner.sites import Site
 FloatArray = NDArray[np.float32]
 
 REACH_MM = ((-84, 84), (-108, 108), (-96, 92))  # about the head's centre
-PLANES = (("axial", 2, 8.0), ("coronal", 1, 0.0), ("sagittal", 0, 6.0))
-"""Name, axis, and where the plane lies, mm from the head's centre."""
+AT_MM = {"axial": 8.0, "coronal": 0.0, "sagittal": 6.0}
+"""Where a plane lies, mm from the head's centre."""
 
 BOX_MM = 2.0  # voxels of the viewer
 
@@ -81,14 +82,16 @@ def example_table(
                     "alt": f"{column}, {name}",
                     "source": slice_png(
                         plane_mm(
-                            volume, step, shown.estimate.centre_voxels, axis, at_mm
+                            *(volume, step, shown.estimate.centre_voxels),
+                            *(axis, AT_MM[name]),
                         )
                     ),
+                    "sides": sides,
                 }
                 for column, (volume, step, shown) in columns.items()
             ],
         }
-        for name, axis, at_mm in PLANES
+        for name, (axis, sides) in PLANES.items()
     ]
     volumes = {
         column: box_mm(volume, step, shown.estimate.centre_voxels)

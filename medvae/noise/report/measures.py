@@ -44,7 +44,8 @@ def measures(noise: ScannerNoise) -> list[Measure]:
     """Noise, sharpness of each axis, contrast and shading.
 
     Sharpness is relative to the sharpest site of its axis: what all sites share is
-    not knowable from the scans.
+    not knowable from the scans. So it is a difference, and a scan or the end of an
+    interval may lie below 0: cut off there, an interval would leave out its truth.
     """
     log_sigma = NAMES.index("log_sigma")
     bias = [NAMES.index(name) for name in BIAS_NAMES]
@@ -56,8 +57,8 @@ def measures(noise: ScannerNoise) -> list[Measure]:
             lambda v: float(100 * np.exp(v[log_sigma])),
         ),
         *(_sharpness(noise, name) for name in PSF_NAMES),
-        _contrast("logit_gm_over_wm", "Grey over white matter"),
-        _contrast("logit_csf_over_gm", "CSF over grey matter"),
+        _contrast("logit_gm_over_wm", "Grey/white contrast"),
+        _contrast("logit_csf_over_gm", "CSF/grey contrast"),
         Measure(
             "Shading",
             UNITS["shading"],
@@ -78,8 +79,8 @@ def _sharpness(noise: ScannerNoise, name: str) -> Measure:
         )
 
     return Measure(
-        f"Blur along {axis}",
-        f"{UNITS['blur']}, over the sharpest site\n(below 0: sharper)",
+        f"Blur along {axis}, over the sharpest site",
+        f"{UNITS['blur']}, of the kernel between\n(below 0: sharper than its mean)",
         of_site,
         lambda v: signed_fwhm(float(v[index] - sharpest)),
     )

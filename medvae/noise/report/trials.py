@@ -9,6 +9,7 @@ import numpy as np
 
 from medvae.noise.report.figures import quantile_plot
 from medvae.report.embed import svg
+from medvae.report.p_values import p_value
 from noise_models.scanner.goodness import FEWEST
 from noise_models.scanner.record import Goodness
 from noise_models.scanner.summary import describe_goodness
@@ -76,8 +77,4 @@ def _two(value: float, digits: int = 2) -> str:
 
 
 def _told(distance: float, p: float) -> str:
-    return f"KS {distance:.2f}, {_p(p)}"
-
-
-def _p(value: float) -> str:
-    return "p < .001" if value < 0.001 else f"p {value:.3f}"
+    return f"KS {distance:.2f}, {p_value(p)}"

@@ -1,0 +1,86 @@
+"""noise apply: corrupted copies of scans."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medvae.cli.console import progress_bar
+from medvae.cli.named import open_named
+from medvae.cli.outcome import end
+from medvae.cli.scans import DryRun, missing
+from medvae.lock import sole_writer
+
+if TYPE_CHECKING:
+    from noise_models.base import NoiseModel
+
+
+def apply(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A model's name, a preset or fitted file."),
+    ],
+    scans: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCANS", help="NIfTI files or DICOM folders."),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Site they are from.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
+    dry_run: DryRun = False,
+) -> None:
+    """Write corrupted copies of scans, each on its own grid, under its own name.
+
+    Finished copies are left as they are, so the same command goes on after an
+    interruption. Copies made with other settings are never written over.
+
+    Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
+    """
+    from medvae.encoding.finished import check_same, finished, vouch
+    from medvae.encoding.images import write_image
+    from medvae.encoding.names import check_outputs
+    from medvae.encoding.reading import scan_digest
+    from medvae.noise.scan import corrupt_scan
+    from medvae.training.seeds import seed_of
+
+    noise = open_named(name, from_, to)
+    names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
+    check_outputs(out, names, scans)
+    targets = [out / file for file in names]
+    settings = {"noise": _identity(noise), "source": from_ or "", "target": to or ""}
+    plan = settings | {"seed": str(seed)}
+    check_same(targets, plan)
+    if dry_run:
+        words = f"would write {len(scans)} corrupted scans into {out}"
+        end(words, missing(scans))
+        return
+    kept = 0
+    with sole_writer(out), progress_bar("Corrupting") as progress:
+        for done, (path, target) in enumerate(zip(scans, targets, strict=True), 1):
+            made_of = plan | {"scan": scan_digest(path)}
+            if finished(target, made_of) is None:
+                _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
+                write_image(image, target)
+                vouch(target, made_of)
+            else:
+                kept += 1
+            progress(done, len(scans), path.name)
+    there = f"; {kept} were there already and stay" if kept else ""
+    end(f"{len(scans)} scans in {out}{there}")
+
+
+def _identity(noise: NoiseModel) -> str:
+    """The corruption's name, and a digest of all its settings and what was fitted."""
+    from medvae.files import digest
+    from medvae.noise.named import freeze
+
+    with tempfile.TemporaryDirectory() as folder:
+        frozen = Path(folder) / "noise.yaml"
+        freeze(noise, frozen)
+        return f"{noise.name} ({digest(frozen)[:16]})"

@@ -1,0 +1,79 @@
+"""Copies that noise apply leaves: the finished stay, those of other settings, too."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tiny_run import run
+from typer.testing import CliRunner
+
+from medvae.cli.app import app
+from medvae.encoding import images
+from medvae.errors import UserError
+
+
+@pytest.fixture
+def scans(world):
+    return sorted((world / "scans").rglob("*.nii.gz"))
+
+
+def voxels(folder):
+    return {p.name: nib.load(p).get_fdata().tobytes() for p in folder.glob("*.nii.gz")}
+
+
+def test_after_an_interruption_the_same_command_makes_only_the_rest(
+    scans, tmp_path, monkeypatch
+):
+    made, write = [], images.write_image
+
+    def interrupted(image, path):
+        if path.name == "c1.nii.gz" and not made.count("stopped"):
+            made.append("stopped")
+            raise KeyboardInterrupt
+        made.append(path.name)
+        write(image, path)
+
+    monkeypatch.setattr(images, "write_image", interrupted)
+    words = ("noise", "apply", "rician", *scans, "-o")
+    done = CliRunner().invoke(app, [*map(str, words), str(tmp_path / "a")])
+    assert done.exit_code == 130
+    assert "2 were there already and stay" in run(*words, tmp_path / "a").output
+    assert made == ["a1.nii.gz", "b1.nii.gz", "stopped", "c1.nii.gz"]
+    run(*words, tmp_path / "whole")
+    assert voxels(tmp_path / "a") == voxels(tmp_path / "whole")
+
+
+def test_a_copy_that_is_torn_or_of_another_scan_is_made_anew(scans, tmp_path):
+    out, scan = tmp_path / "out", tmp_path / "a.nii.gz"
+    scan.write_bytes(scans[0].read_bytes())
+    words = ("noise", "apply", "rician", scan, "-o", out)
+    run(*words)
+    before = voxels(out)
+    (out / scan.name).write_bytes((out / scan.name).read_bytes()[:900])
+    assert "already" not in run(*words).output
+    assert voxels(out) == before
+    image = nib.load(scan)
+    data = np.asarray(image.dataobj)[::-1]
+    nib.save(nib.Nifti1Image(data, image.affine), scan)
+    assert "already" not in run(*words).output
+    assert voxels(out) != before
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (("rician", "--seed", 1), "made with seed 0 by an earlier command, and would"),
+        (("gaussian",), "made with noise rician ("),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_copies_of_other_settings_are_not_written_over(
+    other, said, dry, scans, tmp_path
+):
+    run("noise", "apply", "rician", scans[0], "-o", tmp_path)
+    before = voxels(tmp_path)
+    name, *options = other
+    with pytest.raises(UserError, match="Choose another folder with -o") as refused:
+        run("noise", "apply", name, scans[0], "-o", tmp_path, *options, *dry)
+    assert str(refused.value).startswith(f"{tmp_path / scans[0].name}: ")
+    assert said in str(refused.value)
+    assert voxels(tmp_path) == before
