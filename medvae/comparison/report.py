@@ -52,7 +52,8 @@ def write_comparison_report(
         "headline": headline_rows(arms),
         "numbers": number_rows(arms),
         "gaps": gap_rows(content["gaps"]),
-        "differences": difference_rows(content["differences"]),
+        "differences": measure_rows(content["differences"]),
+        "same_setting": setting_rows(content["same_setting"]),
         "challenger": content["plan"]["challenger"],
         "plots_of": _plots(content),
         "pictures": picture_table(rows),
@@ -138,8 +139,8 @@ def _gap_cell(gap: Mapping[str, Any]) -> str:
     return "oracle no better" if gap["mean"] is None else _percent(gap)
 
 
-def difference_rows(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Challenger minus every arm: one line an arm, one column a measure."""
+def measure_rows(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers with intervals: one line an arm, one column a measure."""
     columns = list(dict.fromkeys(m for rows in table.values() for m in rows))
     lines = [
         {
@@ -149,6 +150,17 @@ def difference_rows(table: Mapping[str, Any]) -> dict[str, Any]:
         for arm, rows in table.items()
     ]
     return {"columns": [c.replace("_", " ") for c in columns], "lines": lines}
+
+
+def setting_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A table for each setting that arms share, and the challenger's differences."""
+    tables = []
+    for row in rows:
+        words = ", ".join(f"{k} {v}" for k, v in row["settings"].items())
+        values = measure_rows(row["arms"])
+        changes = measure_rows(row["differences"])
+        tables.append({"words": words, "values": values, "changes": changes})
+    return tables
 
 
 def _difference(row: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from medvae.comparison.gap import draw_people
 from medvae.comparison.plan import Arm, Plan
+from medvae.comparison.report import setting_rows
 from medvae.comparison.same_setting import same_settings
 from medvae.comparison.scores import Row, Scores
 
@@ -81,3 +82,17 @@ def test_the_share_of_the_way_is_that_of_arms_at_the_setting():
 
 def test_a_challenger_of_one_setting_has_nothing_to_pair():
     assert compared("none") == []
+
+
+def test_the_report_has_a_table_for_each_setting():
+    weak, strong = setting_rows(compared())
+    assert (weak["words"], strong["words"]) == (
+        "objective.lam 1.0",
+        "objective.lam 10.0",
+    )
+    assert weak["values"]["columns"] == ["traveler harmonisation"]
+    cells = {line["name"]: line["cells"] for line in strong["values"]["lines"]}
+    assert cells["scanner"][0].startswith("0.400 (")
+    changes = {line["name"]: line["cells"] for line in strong["changes"]["lines"]}
+    assert changes["randomised"][0].startswith("-0.100 (")
+    assert "scanner" not in changes
