@@ -48,11 +48,16 @@ CONTROLS = "Array.from(document.querySelectorAll('.viewer :is(select, input)'))"
 READY = (
     "Array.from(document.querySelectorAll('.viewer')).every(v => 'ready' in v.dataset)"
 )
-PLOTS = """Array.from(document.querySelectorAll('.plots img')).map(image => {
+PLOTS = "document.querySelectorAll('.plots img')"
+IN_VIEW = f"""(place => {{
+  const image = {PLOTS}[place];
+  image.scrollIntoView({{block: "center", behavior: "instant"}});
   const box = image.getBoundingClientRect();
-  return [image.alt, {x: box.x + scrollX, y: box.y + scrollY,
-                      width: box.width, height: box.height, scale: 1}];
-})"""
+  return [image.alt, {{x: box.x + scrollX, y: box.y + scrollY,
+                       width: box.width, height: box.height, scale: 1}}];
+}})"""
+"""Name and place of a plot, which is brought into view: a capture of what lies beyond
+makes the window taller for its time, and with it what is as tall as the window."""
 
 
 OFF = """Array.from(document.querySelectorAll(".stack :is(th, td, td *)"))
@@ -149,10 +154,9 @@ async def _out_of_reach(page):
 async def _faint_plots(page, scheme):
     """Plots without ink that stands out from their ground: dark on light, or light."""
     found = []
-    for name, box in await page.ask(PLOTS):
-        shot = await page.send(
-            "Page.captureScreenshot", clip=box, captureBeyondViewport=True
-        )
+    for place in range(await page.ask(f"{PLOTS}.length")):
+        name, box = await page.ask(f"{IN_VIEW}({place})")
+        shot = await page.send("Page.captureScreenshot", clip=box)
         pixels = imread(io.BytesIO(base64.b64decode(shot["data"])))[..., :3].mean(-1)
         ground = np.median(pixels)
         ink = pixels.max() if scheme == "dark" else pixels.min()
