@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from mutant_parts.reach import QUIET, Reach, enter
 
@@ -97,8 +96,6 @@ def _run(root: Path, tests: Sequence[str], reach: Reach) -> int:
     most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     enter(root)
-    settings.register_profile("mutants", deadline=None, derandomize=True, database=None)
-    settings.load_profile("mutants")  # a loaded machine is no failure
     import noise_models
 
     if not str(noise_models.__file__).startswith(str(root)):
