@@ -5,6 +5,9 @@ and again with kills. After each series the same command is left to end, and eve
 is held against the undisturbed run's, to the last bit.
 
     python benchmarks/faults.py --kills 60          # writes results/faults.json
+
+With ``--world FOLDER`` phantoms and undisturbed runs are kept there for the next run.
+Results are written after every series.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +120,8 @@ def prepare(world: Path, wanted: Sequence[str]) -> None:
     (world / "plan.yaml").write_text(COMPARE)
     if "encode" in wanted:
         os.environ["XDG_CACHE_HOME"] = str(world / "cache")
+        if (world / "run" / "seal.json").exists():
+            return
         (train,) = (verb for verb in verbs(world) if verb.name == "train")
         _timed("train", train.into(world), log)
 
@@ -128,8 +135,14 @@ def _timed(name: str, words: Sequence[str], log: Path) -> float:
     return ending.seconds
 
 
-def try_verb(verb: Verb, world: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Kill one verb ``kills`` times or more, in series; what came of it."""
+def try_verb(
+    verb: Verb,
+    world: Path,
+    kills: int,
+    seed: int,
+    keep: Callable[[dict[str, Any]], None],
+) -> None:
+    """Kill one verb ``kills`` times or more, in series; ``keep`` what came of it."""
     rng = random.Random(f"{seed} {verb.name}")
     whole, lasts = _undisturbed(verb, world)
     moments: list[float] = []
@@ -137,7 +150,7 @@ def try_verb(verb: Verb, world: Path, kills: int, seed: int) -> dict[str, Any]:
     while len(moments) < kills:
         out = world / f"{verb.name}-{series}"
         _fresh_cache(world)
-        found = survive(
+        survived = survive(
             verb.into(out),
             world / "log",
             again=verb.again,
@@ -145,32 +158,35 @@ def try_verb(verb: Verb, world: Path, kills: int, seed: int) -> dict[str, Any]:
             lasts=lasts,
             rng=rng,
         )
-        moments += found.kills
-        if not found.kills:  # it was quicker than when it was timed
-            lasts = found.seconds
+        moments += survived.kills
+        if not survived.kills:  # it was quicker than when it was timed
+            lasts = survived.seconds
         series += 1
         now = _where_is_no_matter(digests(out))
         differing += sorted(k for k in {*whole, *now} if whole.get(k) != now.get(k))
         left += litter(out)
         shutil.rmtree(out)
         print(f"{verb.name}: {len(moments)} kills, {series} series", flush=True)
-    return {
-        "seed": seed,
-        "kills": len(moments),
-        "series": series,
-        "undisturbed_s": round(lasts, 2),
-        "moments_s": moments,
-        "files_compared": len(whole),
-        "differing": sorted(set(differing)),
-        "left_behind": sorted(set(left)),
-    }
+        found = {
+            "seed": seed,
+            "kills": len(moments),
+            "series": series,
+            "undisturbed_s": round(lasts, 2),
+            "moments_s": moments,
+            "files_compared": len(whole),
+            "differing": sorted(set(differing)),
+            "left_behind": sorted(set(left)),
+        }
+        keep(found)
 
 
 def _undisturbed(verb: Verb, world: Path) -> tuple[dict[str, str], float]:
-    out = world / f"{verb.name}-whole"
-    _fresh_cache(world)
-    seconds = _timed(verb.name, verb.into(out), world / "log")
-    return _where_is_no_matter(digests(out)), seconds
+    out, told = world / f"{verb.name}-whole", world / f"{verb.name}-seconds"
+    if not told.exists():
+        shutil.rmtree(out, ignore_errors=True)
+        _fresh_cache(world)
+        told.write_text(f"{_timed(verb.name, verb.into(out), world / 'log')}")
+    return _where_is_no_matter(digests(out)), float(told.read_text())
 
 
 def _where_is_no_matter(found: dict[str, str]) -> dict[str, str]:
@@ -180,6 +196,13 @@ def _where_is_no_matter(found: dict[str, str]) -> dict[str, str]:
 
 def _fresh_cache(world: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cache-", dir=world)
+
+
+def world_of(given: argparse.Namespace) -> AbstractContextManager[str | Path]:
+    """The folder that was asked for, or one that goes away afterwards."""
+    if given.world:
+        return nullcontext(given.world)
+    return tempfile.TemporaryDirectory(prefix="faults-")
 
 
 def write(path: Path, given: argparse.Namespace, results: dict[str, Any]) -> None:
@@ -203,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kills", type=int, default=60, help="In all, at least.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verbs", default="train,encode,compare,fit-noise")
+    parser.add_argument("--world", type=Path, help="Folder to keep.")
     parser.add_argument("-o", "--out", type=Path, default=RESULT)
     given = parser.parse_args(arguments)
     import torch
@@ -213,15 +237,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     wanted = given.verbs.split(",")
-    results = {}
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        world = Path(folder)
+    results: dict[str, Any] = {}
+    with world_of(given) as folder:
+        world = Path(folder).resolve()
+        world.mkdir(parents=True, exist_ok=True)
         prepare(world, wanted)
+
+        def keep(name: str, found: dict[str, Any]) -> None:
+            results[name] = found
+            write(given.out, given, results)
+
         known = {verb.name: verb for verb in verbs(world)}
         for name in wanted:
             share = -(-given.kills // len(wanted))
-            results[name] = try_verb(known[name], world, share, given.seed)
-            write(given.out, given, results)
+            try_verb(known[name], world, share, given.seed, partial(keep, name))
     total = sum(one["kills"] for one in results.values())
     bad = [name for name, one in results.items() if one["differing"]]
     print(f"{total} kills; differing: {', '.join(bad) or 'none'}")

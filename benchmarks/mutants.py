@@ -2,6 +2,7 @@
 
     python benchmarks/mutants.py --sample 200 --minutes 35     # results/mutants.json
     python benchmarks/mutants.py --again                       # survivors, new tests
+    python benchmarks/mutants.py --part scanner --sample 100 --slowest 10
 
 mutmut makes the mutants (no dependency: python -m pip install mutmut==3.8.1). Each is
 put into a copy of the sources, and the tests that run the changed statement, quickest
@@ -20,7 +21,7 @@ import random
 import resource
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -58,6 +59,14 @@ class Part:
         found = {path for pattern in self.sources for path in ROOT.glob(pattern)}
         return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
+    def test_files(self) -> list[str]:
+        """Files of tests, from the root."""
+        places = [ROOT / place for place in self.tests]
+        found = [
+            f for p in places for f in ([p] if p.is_file() else p.rglob("test_*.py"))
+        ]
+        return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
 
 PARTS = {
     "simple": Part(
@@ -71,8 +80,8 @@ PARTS = {
 }  # fmt: skip
 
 
-def copy_sources(to: Path) -> str:
-    """A fresh copy to put mutants into; its digest."""
+def copy_sources(to: Path) -> None:
+    """A fresh copy to put mutants into."""
     shutil.rmtree(to, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__", ".*")
     for name in COPIED:
@@ -80,7 +89,6 @@ def copy_sources(to: Path) -> str:
             shutil.copytree(ROOT / name, to / name, ignore=ignored)
         else:
             shutil.copy(ROOT / name, to / name)
-    return digest_of(path for path in to.rglob("*") if path.is_file())
 
 
 def digest_of(files: Any) -> str:  # noqa: ANN401 (any iterable of paths)
@@ -91,23 +99,45 @@ def digest_of(files: Any) -> str:  # noqa: ANN401 (any iterable of paths)
     return found.hexdigest()
 
 
-def reach_of(part: Part, tree: Path, kept: Path) -> Reach:
-    """What the tests reach, from one run of them without any mutant.
+def reach_of(part: Part, tree: Path, work: Path, slowest: float) -> Reach:
+    """What the tests reach, from one run of each file of them without any mutant.
+
+    Kept by the content of that file and of all that is no test: what was measured once
+    is not measured again.
 
     Raises:
         SystemExit: They do not pass as they are.
     """
-    if not kept.exists():
-        log = kept.with_suffix(".log")
+    reach = Reach()
+    rest = {path for path in tree.rglob("*") if path.name[:5] != "test_"}
+    for tests in [part.files(), *([file] for file in part.test_files())]:
+        key = content_of(tree, rest | {tree / test for test in tests}, slowest)
+        kept = work / f"reach-{Path(tests[0]).stem}-{key}.json"
+        if not kept.exists():
+            _measured(part, tree, tests, slowest, kept)
+        reach.add(Reach(**json.loads(kept.read_text(encoding="utf-8"))))
+    return reach
 
-        def work() -> int:
-            enter(tree)
-            return measure(tree, (*part.files(), *part.tests), part.files(), kept)
 
-        if code := forked(work, log):
-            kept.unlink(missing_ok=True)
-            sys.exit(f"the tests fail without any mutant (exit {code}); see {log}")
-    return Reach(**json.loads(kept.read_text(encoding="utf-8")))
+def _measured(
+    part: Part, tree: Path, tests: Sequence[str], slowest: float, kept: Path
+) -> None:
+    def work() -> int:
+        enter(tree)
+        return measure(tree, tests, part.files(), slowest, kept)
+
+    log = kept.with_suffix(".log")
+    if code := forked(work, log):
+        sys.exit(f"the tests fail without any mutant (exit {code}); see {log}")
+    print(f"{kept.name}: {_minutes():.1f} min so far", flush=True)
+
+
+def content_of(tree: Path, paths: Iterable[Path], slowest: float) -> str:
+    """A few digits that change with the content of files, compiled ones left out."""
+    files = sorted(p for p in paths if p.is_file() and p.suffix != ".pyc")
+    names = "".join(p.relative_to(tree).as_posix() for p in files)
+    text = f"{names} {digest_of(files)} {slowest:g}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def try_one(mutant: Mutant, tree: Path, reach: Reach, log: Path) -> Row:
@@ -133,18 +163,19 @@ def control(tree: Path, reach: Reach, kept: Path, log: Path) -> None:
     """
     if kept.exists():
         return
-    tests = sorted(reach.fixtures, key=lambda test: reach.seconds.get(test, 0.0))
+    tests = reach.used()
     found = try_mutant(tree, tests, reach, log, is_mutant=False)
     if found.word != "survived":
         sys.exit(f"without any mutant: {found.word}; see {log}")
-    print(f"{len(tests)} tests pass unchanged in {found.seconds} s", flush=True)
+    told = f"{len(tests)} tests pass unchanged in {found.seconds} s"
+    print(f"{told}; {len(reach.slow)} are slow and left out", flush=True)
     kept.touch()
 
 
 def run_part(name: str, given: argparse.Namespace, known: dict[str, Any]) -> None:
     """Try what is left of a part's sample, or its survivors again."""
     part, tree = PARTS[name], given.work / name
-    key = copy_sources(tree)
+    copy_sources(tree)
     mutants = {
         mutant.name: mutant
         for path in part.files()
@@ -162,9 +193,10 @@ def run_part(name: str, given: argparse.Namespace, known: dict[str, Any]) -> Non
     else:
         todo = [n for n in names[: given.sample] if n not in rows]
     print(f"{name}: {len(mutants)} mutants, {len(todo)} to try", flush=True)
-    kept = given.work / f"reach-{name}-{key[:12]}.json"
-    reach, log = reach_of(part, tree, kept), given.work / f"{name}.log"
-    control(tree, reach, kept.with_suffix(".passed"), log)
+    key = content_of(tree, tree.rglob("*"), given.slowest)
+    reach = reach_of(part, tree, given.work, given.slowest)
+    log = given.work / f"{name}.log"
+    control(tree, reach, given.work / f"{name}-{key}.passed", log)
     for one in todo:
         if _minutes() > given.minutes:
             break
@@ -216,6 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--part", choices=PARTS, default="simple")
     parser.add_argument("--sample", type=int, default=200, help="Mutants to try.")
     parser.add_argument("--minutes", type=float, default=35, help="Of processor time.")
+    parser.add_argument("--slowest", type=float, default=60, help="Seconds of a test.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--again", action="store_true", help="Survivors, once more.")
     parser.add_argument("--work", type=Path, default=WORK, help="Folder for copies.")

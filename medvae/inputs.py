@@ -6,11 +6,24 @@ import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, TypeVar
 
 from medvae.errors import UserError
 
 Kind = TypeVar("Kind")
+
+DAMAGED = (
+    EOFError,
+    KeyError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
+"""What damaged tables, arrays and JSON lead their readers to raise."""
 
 MAX_TEXT = 2**26
 """Largest table or JSON that is read, bytes: half a million scans."""

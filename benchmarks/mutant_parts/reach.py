@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 
 @dataclass
@@ -22,11 +24,29 @@ class Reach:
         seconds: Processor time of every test, and of every shared fixture.
         fixtures: Fixtures that every test asks for.
         lines: By file and line, the tests and shared fixtures that run it.
+        slow: Tests that were stopped because they, or a fixture, took too long.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     fixtures: dict[str, list[str]] = field(default_factory=dict)
     lines: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    slow: list[str] = field(default_factory=list)
+
+    def add(self, other: Reach) -> None:
+        """Take in what a run of other tests has shown."""
+        for test, spent in other.seconds.items():  # a fixture is in several runs
+            self.seconds[test] = max(spent, self.seconds.get(test, 0.0))
+        self.fixtures |= other.fixtures
+        self.slow += other.slow
+        for path, by_line in other.lines.items():
+            known = self.lines.setdefault(path, {})
+            for line, names in by_line.items():
+                known[line] = sorted({*known.get(line, ()), *names})
+
+    def used(self) -> list[str]:
+        """All tests that are quick enough, the quickest first."""
+        found = self.fixtures.keys() - set(self.slow)
+        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
     def tests(self, path: str, place: Iterable[int]) -> list[str]:
         """Tests that run any of some lines, the quickest first.
@@ -37,12 +57,11 @@ class Reach:
         known = self.lines.get(path, {})
         names = {one for line in place for one in known.get(str(line), ())}
         shared = {n.removeprefix(FIXTURE) for n in names if n.startswith(FIXTURE)}
-        found = [
+        return [
             test
-            for test, asked in self.fixtures.items()
-            if test in names or shared.intersection(asked)
+            for test in self.used()
+            if test in names or shared.intersection(self.fixtures[test])
         ]
-        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
     def bound_s(self, test: str) -> float:
         """Seconds that no mutant needs that is not lost: five times what it takes."""
@@ -53,12 +72,22 @@ class Reach:
 FIXTURE = "fixture "
 
 
-class Watch:
-    """A pytest plugin that tells coverage which test is at work."""
+TOO_SLOW = "takes too long to be shown mutants"
 
-    def __init__(self, coverage: Any, reach: Reach) -> None:  # noqa: ANN401
-        self.coverage, self.reach = coverage, reach
-        self.at_work = [""]
+
+class Watch:
+    """A pytest plugin that tells coverage which test is at work, and ends slow ones.
+
+    Args:
+        coverage: That runs.
+        reach: To be filled.
+        slowest: Seconds of processor time that a test, and a shared fixture, may take.
+    """
+
+    def __init__(self, coverage: Any, reach: Reach, slowest: float) -> None:  # noqa: ANN401
+        self.coverage, self.reach, self.slowest = coverage, reach, slowest
+        self.at_work, self.inner = [""], [0.0]
+        signal.signal(signal.SIGPROF, _skip)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:  # noqa: ANN401
@@ -67,27 +96,63 @@ class Watch:
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        with self._bounded():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        with self._bounded():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:  # noqa: ANN401
         if fixturedef.scope == "function":
             return (yield)
-        with self._at(FIXTURE + fixturedef.argname):
+        with self._at(FIXTURE + fixturedef.argname), self._bounded():
             return (yield)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401
+        if report.skipped and TOO_SLOW in report.longreprtext:
+            self.reach.slow.append(report.nodeid)
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        before, _ = signal.setitimer(signal.ITIMER_PROF, self.slowest)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, before)
 
     @contextmanager
     def _at(self, name: str) -> Iterator[None]:
+        """Lines and seconds are counted for ``name``, without what is inside of it."""
         started = _processor_seconds()
         self.at_work.append(name)
+        self.inner.append(0.0)
         self.coverage.switch_context(name)
         try:
             yield
         finally:
             self.at_work.pop()
             self.coverage.switch_context(self.at_work[-1])
-            self.reach.seconds[name] = round(_processor_seconds() - started, 3)
+            whole = _processor_seconds() - started
+            self.reach.seconds[name] = round(whole - self.inner.pop(), 3)
+            self.inner[-1] += whole
 
 
-def measure(root: Path, tests: Sequence[str], sources: Sequence[str], out: Path) -> int:
-    """Run the tests once, unchanged, and write what they reach; pytest's exit code.
+def _skip(*_: object) -> None:
+    pytest.skip(TOO_SLOW)
+
+
+def measure(
+    root: Path,
+    tests: Sequence[str],
+    sources: Sequence[str],
+    slowest: float,
+    out: Path,
+) -> int:
+    """Run tests once, unchanged, and write what they reach; pytest's exit code.
 
     To be called in a process of its own, whose modules are then those below ``root``.
     """
@@ -101,7 +166,8 @@ def measure(root: Path, tests: Sequence[str], sources: Sequence[str], out: Path)
     )
     reach = Reach()
     coverage.start()
-    code = int(pytest.main([*QUIET, *tests], plugins=[Watch(coverage, reach)]))
+    watch = Watch(coverage, reach, slowest)
+    code = int(pytest.main([*QUIET, *tests], plugins=[watch]))
     coverage.stop()
     data = coverage.get_data()
     for path in sources:
@@ -110,10 +176,15 @@ def measure(root: Path, tests: Sequence[str], sources: Sequence[str], out: Path)
             str(line): sorted(name for name in names if name)
             for line, names in by_line.items()
         }
-    out.write_text(json.dumps(vars(reach)), encoding="utf-8")
+    if code in (0, NO_TESTS):
+        partial = out.with_suffix(".part")
+        partial.write_text(json.dumps(vars(reach)), encoding="utf-8")
+        partial.replace(out)
+        return 0
     return code
 
 
+NO_TESTS = 5  # pytest's exit code
 QUIET = (
     "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist",
     "-p", "no:cov", "-o", "addopts=--strict-markers --doctest-modules",
@@ -126,6 +197,8 @@ def enter(root: Path) -> None:
     os.chdir(root)
     sys.path.insert(0, str(root))
     os.environ["PYTHONPATH"] = str(root)
+    settings.register_profile("mutants", deadline=None, derandomize=True, database=None)
+    settings.load_profile("mutants")  # a loaded machine is no failure
 
 
 def _processor_seconds() -> float:

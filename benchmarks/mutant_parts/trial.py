@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -13,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from mutant_parts.reach import QUIET, Reach, enter
 
 MEMORY = 4 * 2**30  # bytes beyond what the process had when it was forked
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a dead parent leaves
 CRASHED, OUTSIDE = 70, 71  # exit codes: of no test, but of what runs them
 PASSED, FAILED, NOT_IMPORTED, NO_SUCH_TEST = 0, 1, 2, 4  # pytest's
 
@@ -64,6 +65,7 @@ def forked(work: Callable[[], int], log: Path) -> int:
         code = CRASHED
         try:
             os.setpgid(0, 0)
+            _end_with_parent()
             shown = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(shown, 1)
             os.dup2(shown, 2)
@@ -76,6 +78,11 @@ def forked(work: Callable[[], int], log: Path) -> int:
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # workers that it has left
     return os.waitstatus_to_exitcode(status)
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Bound:
@@ -97,8 +104,6 @@ def _run(root: Path, tests: Sequence[str], reach: Reach) -> int:
     most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     enter(root)
-    settings.register_profile("mutants", deadline=None, derandomize=True, database=None)
-    settings.load_profile("mutants")  # a loaded machine is no failure
     import noise_models
 
     if not str(noise_models.__file__).startswith(str(root)):

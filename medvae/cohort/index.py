@@ -25,7 +25,7 @@ from medvae.files import user_cache, write_text
 from medvae.problem import Problem
 from medvae.version import __version__
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 _PLAIN = ("subject", "site", "session", "age", "sex", "split")
 _TABLES = (".json", ".tsv", ".csv", ".yaml", ".yml")
 
@@ -101,13 +101,20 @@ def _no_collection() -> Iterator[None]:
 def _remembered(kept: Path) -> Examined | None:
     """The cohort as it was found; None where something changed, or nothing is kept."""
     try:
-        content = json.loads(kept.read_text(encoding="utf-8"))
+        mark, text = kept.read_text(encoding="utf-8").split("\n", 1)
+        if mark != _mark(text):
+            return None
+        content = json.loads(text)
         watched = [*content["watched"], *content["paths"], *content["masks"].values()]
         if fingerprint(watched) != content["fingerprint"]:
             return None
         return Examined(_cohort(content), content["rows"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):  # not there, cut, or not text
         return None
+
+
+def _mark(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def fingerprint(paths: Iterable[str]) -> str:
@@ -148,7 +155,8 @@ def _remember(examined: Examined, data: Path, kept: Path) -> None:
         ],
     }
     try:
-        write_text(kept, json.dumps(content))
+        text = json.dumps(content)
+        write_text(kept, f"{_mark(text)}\n{text}")
     except (OSError, UserError):
         return  # a cache that cannot be written is no reason to stop
 

@@ -248,7 +248,7 @@ def pictures(units: Mapping[str, Sequence[Unit]]) -> list[Picture]:
     wanted = [stage.plan.challenger, "none", "oracle", "randomised", *drawable]
     shown = [name for name in dict.fromkeys(wanted) if name in drawable][:SHOWN]
     encoders = {
-        name: encoder_of(drawable[name], drawable[name].finished()["choice"])
+        name: encoder_of(drawable[name], drawable[name].finished().choice)
         for name in shown
     }
     target, spacing = stage.sites[0], stage.store.grid.spacing_mm

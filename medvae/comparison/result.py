@@ -206,10 +206,10 @@ def _facts(own: Sequence[Unit]) -> dict[str, Any]:
     found = {str(unit.stage.seed): unit.finished() for unit in own}
     return {
         "arm": own[0].arm.model_dump(mode="json"),
-        "energy": {seed: f["energy"] for seed, f in found.items()},
-        "level_factor": {seed: f["factor"] for seed, f in found.items()},
-        "chosen": {seed: f["settings"][f["choice"]] for seed, f in found.items()},
-        "validation": {seed: f["validation"] for seed, f in found.items()},
+        "energy": {seed: f.energy for seed, f in found.items()},
+        "level_factor": {seed: f.factor for seed, f in found.items()},
+        "chosen": {seed: f.settings[f.choice] for seed, f in found.items()},
+        "validation": {seed: f.validation for seed, f in found.items()},
     }
 
 

@@ -256,7 +256,10 @@ class Stage:
 
 def _number(path: Path, key: str) -> float:
     """One number of a file that this comparison has written."""
-    return checked(dict[str, float], read_record(path, AGAIN), path, AGAIN)[key]
+    found = checked(dict[str, float], read_record(path, AGAIN), path, AGAIN)
+    if key not in found:
+        raise UserError(f"{path}: holds no {key}. {AGAIN}")
+    return found[key]
 
 
 def open_store(

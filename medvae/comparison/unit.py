@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medvae.comparison.claim import check_mark, mark_of
+from medvae.comparison.finished import Finished, read_finished
 from medvae.comparison.plan import UNTRAINED, Arm
 from medvae.comparison.scores import read_scores, score
 from medvae.comparison.selection import Validation, choose, validate
@@ -25,7 +26,6 @@ from medvae.evaluation.protocol import ask, open_setting
 from medvae.evaluation.questions.setting import Setting
 from medvae.evaluation.result import Evaluation, read_evaluation
 from medvae.files import digest, write_json
-from medvae.inputs import AGAIN, read_record
 from medvae.training.config import TrainConfig
 from medvae.training.run import network_of, train
 from medvae.training.run_folder import MACHINERY
@@ -92,18 +92,17 @@ class Unit:
         """
         return check_mark(self.folder / "done.json", self.digest())
 
-    def finished(self) -> dict[str, Any]:
+    def finished(self) -> Finished:
         """What is known of a finished unit: choice, energy, validation."""
-        path = self.folder / "done.json"
-        return read_record(path, AGAIN)
+        return read_finished(self.folder / "done.json")
 
     def evaluation(self) -> Evaluation:
         """Of the setting that was chosen."""
-        return read_evaluation(self.at(self.finished()["choice"]) / "evaluation.json")
+        return read_evaluation(self.at(self.finished().choice) / "evaluation.json")
 
     def weights_digest(self) -> str | None:
         """SHA-256 of the chosen network's weights; None for an arm without any."""
-        path = self.at(self.finished()["choice"]) / "run" / "model.safetensors"
+        path = self.at(self.finished().choice) / "run" / "model.safetensors"
         return digest(path) if path.is_file() else None
 
     def scores(self) -> list[Any]:
@@ -112,7 +111,7 @@ class Unit:
             read_scores(self.at(k) / "scores.json")
             for k in range(len(self.arm.settings))
         ]
-        chosen = every[self.finished()["choice"]]
+        chosen = every[self.finished().choice]
         return [chosen] if len(every) == 1 else [chosen, *every]
 
 
@@ -131,14 +130,14 @@ def run_unit(unit: Unit) -> None:
         choice = choose(tried)
     for k, (setting, notes) in settings.items():
         evaluate_unit(unit, k, setting, notes)
-    content = {
-        "digest": unit.digest(),
-        "choice": choice,
-        "settings": [dict(s) for s in arm.settings],
-        "validation": {str(k): asdict(v) for k, v in tried.items()},
+    found = Finished(
+        unit.digest(),
+        choice,
+        settings=[dict(s) for s in arm.settings],
+        validation={str(k): asdict(v) for k, v in tried.items()},
         **facts,
-    }
-    write_json(unit.folder / "done.json", content)
+    )
+    write_json(unit.folder / "done.json", asdict(found))
 
 
 def _train(unit: Unit, noise: NoiseModel) -> dict[str, Any]:
@@ -226,7 +225,7 @@ def _along_axes(unit: Unit) -> AxesEncoder:
     Arms that differ in how many they keep share the fit, which lies beside that arm.
     """
     stage, other = unit.stage, unit.other
-    choice = other.finished()["choice"]
+    choice = other.finished().choice
     inner = encoder_of(other, choice)
     kind = f"{Path(unit.arm.noise).stem}-{unit.arm.regime}"
     path = other.at(choice) / f"axes-{kind}.safetensors"

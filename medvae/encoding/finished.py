@@ -12,7 +12,7 @@ from typing import Any
 
 from medvae.errors import UserError
 from medvae.files import digest, write_json
-from medvae.inputs import read_json
+from medvae.inputs import DAMAGED, read_json
 
 FOLDER = ".made"
 
@@ -42,7 +42,7 @@ def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
         content = read_json(_record(image))
         same = content["made_of"] == {**made_of} and None not in made_of.values()
         return content if same and content["image_digest"] == digest(image) else None
-    except (OSError, ValueError, KeyError, TypeError, UserError):
+    except (*DAMAGED, UserError):
         return None
 
 
@@ -66,7 +66,7 @@ def check_same(
         try:
             before = read_json(_record(image))["made_of"]
             differing = [key for key in wanted if before[key] != wanted[key]]
-        except (OSError, ValueError, KeyError, TypeError, UserError):
+        except (*DAMAGED, UserError):
             before = (told or {}).get(image.name, wanted)
             differing = [key for key in before if before[key] != wanted[key]]
         if differing and image.exists():

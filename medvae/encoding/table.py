@@ -8,7 +8,6 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,22 +17,12 @@ from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_text
-from medvae.inputs import near, read_text, refuse_special
+from medvae.inputs import DAMAGED, near, read_text, refuse_special
 from medvae.lock import turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNREADABLE = (  # whatever pandas and numpy raise on damaged files
-    EOFError,
-    KeyError,
-    OSError,
-    OverflowError,
-    SyntaxError,
-    TokenError,
-    TypeError,
-    ValueError,
-)
 INDEX_LOCK = ".index.lock"
 COLUMNS = (
     *("row", "name", "path", "subject", "site", "session"),
@@ -104,7 +93,7 @@ def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> boo
         same = {row["model"] for row in rows} == {model or ""}
     except FileNotFoundError:
         return not folder.exists()
-    except (OSError, ValueError, KeyError, TypeError, csv.Error, UserError):
+    except (*DAMAGED, csv.Error, UserError):
         return False
     return same and paths <= {os.path.realpath(scan) for scan in scans}
 
@@ -143,7 +132,7 @@ def read_table(
             f"{error.filename}: not found.{near(place)} Make it with: "
             f"medvae encode RUN SCANS -o {place}"
         ) from None
-    except UNREADABLE as error:
+    except DAMAGED as error:
         raise UserError(
             f"{place}: the table cannot be read ({error}). Run medvae encode again."
         ) from None

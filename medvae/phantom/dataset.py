@@ -157,8 +157,8 @@ def _is_finished(out: Path, recipe: Recipe) -> bool:
         )
     found = read_record(out / _RECIPE, "Choose another folder.")
     wanted = json.loads(json.dumps(asdict(recipe)))
-    if found != wanted:
-        changed = next(key for key in wanted if found.get(key) != wanted[key])
+    changed = next((key for key in wanted if found.get(key) != wanted[key]), None)
+    if changed:
         raise UserError(
             f"{out}: holds a phantom with {changed} {found.get(changed)}, but "
             f"{wanted[changed]} was asked for. Remove it, or choose another folder."

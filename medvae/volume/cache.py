@@ -15,9 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from joblib import delayed
+from numpy.lib.format import open_memmap
 
 from medvae.errors import UserError
 from medvae.files import digest, to_disk
+from medvae.inputs import DAMAGED, read_json
 from medvae.lock import sweep_old
 from medvae.volume.grid import Grid, Placement
 from medvae.volume.mask import read_mask
@@ -60,16 +62,15 @@ class PreparedCohort:
 
     def image(self, i: int) -> npt.NDArray[np.float32]:
         """Scan ``i`` in reference units, read-only, memory-mapped."""
-        return np.load(self.folders[i] / "image.npy", mmap_mode="r")  # type: ignore[no-any-return]  # numpy types np.load as Any
+        return open_memmap(self.folders[i] / "image.npy", mode="r")
 
     def mask(self, i: int) -> npt.NDArray[np.bool_]:
         """Mask of scan ``i``, read-only, memory-mapped."""
-        return np.load(self.folders[i] / "mask.npy", mmap_mode="r")  # type: ignore[no-any-return]  # numpy types np.load as Any
+        return open_memmap(self.folders[i] / "mask.npy", mode="r")
 
     def meta(self, i: int) -> dict[str, Any]:
         """What was stored beside the arrays of scan ``i``; see ``Prepared.meta``."""
-        text = (self.folders[i] / "meta.json").read_text(encoding="utf-8")
-        content: dict[str, Any] = json.loads(text)
+        content: dict[str, Any] = read_json(self.folders[i] / "meta.json")
         return content
 
     def prepared(self, i: int) -> Prepared:
@@ -156,7 +157,7 @@ def _is_whole(folder: Path, grid: Grid) -> bool:
     """Whether an entry can be read: sizes and headers, not every voxel."""
     try:
         kept = PreparedCohort((), (folder,), grid).prepared(0)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+    except (*DAMAGED, AttributeError, UserError):
         return False
     return all(
         array.shape == grid.shape and array.dtype == kind

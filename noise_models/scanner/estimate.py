@@ -190,7 +190,7 @@ def estimate_scan(
         digest: SHA-256 of the content, where it is known already.
 
     Raises:
-        ValueError: Not three-dimensional, not finite, or no head in it.
+        ValueError: Not three-dimensional, not finite, no head, or voxels too coarse.
 
     Example:
         >>> estimate_scan(np.zeros((4, 4, 4)), (1, 1, 1), label="a.nii")
@@ -216,9 +216,9 @@ def estimate_scan(
             # Averaged or denoised: what is left lies between two stored levels.
             sigma, evidence = float("nan"), "none"
         tissue = fit_tissue(volume, (x, y, z), head, sigma)
+        blur = sharpness(spectrum, sigma, extent)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
-    blur = sharpness(spectrum, sigma, extent)
     is_heard = sigma > 0 and inside < AGREEMENT * sigma and step < inside
     is_heard &= evidence == "air" or sigma > LEAST_HEARD * tissue.reference
     field = (

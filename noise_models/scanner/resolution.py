@@ -63,6 +63,9 @@ def sharpness(
         sigma: Noise SD in native intensity, an upper limit of the floor.
         extent: Share of k-space that is filled, per axis: beyond there is nothing.
 
+    Raises:
+        ValueError: The voxels are so coarse that no frequency of use is there.
+
     Example:
         >>> from noise_models.scanner.power_spectrum import head_spectrum
         >>> rng = np.random.default_rng(0)
@@ -145,6 +148,13 @@ def smooth_signal(spectrum: HeadSpectrum, band: SignalBand) -> NDArray[np.floati
 
 
 def _fit_band(spectrum: HeadSpectrum, band: SignalBand) -> NDArray[np.floating]:
+    if band.used.sum() < band.design.shape[1]:
+        size = " x ".join(f"{step:.3g}" for step in spectrum.spacing_mm)
+        low, high = BAND_PER_MM
+        raise ValueError(
+            f"voxels of {size} mm tell too little between {low} and {high} per mm to "
+            "measure how sharp the scan is. Give the scan as acquired."
+        )
     power, counts = spectrum.power[band.used], spectrum.counts[band.used]
     return _fit_spectrum(power, counts, band.anatomy, band.design, band.floor)
 

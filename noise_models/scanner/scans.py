@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 import zlib
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 
 from noise_models.scanner.estimate import (
     ESTIMATOR_VERSION,
+    NAMES,
     ScanEstimate,
     array_digest,
     estimate_scan,
 )
 
+_DEFLATED = 1100  # nothing is packed more densely
 Scan = str | os.PathLike[str] | tuple[NDArray[Any], Sequence[float]]
 """A NIfTI file, or an array (X, Y, Z) in RAS order with its voxel size in mm."""
 
@@ -52,7 +55,9 @@ def read_scan(scan: Scan) -> tuple[NDArray[Any], tuple[float, float, float]]:
         return np.asarray(data), (x, y, z)
     try:
         import nibabel
-        import nibabel.filebasedimages
+        from nibabel.filebasedimages import ImageFileError
+        from nibabel.orientations import OrientationError
+        from nibabel.spatialimages import HeaderDataError
     except ImportError as error:
         raise ImportError(
             f"{os.fspath(scan)}: reading files needs nibabel. pip install nibabel, "
@@ -63,16 +68,24 @@ def read_scan(scan: Scan) -> tuple[NDArray[Any], tuple[float, float, float]]:
         raise FileNotFoundError(f"{path}: no such file.")
     try:
         image = nibabel.as_closest_canonical(nibabel.load(path))
+        _refuse_empty_promise(path, image)
         data = np.asanyarray(image.dataobj)
+        x, y, z = (float(s) for s in image.header.get_zooms()[:3])
     except (
-        OSError,
-        EOFError,
-        zlib.error,
-        nibabel.filebasedimages.ImageFileError,
+        *(OSError, EOFError, LookupError, OverflowError, TypeError, ValueError),
+        *(zlib.error, ImageFileError, HeaderDataError, OrientationError),
     ) as error:
         raise ValueError(f"{path}: not a readable image ({error}).") from error
-    x, y, z = (float(s) for s in image.header.get_zooms()[:3])
     return data, (x, y, z)
+
+
+def _refuse_empty_promise(path: Path, image: Any) -> None:  # noqa: ANN401 (nibabel)
+    """Of more voxels than the file can hold, before memory is taken for them."""
+    voxels = Path(image.file_map["image"].filename or path)
+    promised = math.prod(image.shape) * image.get_data_dtype().itemsize
+    most = 1 if voxels.suffix in (".nii", ".img", ".mgh") else _DEFLATED
+    if promised > most * voxels.stat().st_size:
+        raise ValueError(f"its header promises {promised} bytes, which are not there")
 
 
 def content_digest(scan: Scan) -> str:
@@ -134,7 +147,7 @@ def _remembered(path: Path | None) -> dict[str, Any] | None:
         return None
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        ScanEstimate.from_dict(content)
-    except (ValueError, KeyError, TypeError):
+        found = ScanEstimate.from_dict(content)
+    except (OSError, OverflowError, RecursionError, ValueError, KeyError, TypeError):
         return None
-    return content
+    return content if len(found.values) == len(NAMES) else None

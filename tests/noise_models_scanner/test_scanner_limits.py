@@ -48,6 +48,12 @@ def test_a_head_too_small_for_a_brain_is_named():
         estimate_scan(level, STEP, label="ball.nii")
 
 
+def test_voxels_too_coarse_to_tell_sharpness_are_named():
+    coarse = scan(0, Scanner())[::2, ::4, ::4]
+    with pytest.raises(ValueError, match=r"a\.nii: voxels of 10 x 8 x 8 mm tell too"):
+        estimate_scan(coarse, (10.0, 8.0, 8.0), label="a.nii")
+
+
 def test_a_scan_without_any_noise_has_none_that_could_be_measured():
     clean = np.round(scan(3, Scanner(sigma=0.0, gain=40.0)))
     found = estimate_scan(clean, STEP)

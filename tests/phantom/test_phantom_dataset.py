@@ -160,6 +160,15 @@ def test_a_finished_phantom_is_left_alone_and_another_recipe_is_refused(root):
         )
 
 
+def test_a_recipe_that_says_more_is_that_of_the_same_phantom(tmp_path):
+    recipe = {"sites": ["NYU"], "subjects": 1, "travelers": 0, "seed": 0}
+    told = tmp_path / "derivatives" / "ground-truth" / "phantom.json"
+    told.parent.mkdir(parents=True)
+    told.write_text(json.dumps(recipe | {"voxel_scale": 4.0, "by": "a later medvae"}))
+    words = {"sites": ["NYU"], "subjects": 1, "travelers": 0, "voxel_scale": 4.0}
+    assert make_phantom(tmp_path, **words) == tmp_path
+
+
 def test_a_folder_with_other_things_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(UserError, match="something that is not a phantom"):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 
+from scan_bytes import patched
+
 
 def _latent(change):
     def alter(content):
@@ -68,4 +70,25 @@ FINDINGS = [
     ("recipe", b"{}"),  # KeyError
     ("story", b"objective: [1]"),  # AttributeError
     ("story", b"[" * 2000),  # RecursionError
+    ("kept-cohort", b"[" * 100_000),  # RecursionError
+    ("kept-cohort", lambda content: content.replace(b'"rows": [', b'"rows": 3, "": [')),
+    ("kept-cohort", lambda content: content.replace(b'"site": "A"', b'"Site": "A"')),
+    ("kept-estimate", b"[" * 100_000),  # RecursionError
+    ("kept-estimate", lambda content: content.replace(b"[0.1, ", b"[")),  # one too few
+    ("kept-estimate", lambda content: content.replace(b"[0, 0", b"[1e999, 0")),
+    ("kept-meta", lambda content: content.replace(b": [4, 4", b": [1e999, 4")),
+    ("kept-meta", b"[" * 100_000),  # RecursionError
+    ("kept-image", lambda content: content.replace(b"}", b" ")),  # TokenError
+    (
+        "kept-image",
+        lambda content: content.replace(b"(4, 4", b"(4, 99999999999999999999"),
+    ),
+    ("kept-image", b"PK\x03\x04"),  # BadZipFile
+    ("done", b'{"digest": "00"}'),  # KeyError
+    ("done", lambda content: content.replace(b'"choice": 0', b'"choice": 7')),
+    ("level", b"{}"),  # KeyError
+    ("scan-of-library", lambda _: patched(datatype=63)),  # HeaderDataError
+    ("scan-of-library", lambda _: patched(vox_offset=1e36)),  # OverflowError
+    ("scan-of-library", lambda _: patched(dim__2=-32746)),  # OverflowError
+    ("scan-of-library", lambda _: patched(dim__2=26624, dim__3=26624, scl_slope=2)),
 ]

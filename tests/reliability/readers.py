@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import kept_readers as kept
 import numpy as np
 import own_readers
 import torch
@@ -43,8 +44,10 @@ from medvae.training.progress import read_metrics
 from medvae.training.run_folder import read_plan
 from medvae.volume import read_volume
 from medvae.volume.checks import check_scan
+from medvae.volume.mask import read_mask
 from noise_models.scanner import save_scanner
 from noise_models.scanner.artefact import content_digest
+from noise_models.scanner.scans import read_scan
 
 
 @dataclass(frozen=True)
@@ -239,5 +242,22 @@ READERS = {
     ),
     "vectors": Reader(
         own_readers.vectors, "latents.npy", own_readers.seeds_of_vectors
+    ),
+    "mask": Reader(read_mask, "a_mask.nii", kept.mask),
+    "free": Reader(kept.free, "index.tsv", kept.seeds_of_free),
+    "made": Reader(kept.made, "a.nii.json", kept.seeds_of_made),
+    "kept-cohort": Reader(kept.cohort, "c.json", kept.seeds_of_cohort),
+    "kept-estimate": Reader(kept.estimate, "e.json", kept.seeds_of_estimate),
+    "kept-meta": Reader(
+        kept.prepared, "meta.json", lambda: kept.seeds_of_prepared("meta.json")
+    ),
+    "kept-image": Reader(
+        kept.prepared, "image.npy", lambda: kept.seeds_of_prepared("image.npy")
+    ),
+    "phantom": Reader(kept.phantom, "phantom.json", own_readers.seeds_of_recipe),
+    "done": Reader(kept.done, "done.json", kept.seeds_of_done),
+    "level": Reader(kept.level, "gaussian.json", kept.seeds_of_level),
+    "scan-of-library": Reader(
+        read_scan, "a.nii", lambda: [scan(), scan(dtype="i2")], LIBRARY
     ),
 }  # fmt: skip
