@@ -62,7 +62,7 @@ UNITS = {
     "noise": "SD, % of white matter",
     "blur": "FWHM, mm",
     "contrast": "ratio of intensities",
-    "shading": "RMS of the log-field",
+    "shading": "RMS of the log-field, %",
 }
 
 FEATURE_WORDS = {name: _feature(name) for name in FEATURES}

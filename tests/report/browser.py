@@ -94,6 +94,8 @@ async def opened(path, width=1000, dark=False):
                     await page.send(
                         "Emulation.setDeviceMetricsOverride", mobile=False, **size
                     )
+                    # A picture of a whole page has none, and is as wide as the page.
+                    await page.send("Emulation.setScrollbarsHidden", hidden=True)
                     await page.prefer(dark)
                     for told in ("Runtime", "Log", "Network"):
                         await page.send(f"{told}.enable")

@@ -62,10 +62,15 @@ def measures(noise: ScannerNoise) -> list[Measure]:
         Measure(
             "Shading",
             UNITS["shading"],
-            shading_rms,
-            lambda v: float(np.linalg.norm(v[bias])),
+            _shading_percent,
+            lambda v: float(100 * np.linalg.norm(v[bias])),
         ),
     ]
+
+
+def _shading_percent(site: Site) -> Interval:
+    found = shading_rms(site)
+    return Interval(*(100 * v for v in (found.value, found.low, found.high)))
 
 
 def _sharpness(noise: ScannerNoise, name: str) -> Measure:
@@ -80,7 +85,7 @@ def _sharpness(noise: ScannerNoise, name: str) -> Measure:
 
     return Measure(
         f"Blur along {axis}, over the sharpest site",
-        f"{UNITS['blur']}, of the kernel between\n(below 0: sharper than its mean)",
+        f"{UNITS['blur']}\n(below 0: sharper than its mean)",
         of_site,
         lambda v: signed_fwhm(float(v[index] - sharpest)),
     )
