@@ -66,7 +66,7 @@ def draw(name: str, scan: str) -> None:
         subprocess.run([*start, *words], check=True)
         picture = Image.open(drawn).convert("L")
     size = (WIDTH, round(picture.height * WIDTH / picture.width))
-    small = picture.resize(size, Image.Resampling.LANCZOS).quantize(48)
+    small = picture.resize(size, Image.Resampling.LANCZOS).quantize(40)
     small.save(HERE / "pictures" / f"{name}.png", optimize=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from measured.axes import axes_section
-from measured.cells import Result, shown, table
+from measured.cells import Result, kind, shown, table, verdict
 from measured.same_setting import same_setting_section
 from measured.view import view_section
 
@@ -142,7 +142,7 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
         "Challenger less the other arm, with interval; **better** or *worse* where the "
         "interval leaves out zero.\n",
         *(
-            [same_setting_section(pairs, plan["challenger"], MEASURES, verdict)]
+            [same_setting_section(pairs, plan["challenger"], MEASURES)]
             if (pairs := found.get("same_setting"))
             else []
         ),
@@ -160,8 +160,8 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
         _LIMITS.format(
             seeds_words=one_seed
             if seeds == 1
-            else f"{seeds} seeds are few. All but the first were looked at after "
-            "every choice below was made.",
+            else f"{seeds} seeds are few, and all meet the same people, whom the first "
+            "had met before the choices below were made.",
             target=TARGET,
         ),
     )
@@ -245,14 +245,11 @@ def _short(found: Result) -> str:
         "the fitted scanners twice as far, for hospitals that nobody has seen; for "
         "*scanner_fitted* their unlabelled scans joined the fit."
     )
-    for rival in ("randomised", "none", "oracle"):
-        by_measure = found["differences"].get(rival, {})
-        words: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
-        for measure, word in MEASURES.items():
-            if measure in by_measure:
-                words[_kind(by_measure[measure])].append(word)
-        told = "; ".join(f"{k}: {', '.join(w)}" for k, w in words.items() if w)
-        lines.append(f"*{challenger}* against *{rival}*: {told}.")
+    lines += [
+        f"*{challenger}* against *{rival}*: {_told(found['differences'].get(rival))}."
+        for rival in ("randomised", "none", "oracle")
+    ]
+    lines += [_paired(row, challenger) for row in found.get("same_setting", ())]
     leaks = [
         numbers["leakage.auc_rbf_sample"]["mean"]
         for name, numbers in arms.items()
@@ -265,11 +262,35 @@ def _short(found: Result) -> str:
     return "\n\n".join(lines)
 
 
-def _kind(change: Result) -> str:
-    ci95 = change["ci95"]
-    if ci95 is None or ci95[0] <= 0 <= ci95[1]:
-        return "not told apart"
-    return "better" if (ci95[1] < 0) == (change["better"] == "lower") else "worse"
+def _told(by_measure: Result | None) -> str:
+    """In which measures the challenger is better, worse, or neither."""
+    words: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+    for measure, word in MEASURES.items():
+        if by_measure and measure in by_measure:
+            words[kind(by_measure[measure])].append(word)
+    return "; ".join(f"{k}: {', '.join(w)}" for k, w in words.items() if w)
+
+
+def _paired(row: Result, challenger: str) -> str:
+    """What came out at one setting that arms share (below)."""
+    words = ", ".join(f"{k} {v}" for k, v in row["settings"].items())
+    shares = "; ".join(
+        f"*{name}* {', '.join(parts)}"
+        for name, by in row["shares"].items()
+        if (
+            parts := [
+                f"{MEASURES[k]} {shown(by[k])}"
+                for k in ("traveler_harmonisation", "leakage")
+                if by[k]["ci95"] and by[k]["ci95"][1] - by[k]["ci95"][0] < 1
+            ]
+        )
+    )
+    return (
+        f"All at the same setting, {words}: *{challenger}* against *randomised*: "
+        f"{_told(row['differences'].get('randomised'))}. Of the way from *randomised* "
+        "to the oracle there, where the interval is narrower than the way itself: "
+        f"{shares}."
+    )
 
 
 def _against(differences: Result) -> list[list[str]]:
@@ -278,21 +299,3 @@ def _against(differences: Result) -> list[list[str]]:
         cells = [verdict(by_measure.get(measure)) for measure in MEASURES]
         rows.append([name, *cells])
     return rows
-
-
-def verdict(change: Result | None) -> str:
-    """A difference, marked where its interval leaves out zero.
-
-    Example:
-        >>> verdict({"mean": -0.1, "ci95": [-0.2, -0.05], "better": "lower"})
-        '**-0.100** (-0.200 to -0.050)'
-    """
-    if change is None:
-        return "–"
-    text, ci95 = f"{change['mean']:.3f}", change["ci95"]
-    if ci95 is None:
-        return text
-    low, high = ci95
-    mark = {"better": "**", "worse": "*"}.get(_kind(change), "")
-    text = f"{mark}{text}{mark}"
-    return f"{text} ({low:.3f} to {high:.3f})"

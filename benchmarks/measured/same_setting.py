@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from measured.cells import Result, shown, table
+from measured.cells import Result, shown, table, verdict
 
 _TEXT = """## At the same setting
 
@@ -20,7 +20,6 @@ def same_setting_section(
     rows: Sequence[Result],
     challenger: str,
     measures: Mapping[str, str],
-    verdict: Callable[[Result | None], str],
 ) -> str:
     """Arms at each setting that they share, Markdown.
 
@@ -28,7 +27,6 @@ def same_setting_section(
         rows: ``same_setting`` of the comparison.
         challenger: Whose differences are told.
         measures: Words for the measures that are told.
-        verdict: Writes a difference.
     """
     parts = [_TEXT.format(challenger=f"*{challenger}*")]
     for row in rows:

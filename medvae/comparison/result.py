@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from medvae.version import __version__, software
 
 FORMAT = "medvae-comparison-1"
 Z95 = 1.959964
+SHARES_OF_ONE = ("auc_", "balanced_accuracy_", "reidentification_")
+"""Numbers that lie between 0 and 1, and so must their intervals."""
 
 
 def over_seeds(found: Sequence[Estimate]) -> Estimate:
@@ -67,7 +70,10 @@ def pooled(name: str, runs: Sequence[Evaluation]) -> Evaluation:
         for key in numbers:
             found = [number for run in runs if (number := run.get(group, key))]
             if len(found) == len(runs):
-                metrics.setdefault(group, {})[key] = over_seeds(found)
+                number = over_seeds(found)
+                if key.startswith(SHARES_OF_ONE):
+                    number = _within_one(number)
+                metrics.setdefault(group, {})[key] = number
     return Evaluation(
         run=name,
         held_out=runs[0].held_out,
@@ -77,6 +83,13 @@ def pooled(name: str, runs: Sequence[Evaluation]) -> Evaluation:
         notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
         points=runs[0].points,
     )
+
+
+def _within_one(number: Estimate) -> Estimate:
+    if number.ci95 is None:
+        return number
+    low, high = number.ci95
+    return replace(number, ci95=(max(low, 0.0), min(high, 1.0)))
 
 
 def collect(
