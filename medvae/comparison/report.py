@@ -115,10 +115,10 @@ def findings(content: Mapping[str, Any]) -> list[str]:
 
 
 def _percent(gap: Mapping[str, Any]) -> str:
-    text = f"{100 * gap['mean']:.0f}%"
+    text = f"{round(100 * gap['mean'])}%"
     if not gap["ci95"]:
         return f"{text} (no interval)"
-    low, high = (f"{100 * v:.0f}%" for v in gap["ci95"])
+    low, high = (f"{round(100 * v)}%" for v in gap["ci95"])
     return f"{text} ({low} to {high})"
 
 
