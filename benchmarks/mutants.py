@@ -111,11 +111,11 @@ def reach_of(part: Part, tree: Path, work: Path, slowest: float) -> Reach:
     reach = Reach()
     rest = {path for path in tree.rglob("*") if path.name[:5] != "test_"}
     for tests in [part.files(), *([file] for file in part.test_files())]:
-        key = content_of(tree, rest | {tree / test for test in tests}, slowest)
+        key = content_of(tree, rest | {tree / test for test in tests})
         kept = work / f"reach-{Path(tests[0]).stem}-{key}.json"
-        if not kept.exists():
+        if not (kept.exists() and Reach.read(kept).holds_for(slowest)):
             _measured(part, tree, tests, slowest, kept)
-        reach.add(Reach(**json.loads(kept.read_text(encoding="utf-8"))))
+        reach.add(Reach.read(kept))
     return reach
 
 
@@ -132,12 +132,11 @@ def _measured(
     print(f"{kept.name}: {_minutes():.1f} min so far", flush=True)
 
 
-def content_of(tree: Path, paths: Iterable[Path], slowest: float) -> str:
+def content_of(tree: Path, paths: Iterable[Path]) -> str:
     """A few digits that change with the content of files, compiled ones left out."""
     files = sorted(p for p in paths if p.is_file() and p.suffix != ".pyc")
     names = "".join(p.relative_to(tree).as_posix() for p in files)
-    text = f"{names} {digest_of(files)} {slowest:g}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{names} {digest_of(files)}".encode()).hexdigest()[:12]
 
 
 def try_one(mutant: Mutant, tree: Path, reach: Reach, log: Path) -> Row:
@@ -193,7 +192,7 @@ def run_part(name: str, given: argparse.Namespace, known: dict[str, Any]) -> Non
     else:
         todo = [n for n in names[: given.sample] if n not in rows]
     print(f"{name}: {len(mutants)} mutants, {len(todo)} to try", flush=True)
-    key = content_of(tree, tree.rglob("*"), given.slowest)
+    key = f"{content_of(tree, tree.rglob('*'))}-{given.slowest:g}"
     reach = reach_of(part, tree, given.work, given.slowest)
     log = given.work / f"{name}.log"
     control(tree, reach, given.work / f"{name}-{key}.passed", log)

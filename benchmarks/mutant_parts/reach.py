@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 import os
 import signal
 import sys
@@ -25,12 +27,24 @@ class Reach:
         fixtures: Fixtures that every test asks for.
         lines: By file and line, the tests and shared fixtures that run it.
         slow: Tests that were stopped because they, or a fixture, took too long.
+        slowest: Seconds that they might take.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     fixtures: dict[str, list[str]] = field(default_factory=dict)
     lines: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     slow: list[str] = field(default_factory=list)
+    slowest: float = math.inf
+
+    @classmethod
+    def read(cls, kept: Path) -> Reach:
+        """What :func:`measure` wrote."""
+        return cls(**json.loads(kept.read_text(encoding="utf-8")))
+
+    def holds_for(self, slowest: float) -> bool:
+        """Whether another bound would have stopped the same tests."""
+        longest = max(self.seconds.values(), default=0.0)
+        return slowest == self.slowest or (not self.slow and longest <= slowest)
 
     def add(self, other: Reach) -> None:
         """Take in what a run of other tests has shown."""
@@ -164,17 +178,20 @@ def measure(
         config_file=False,
         include=[str(root / path) for path in sources],
     )
-    reach = Reach()
+    reach = Reach(slowest=slowest)
     coverage.start()
     watch = Watch(coverage, reach, slowest)
     code = int(pytest.main([*QUIET, *tests], plugins=[watch]))
     coverage.stop()
     data = coverage.get_data()
     for path in sources:
-        by_line = data.contexts_by_lineno(str(root / path))
+        called = bodies((root / path).read_text(encoding="utf-8"))
         reach.lines[path] = {
-            str(line): sorted(name for name in names if name)
-            for line, names in by_line.items()
+            # Called while modules are imported: every test here may see it.
+            str(line): sorted(
+                reach.fixtures if "" in names and line in called else {*names} - {""}
+            )
+            for line, names in data.contexts_by_lineno(str(root / path)).items()
         }
     if code in (0, NO_TESTS):
         partial = out.with_suffix(".part")
@@ -182,6 +199,21 @@ def measure(
         partial.replace(out)
         return 0
     return code
+
+
+def bodies(code: str) -> set[int]:
+    r"""Lines within functions, whose heads are run at import and they are not.
+
+    Example:
+        >>> sorted(bodies("def double(x):\n    y = 2 * x\n    return y\n"))
+        [2, 3]
+    """
+    return {
+        line
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.FunctionDef)
+        for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+    }
 
 
 NO_TESTS = 5  # pytest's exit code
