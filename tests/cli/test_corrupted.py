@@ -91,4 +91,3 @@ def test_a_bad_scan_is_named_at_the_end_and_stops_no_other(scans, tmp_path):
     assert told["written"] == [str(out / scan.name) for scan in scans]
     assert [line.split(":")[0] for line in told["failed"]] == [str(torn), str(gone)]
     assert sorted(voxels(out)) == [scan.name for scan in scans]
-
