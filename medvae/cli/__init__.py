@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-GO_ON = ("compare", "decode", "demo", "encode", "evaluate", "harmonize", "train")
+GO_ON = ("apply", "compare", "decode", "demo", "encode", "evaluate", "harmonize")
 """Verbs that find what an interrupted run of theirs has finished."""
 
 INTERRUPTED = 130
@@ -62,7 +62,10 @@ def after_interruption(words: Sequence[str]) -> str:
         --resume'
     """
     command = shlex.join(["medvae", *words])
-    verb = next((word for word in words if not word.startswith("-")), "")
+    verbs = [word for word in words if not word.startswith("-")]
+    if verbs[:1] == ["noise"]:  # a group: its verb comes after it
+        verbs = verbs[1:]
+    verb = verbs[0] if verbs else ""
     if verb == "train":
         resumed = command if "--resume" in words else f"{command} --resume"
         return f"interrupted. Go on from the last epoch with: {resumed}"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar
+from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.named import open_named
-from medvae.cli.outcome import end
+from medvae.cli.outcome import Json, end
 from medvae.cli.scans import DryRun, missing
+from medvae.errors import UserError
 from medvae.lock import sole_writer
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ def apply(
     to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
     dry_run: DryRun = False,
+    json: Json = False,
 ) -> None:
     """Write corrupted copies of scans, each on its own grid, under its own name.
 
-    Finished copies are left as they are, so the same command goes on after an
-    interruption. Copies made with other settings are never written over.
+    A bad scan is named at the end and stops no other (exit code 2). Finished copies are
+    left as they are, so the same command goes on after an interruption. Copies made
+    with other settings are never written over.
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
@@ -49,6 +52,7 @@ def apply(
     from medvae.noise.scan import corrupt_scan
     from medvae.training.seeds import seed_of
 
+    leave_stdout(json)
     noise = open_named(name, from_, to)
     names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
     check_outputs(out, names, scans)
@@ -58,21 +62,29 @@ def apply(
     check_same(targets, plan)
     if dry_run:
         words = f"would write {len(scans)} corrupted scans into {out}"
-        end(words, missing(scans))
+        end(words, missing(scans), json=json)
         return
     kept = 0
+    there: list[Path] = []
+    problems: list[str] = []
     with sole_writer(out), progress_bar("Corrupting") as progress:
         for done, (path, target) in enumerate(zip(scans, targets, strict=True), 1):
             made_of = plan | {"scan": scan_digest(path)}
-            if finished(target, made_of) is None:
-                _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
-                write_image(image, target)
-                vouch(target, made_of)
+            try:
+                if finished(target, made_of) is None:
+                    _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
+                    write_image(image, target)
+                    vouch(target, made_of)
+                else:
+                    kept += 1
+            except UserError as error:
+                problems.append(str(error))
             else:
-                kept += 1
+                there.append(target)
             progress(done, len(scans), path.name)
-    there = f"; {kept} were there already and stay" if kept else ""
-    end(f"{len(scans)} scans in {out}{there}")
+    stay = f"; {kept} were there already and stay" if kept else ""
+    words = f"{len(there)} scans in {out}{stay}"
+    end(words, problems, json=json, written=there)
 
 
 def _identity(noise: NoiseModel) -> str:

@@ -42,5 +42,4 @@ def export(
         return
     from medvae.export import export_run
 
-    words = "\n".join(export_run(run, target, form))
-    end(words, json=json, written=[target])
+    end(export_run(run, target, form), json=json, written=[target])

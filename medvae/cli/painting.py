@@ -117,7 +117,8 @@ def harmonize(
 
     A bad scan is named at the end and stops no other (exit code 2). Finished images
     are left as they are, so the same command goes on after an interruption. Images
-    painted for another site are never written over: each --to has a folder of its own.
+    painted for another site, or of another scan with the same file name, are never
+    written over: each --to has a folder of its own.
 
     Example: medvae harmonize runs/scanner UM_1/*.nii.gz --from UM_1 --to NYU -o as_nyu
     """
@@ -131,7 +132,13 @@ def harmonize(
             f"--from {made_at} --to {to} would change nothing. Name two sites."
         )
     from medvae.encoding.finished import check_same
-    from medvae.encoding.harmonised import INDEX, read_index, told, write_index
+    from medvae.encoding.harmonised import (
+        INDEX,
+        check_originals,
+        read_index,
+        told,
+        write_index,
+    )
     from medvae.encoding.names import check_outputs, stems
     from medvae.model.folder import check_sites
 
@@ -148,6 +155,7 @@ def harmonize(
     check_same(
         targets, {"to": to}, {row["path"]: {"to": row["target"]} for row in before}
     )
+    check_originals(before, targets, paths)
     if dry_run:
         words = f"would write {len(paths)} scans as {to} into {out}"
         end(words, missing(paths), json=json)

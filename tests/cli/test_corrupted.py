@@ -1,5 +1,7 @@
 """Copies that noise apply leaves: the finished stay, those of other settings, too."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -77,3 +79,15 @@ def test_copies_of_other_settings_are_not_written_over(
     assert str(refused.value).startswith(f"{tmp_path / scans[0].name}: ")
     assert said in str(refused.value)
     assert voxels(tmp_path) == before
+
+
+def test_a_bad_scan_is_named_at_the_end_and_stops_no_other(scans, tmp_path):
+    torn, gone = tmp_path / "torn.nii.gz", tmp_path / "gone.nii.gz"
+    torn.write_bytes(scans[0].read_bytes()[:900])
+    out = tmp_path / "out"
+    done = run("noise", "apply", "rician", torn, gone, *scans, "-o", out, "--json")
+    assert done.exit_code == 2
+    told = json.loads(done.stdout)
+    assert told["written"] == [str(out / scan.name) for scan in scans]
+    assert [line.split(":")[0] for line in told["failed"]] == [str(torn), str(gone)]
+    assert sorted(voxels(out)) == [scan.name for scan in scans]

@@ -4,6 +4,7 @@ import shutil
 
 import nibabel as nib
 import numpy as np
+import pytest
 from tiny_run import run
 from typer.testing import CliRunner
 
@@ -57,6 +58,27 @@ def test_images_painted_for_another_site_are_not_written_over(world, tmp_path):
     run("decode", model, codes, "-o", images)
     said = refusal("decode", model, codes, "-o", images, "--site", "B")
     assert "painted for the average site by an earlier command" in said
+
+
+def test_an_image_of_another_scan_of_the_same_name_is_not_written_over(world, tmp_path):
+    first, second, moved = (tmp_path / k / "x.nii.gz" for k in ("a", "b", "moved"))
+    for scan, site in ((first, "A"), (second, "C"), (moved, "A")):
+        scan.parent.mkdir()
+        shutil.copy(world / f"scans/{site}/{site.lower()}1.nii.gz", scan)
+    out = tmp_path / "as_b"
+    words = ("harmonize", world / "runs/scanner", "--to", "B", "-o", out, "--jobs", 0)
+    run(*words, first)
+    before = (out / "x.nii.gz").read_bytes()
+    for dry in ((), ("--dry-run",)):
+        with pytest.raises(UserError, match="Choose another folder") as refused:
+            run(*words, second, *dry)
+        assert str(refused.value).startswith(
+            f"{out / 'x.nii.gz'}: made of ../a/x.nii.gz by an earlier command, "
+        )
+    assert (out / "x.nii.gz").read_bytes() == before
+    assert "1 were there already" in run(*words, moved).stdout
+    moved.unlink()
+    assert "1 changed" in run(*words, second).stdout  # nobody else has its name now
 
 
 def test_after_an_interruption_the_table_has_what_was_finished(

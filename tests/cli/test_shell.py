@@ -107,6 +107,8 @@ def test_every_kind_of_verb_says_how_to_go_on():
     assert told.endswith("go on with: medvae -q encode run 'a b.nii'")
     for verb in ("decode", "harmonize"):
         assert f"go on with: medvae {verb} run" in after_interruption([verb, "run"])
+    told = after_interruption(["noise", "apply", "rician", "a.nii"])
+    assert told.endswith("go on with: medvae noise apply rician a.nii")
     assert "start again" in after_interruption(["export", "run"])
     told = after_interruption(["fit-noise", "A", "B"])
     assert told.endswith(

@@ -181,7 +181,9 @@ def test_the_command_writes_beside_the_run(run, tmp_path):
         app, ["export", str(run), "--format", "huggingface", "-o", str(tmp_path / "x")]
     )
     assert result.exit_code == 0
-    assert "the card is README.md" in result.output
+    written, look = result.output.splitlines()
+    assert written.endswith("the card is README.md")
+    assert look.startswith("noise.yaml may name the scans")
 
 
 def test_weights_alone_are_exported_with_a_card_that_says_what_is_not_known(tmp_path):
