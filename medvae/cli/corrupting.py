@@ -38,11 +38,11 @@ def apply(
     """Write corrupted copies of scans, each on its own grid, under its own name.
 
     Finished copies are left as they are, so the same command goes on after an
-    interruption. Copies made with other settings are never written over.
+    interruption. What else is there is never written over.
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
-    from medvae.encoding.finished import check_same, finished, vouch
+    from medvae.encoding.finished import check_same, finished, vouched
     from medvae.encoding.images import write_image
     from medvae.encoding.names import check_outputs
     from medvae.encoding.reading import scan_digest
@@ -66,8 +66,8 @@ def apply(
             made_of = plan | {"scan": scan_digest(path)}
             if finished(target, made_of) is None:
                 _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
-                write_image(image, target)
-                vouch(target, made_of)
+                with vouched(target, made_of):
+                    write_image(image, target)
             else:
                 kept += 1
             progress(done, len(scans), path.name)

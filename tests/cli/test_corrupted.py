@@ -77,3 +77,37 @@ def test_copies_of_other_settings_are_not_written_over(
     assert str(refused.value).startswith(f"{tmp_path / scans[0].name}: ")
     assert said in str(refused.value)
     assert voxels(tmp_path) == before
+
+
+def test_a_scan_of_the_users_is_not_written_over(scans, tmp_path):
+    mine = tmp_path / scans[0].name
+    mine.write_bytes(b"irreplaceable")
+    with pytest.raises(UserError, match="not made by medvae, as far as is known"):
+        run("noise", "apply", "rician", scans[0], "-o", tmp_path)
+    assert mine.read_bytes() == b"irreplaceable"
+
+
+def test_an_image_of_another_command_is_not_written_over(scans, world, tmp_path):
+    model, out = world / "runs/scanner", tmp_path / "as_b"
+    run("harmonize", model, scans[0], "--to", "B", "-o", out, "--jobs", 0)
+    before = voxels(out)
+    with pytest.raises(UserError, match="made by another command"):
+        run("noise", "apply", "rician", scans[0], "-o", out)
+    assert voxels(out) == before
+
+
+def test_a_copy_killed_before_it_was_vouched_for_is_gone_on_with(
+    scans, tmp_path, monkeypatch
+):
+    write = images.write_image
+
+    def killed(image, path):
+        write(image, path)
+        raise KeyboardInterrupt
+
+    words = ["noise", "apply", "rician", str(scans[0]), "-o", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "write_image", killed)
+        assert CliRunner().invoke(app, words).exit_code == 130
+    assert (tmp_path / scans[0].name).exists()
+    assert "1 scans in" in run(*words).output

@@ -4,6 +4,7 @@ import shutil
 
 import nibabel as nib
 import numpy as np
+import pytest
 from tiny_run import run
 from typer.testing import CliRunner
 
@@ -57,6 +58,19 @@ def test_images_painted_for_another_site_are_not_written_over(world, tmp_path):
     run("decode", model, codes, "-o", images)
     said = refusal("decode", model, codes, "-o", images, "--site", "B")
     assert "painted for the average site by an earlier command" in said
+
+
+def test_images_of_the_users_are_not_written_over(world, tmp_path):
+    model, scan = world / "runs/scanner", world / "scans/A/a1.nii.gz"
+    run("encode", model, scan, "-o", tmp_path / "codes", "--jobs", 0)
+    for words in (("harmonize", scan, "--to", "B"), ("decode", tmp_path / "codes")):
+        verb, *more = words
+        mine = tmp_path / verb / "a1.nii.gz"
+        mine.parent.mkdir()
+        mine.write_bytes(b"irreplaceable")
+        with pytest.raises(UserError, match=r"a1.*not made by medvae"):
+            run(verb, model, *more, "-o", mine.parent)
+        assert mine.read_bytes() == b"irreplaceable"
 
 
 def test_after_an_interruption_the_table_has_what_was_finished(
