@@ -79,6 +79,8 @@ def preview(
     noise: NoiseModel, title: str, path: Path, picture: Path, *, seeds: Sequence[int]
 ) -> None:
     """Draw a scan beside several corruptions of it, one PNG; see `planes_figure`."""
+    from medvae.report.canvas import plain, save
+
     draws = [corrupt_scan(noise, path, seed=seed) for seed in seeds]
     images = [nib.as_closest_canonical(image) for _, image in draws]
     columns = {"as scanned": draws[0][0]} | {
@@ -86,9 +88,9 @@ def preview(
         for seed, image in zip(seeds, images, strict=True)
     }
     figure = planes_figure(columns, images[0].header.get_zooms()[:3])
-    figure.suptitle(f"{title}: {path.name}", fontsize=12)
+    figure.suptitle(plain(f"{title}: {path.name}"), fontsize=12)
     with atomic_path(picture) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+        save(figure, partial, format="png", dpi=110)
 
 
 def planes_figure(

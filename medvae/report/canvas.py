@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -57,6 +59,19 @@ def legend(figure: Figure, axes: Axes) -> None:
             handletextpad=0.4,
             columnspacing=1.2,
         )
+
+
+def save(figure: Figure, out: Path | BinaryIO, **options: Any) -> None:
+    """Write a figure; letters that its font lacks are boxes, of which none complains.
+
+    Args:
+        figure: The figure.
+        out: A file's path, or an open one.
+        options: Of ``Figure.savefig``.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(out, **options)
 
 
 def plain(text: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
-from medvae.report.canvas import INK, INK_ON_DARK
+from medvae.report.canvas import INK, INK_ON_DARK, save
 from medvae.report.sides import turned
 
 _INKS = (
@@ -28,7 +28,7 @@ def svg(figure: Figure) -> str:
     """
     out = io.BytesIO()
     with rc_context({"svg.hashsalt": "medvae"}):
-        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+        save(figure, out, format="svg", metadata={"Date": None}, transparent=True)
     text = out.getvalue().decode()
     over_picture = any(axes.images for axes in figure.axes)
     for use in ("fill",) if over_picture else ("fill", "stroke"):
