@@ -124,7 +124,7 @@ def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:
     """Write rows of pictures as one PNG, all in one grey scale."""
     from matplotlib.figure import Figure
 
-    from medvae.report.canvas import plain, save
+    from medvae.report.canvas import any_letters, plain
 
     names = list(rows[0].panels)
     figure = Figure(figsize=(1.9 * len(names), 2.1 * len(rows)), layout="constrained")
@@ -139,5 +139,5 @@ def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(plain(name.replace(" (", "\n(")), fontsize=9)
     figure.supxlabel(LEFT_RIGHT, fontsize=9)
-    with atomic_path(path) as partial:
-        save(figure, partial, format="png", dpi=90)
+    with atomic_path(path) as partial, any_letters():
+        figure.savefig(partial, format="png", dpi=90)

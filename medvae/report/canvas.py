@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -61,17 +62,12 @@ def legend(figure: Figure, axes: Axes) -> None:
         )
 
 
-def save(figure: Figure, out: Path | BinaryIO, **options: Any) -> None:
-    """Write a figure; letters that its font lacks are boxes, of which none complains.
-
-    Args:
-        figure: The figure.
-        out: A file's path, or an open one.
-        options: Of ``Figure.savefig``.
-    """
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """Letters that the font lacks are drawn as boxes, of which nobody complains."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(out, **options)
+        yield
 
 
 def plain(text: str) -> str:
