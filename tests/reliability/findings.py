@@ -66,6 +66,9 @@ FINDINGS = [
     ("scores", b"{}"),  # KeyError
     ("scores", b'{"rows": {"a": [{"subject": 1, "value": "b"}]}, "probe": null}'),
     ("scores", _scores([0, 9])),  # IndexError
+    ("scores", b'{"rows": {"a": [{"subject": "1", "value": NaN}]}, "probe": null}'),
+    ("scores", b'{"rows": {"a": [{"subject": "1", "value": 1e308}]}, "probe": null}'),
+    ("scores", b'{"rows": {}, "probe": {"subjects": [], "labels": [], "scores": []}}'),
     ("scores", _scores([0, -1])),  # taken for the last site
     ("recipe", b"{}"),  # KeyError
     ("story", b"objective: [1]"),  # AttributeError
