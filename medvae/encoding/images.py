@@ -95,7 +95,7 @@ def _code(path: Path, encoder: Encoder, site: str | None) -> dict[str, str | Non
     """What the image of a code depends on; the code is unknown where a file is not."""
     try:
         code = f"{digest(path)} {digest(description_file(path))}"
-    except OSError:
+    except (OSError, UserError):
         code = None
     return {"code": code, "model": encoder.model_digest, "site": site or ""}
 
