@@ -50,7 +50,7 @@ def apply(
     from medvae.training.seeds import seed_of
 
     noise = open_named(name, from_, to)
-    names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
+    names = [_name(path) for path in scans]
     check_outputs(out, names, scans)
     targets = [out / file for file in names]
     settings = {"noise": _identity(noise), "source": from_ or "", "target": to or ""}
@@ -73,6 +73,13 @@ def apply(
             progress(done, len(scans), path.name)
     there = f"; {kept} were there already and stay" if kept else ""
     end(f"{len(scans)} scans in {out}{there}")
+
+
+def _name(scan: Path) -> str:
+    """Of the copy: one file, also of a DICOM folder or a pair of .hdr and .img."""
+    if scan.is_dir():
+        return f"{scan.name}.nii.gz"
+    return f"{scan.stem}.nii.gz" if scan.suffix in (".hdr", ".img") else scan.name
 
 
 def _identity(noise: NoiseModel) -> str:

@@ -111,3 +111,13 @@ def test_a_copy_killed_before_it_was_vouched_for_is_gone_on_with(
         assert CliRunner().invoke(app, words).exit_code == 130
     assert (tmp_path / scans[0].name).exists()
     assert "1 scans in" in run(*words).output
+
+
+def test_the_copy_of_a_pair_of_files_is_one_file(scans, tmp_path):
+    image = nib.load(scans[0])
+    pair = nib.Nifti1Pair(image.get_fdata(dtype=np.float32), image.affine)
+    nib.save(pair, tmp_path / "p.img")
+    run("noise", "apply", "rician", tmp_path / "p.hdr", "-o", tmp_path / "out")
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == [".made", "p.nii.gz"]
+    assert nib.load(tmp_path / "out/p.nii.gz").shape == image.shape
