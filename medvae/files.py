@@ -85,7 +85,13 @@ def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 (anything JSON
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        UserError: It is a pipe or a device, which can be read for ever.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: not a regular file. Give a file.")
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from medvae.errors import UserError
 
 Kind = TypeVar("Kind")
+Number = Callable[[str], float]
 
 DAMAGED = (
     EOFError,
@@ -28,6 +29,8 @@ DAMAGED = (
 MAX_TEXT = 2**26
 """Largest table or JSON that is read, bytes: half a million scans."""
 
+MOST = 1e100
+"""Largest number of a file that medvae wrote: its square and sums stay finite."""
 
 AGAIN = "Remove it, and run the same command again."
 """Remedy for a file that a command makes when it is not there."""
@@ -118,8 +121,12 @@ def read_text(path: Path, most: int = MAX_TEXT) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 (anything JSON holds)
+def read_json(path: Path, numbers: Number = float) -> Any:  # noqa: ANN401 (any JSON)
     """Content of a JSON file.
+
+    Args:
+        path: The file.
+        numbers: Makes a number of its text, such as ``1e9`` or ``NaN``.
 
     Raises:
         UserError: As of :func:`read_text`.
@@ -127,7 +134,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 (anything JSON holds)
         ValueError: It is not UTF-8, not JSON, or nested without end.
     """
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), parse_float=numbers, parse_constant=numbers)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -143,13 +150,21 @@ def read_record(path: Path, remedy: str) -> dict[str, Any]:
         UserError: It is not such a file; ends in ``remedy``.
     """
     try:
-        content = read_json(path)
+        content = read_json(path, _finite)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read ({reason}). {remedy}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: must hold keys and values. {remedy}")
     return content
+
+
+def _finite(text: str) -> float:
+    """A number; medvae writes no other."""
+    number = float(text)
+    if not abs(number) < MOST:
+        raise ValueError(f"{text[:20]} is no number that medvae writes")
+    return number
 
 
 def checked(kind: type[Kind], content: object, path: Path, remedy: str) -> Kind:

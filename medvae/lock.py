@@ -30,7 +30,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     lock of its own. Where the system knows no such locks (Windows) nothing is held.
 
     Raises:
-        UserError: Another process writes there.
+        UserError: Another process writes there, or its lock is no file.
 
     Example:
         >>> import tempfile
@@ -148,7 +148,7 @@ def turn(path: Path) -> Iterator[None]:
     import fcntl
 
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = _opened(path)
         fcntl.flock(handle, fcntl.LOCK_EX)
         if _is_at(handle, path):
             break
@@ -168,7 +168,7 @@ def _taken(path: Path, folder: Path) -> int:
     import fcntl  # not on Windows
 
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = _opened(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -187,6 +187,17 @@ def _taken(path: Path, folder: Path) -> int:
             )
             return handle
         os.close(handle)
+
+
+def _opened(path: Path) -> int:
+    """A lock, which is never another file behind a link: it is written to.
+
+    Raises:
+        UserError: Something else stands there.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UserError(f"{path}: not a lock of medvae. Remove it.")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
 
 
 def _is_at(handle: int, path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from medvae.plain import one_line, plain
 
@@ -77,9 +78,9 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     out.print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return plain(text).replace("[", r"\[")
+    return Text(plain(text))
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[label]}"),
+        TextColumn("{task.fields[label]}", style="dim", markup=False),
     )
     with Progress(*columns, console=err) as bars:
         task = bars.add_task(title, total=None, label="", visible=False)
@@ -112,7 +113,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
             task,
             completed=done,
             total=total,
-            label=plain(label).replace("[", r"\["),
+            label=plain(label),
             visible=True,  # what is known already shows no bar that never moved
         )
 

@@ -40,12 +40,12 @@ def apply(
     """Write corrupted copies of scans, each on its own grid, under its own name.
 
     A bad scan is named at the end and stops no other (exit code 2). Finished copies are
-    left as they are, so the same command goes on after an interruption. Copies made
-    with other settings are never written over.
+    left as they are, so the same command goes on after an interruption. What else is
+    there is never written over.
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
-    from medvae.encoding.finished import check_same, finished, vouch
+    from medvae.encoding.finished import check_same, finished, vouched
     from medvae.encoding.images import write_image
     from medvae.encoding.names import check_outputs
     from medvae.encoding.reading import scan_digest
@@ -54,7 +54,7 @@ def apply(
 
     leave_stdout(json)
     noise = open_named(name, from_, to)
-    names = [f"{p.name}.nii.gz" if p.is_dir() else p.name for p in scans]  # DICOM
+    names = [_name(path) for path in scans]
     check_outputs(out, names, scans)
     targets = [out / file for file in names]
     settings = {"noise": _identity(noise), "source": from_ or "", "target": to or ""}
@@ -73,8 +73,8 @@ def apply(
             try:
                 if finished(target, made_of) is None:
                     _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
-                    write_image(image, target)
-                    vouch(target, made_of)
+                    with vouched(target, made_of):
+                        write_image(image, target)
                 else:
                     kept += 1
             except UserError as error:
@@ -85,6 +85,13 @@ def apply(
     stay = f"; {kept} were there already and stay" if kept else ""
     words = f"{len(there)} scans in {out}{stay}"
     end(words, problems, json=json, written=there)
+
+
+def _name(scan: Path) -> str:
+    """Of the copy: one file, also of a DICOM folder or a pair of .hdr and .img."""
+    if scan.is_dir():
+        return f"{scan.name}.nii.gz"
+    return f"{scan.stem}.nii.gz" if scan.suffix in (".hdr", ".img") else scan.name
 
 
 def _identity(noise: NoiseModel) -> str:

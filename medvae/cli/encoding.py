@@ -72,8 +72,10 @@ def encode(
         if said := kept_of(axes, keep):
             warn(said)
     from medvae.encoding.axes import read_axes, write_along
+    from medvae.encoding.derivative import refuse_others
     from medvae.encoding.folder import Share, encode_folder
 
+    refuse_others(out)
     share = Share.here()
     items, doubts = scans_of(scans, out, site_from)
     for doubt in doubts if share.rank == 0 else ():

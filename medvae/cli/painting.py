@@ -48,7 +48,8 @@ def decode(
     """Decode latents into images on each scan's own grid.
 
     Finished images are left as they are, so the same command goes on after an
-    interruption. Images painted for another site are never written over.
+    interruption. Images painted for another site, or made by others, are never
+    written over.
 
     Example: medvae decode runs/scanner latents -o images --site NYU
     """

@@ -252,7 +252,7 @@ def per_site(own: Sequence[Unit]) -> dict[str, dict[str, float]]:
     for unit in own:
         scores = unit.scores()[0]
         for measure, word in measures.items():
-            for row in scores.rows[measure]:
+            for row in scores.rows.get(measure, ()):
                 sums.setdefault(row.site, {}).setdefault(word, []).append(row.value)
     return {
         site: {word: float(np.mean(v)) for word, v in sorted(words.items())}

@@ -158,9 +158,9 @@ def read_scores(path: Path) -> Scores:
         return Scores(kept.rows, None)
     lengths = {len(found.subjects), len(found.labels), *map(len, found.scores)}
     widths = {len(row) for split in found.scores for row in split}
-    if len(lengths) > 1 or len(widths) > 1:
-        raise UserError(f"{path}: probe: lengths differ. {AGAIN}")
-    sites = max(widths, default=0)
+    if len(lengths) > 1 or len(widths) != 1:
+        raise UserError(f"{path}: probe: lengths differ, or are 0. {AGAIN}")
+    sites = max(widths)
     if not all(0 <= label < sites for label in found.labels):
         raise UserError(
             f"{path}: probe: labels must lie between 0 and {sites - 1}, "

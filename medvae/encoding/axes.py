@@ -31,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 from medvae.encoding.table import INDEX_LOCK, read_table
 from medvae.errors import UserError
 from medvae.files import atomic_path
-from medvae.inputs import is_there, near, refuse_special
+from medvae.inputs import DAMAGED, is_there, near, refuse_special
 from medvae.lock import turn
 
 Array = NDArray[np.float64]
@@ -116,7 +116,7 @@ def read_axes(path: Path) -> PersonAxes:
     try:
         found = load_file(path)
         parts = [np.asarray(found[k], np.float64) for k in ("centre", "axes", "back")]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, AttributeError, *DAMAGED) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: holds no axes ({reason}). {_REMEDY}") from None
     centre, axes, back = parts

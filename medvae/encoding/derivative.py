@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medvae.errors import UserError
 from medvae.files import write_json, write_text
+from medvae.inputs import DAMAGED, is_there, read_json, read_text
 from medvae.version import __version__, software
 
 PROVENANCE = "provenance.json"
+DESCRIPTION = "dataset_description.json"
 IGNORED = (
     *("*_latent.*", "*_latentstd.*", PROVENANCE),
     *("index.tsv", "latents.npy", "axes.npy", ".index.lock"),
@@ -19,10 +22,39 @@ IGNORED = (
 _DEPTH = 6  # sub-X/ses-Y/anat/file lies four below the root
 
 
+def refuse_others(out: Path) -> None:
+    """Refuse a folder whose table or description is not one of codes.
+
+    Raises:
+        UserError: Names the file.
+
+    Example:
+        >>> refuse_others(Path("no folder yet"))
+    """
+    for name, is_ours in ((DESCRIPTION, _is_described), ("index.tsv", _is_indexed)):
+        try:
+            ours = not is_there(out / name) or is_ours(out / name)
+        except (*DAMAGED, UserError):
+            ours = False
+        if not ours:
+            raise UserError(
+                f"{out / name}: not written by medvae encode, and would be "
+                "overwritten. Choose another folder with -o."
+            )
+
+
+def _is_described(path: Path) -> bool:
+    return any(made["Name"] == "medvae" for made in read_json(path)["GeneratedBy"])
+
+
+def _is_indexed(path: Path) -> bool:
+    return read_text(path).partition("\n")[0].split("\t")[:2] == ["row", "name"]
+
+
 def data_set_of(path: Path) -> Path | None:
     """The BIDS data set that a scan lies in, if it lies in one."""
     for parent in list(path.resolve().parents)[:_DEPTH]:
-        if (parent / "dataset_description.json").is_file():
+        if (parent / DESCRIPTION).is_file():
             return parent
     return None
 
@@ -65,7 +97,7 @@ def describe(
     if known:
         content["DatasetLinks"] = {n: folder.as_uri() for folder, n in known.items()}
         content["SourceDatasets"] = [{"URL": folder.as_uri()} for folder in known]
-    write_json(out / "dataset_description.json", content)
+    write_json(out / DESCRIPTION, content)
     made = {"command": command, "software": software(), "model_digest": model_digest}
     write_json(out / PROVENANCE, made)
     write_text(out / ".bidsignore", "\n".join(f"**/{p}" for p in IGNORED) + "\n")

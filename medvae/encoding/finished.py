@@ -1,30 +1,44 @@
 """Which images an earlier call has finished: what of, and the image's digest.
 
-OUT/.made/<image>.json   what the image was made of; written after it, so that it
-                         vouches for the whole of it
+OUT/.made/<image>.json   what the image is made of, written before it, so that an image
+                         without it is known to be another's; its digest, written
+                         after it, so that it vouches for the whole of it
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from medvae.errors import UserError
 from medvae.files import digest, write_json
-from medvae.inputs import DAMAGED, read_json
+from medvae.inputs import DAMAGED, is_there, read_json
 
 FOLDER = ".made"
 
 
-def vouch(image: Path, made_of: Mapping[str, Any], **more: object) -> None:
-    """Write down what a finished image was made of, and what else is known of it."""
-    content = {"made_of": dict(made_of), "image_digest": digest(image), **more}
-    write_json(_record(image), content)
+@contextmanager
+def vouched(image: Path, made_of: Mapping[str, Any], **more: object) -> Iterator[None]:
+    """Write down what an image is made of, before and after it is written within.
+
+    Example:
+        >>> import tempfile
+        >>> image = Path(tempfile.mkdtemp()) / "a.nii.gz"
+        >>> with vouched(image, {"scan": "12ab"}, changed=True):
+        ...     _ = image.write_bytes(b"voxels")
+        >>> finished(image, {"scan": "12ab"})["changed"]
+        True
+    """
+    content = {"made_of": dict(made_of), **more}
+    write_json(_record(image), content | {"image_digest": None})
+    yield
+    write_json(_record(image), content | {"image_digest": digest(image)})
 
 
 def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What :func:`vouch` wrote of an image, if it is whole and was made of the same.
+    """What :func:`vouched` wrote of an image, if it is whole and was made of the same.
 
     Args:
         image: Which need not exist.
@@ -33,10 +47,10 @@ def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
     Example:
         >>> import tempfile
         >>> image = Path(tempfile.mkdtemp()) / "a.nii.gz"
-        >>> _ = image.write_bytes(b"voxels")
-        >>> vouch(image, {"scan": "12ab"}, changed=True)
-        >>> finished(image, {"scan": "12ab"})["changed"], finished(image, {"scan": "0"})
-        (True, None)
+        >>> with vouched(image, {"scan": "12ab"}):
+        ...     _ = image.write_bytes(b"voxels")
+        >>> finished(image, {"scan": "0"}) is None
+        True
     """
     try:
         content = read_json(_record(image))
@@ -51,33 +65,41 @@ def check_same(
     wanted: Mapping[str, str],
     told: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Refuse to write over images that were made with other settings.
+    """Refuse to write over images that were made with other settings, or by others.
 
     Args:
-        images: To be written; those that are not there yet are free, as are those of
-            which nothing is known.
-        wanted: Settings that must be as :func:`vouch` wrote them down.
+        images: To be written; those that are not there yet are free, as are those that
+            a killed command has left, and those whose record is damaged.
+        wanted: Settings that must be as :func:`vouched` wrote them down.
         told: Settings by image's name, as known from elsewhere.
 
     Raises:
-        UserError: Names the first of them, the setting then and now, and the remedy.
+        UserError: Names the first of them, what is known of it, and the remedy.
     """
     for image in images:
+        if is_there(image) and (why := _why_not(image, wanted, told or {})):
+            raise UserError(f"{image}: {why} Choose another folder with -o.")
+
+
+def _why_not(
+    image: Path, wanted: Mapping[str, str], told: Mapping[str, Mapping[str, str]]
+) -> str:
+    before: Any = told.get(image.name)
+    if is_there(_record(image)):
         try:
-            before = read_json(_record(image))["made_of"]
-            differing = [key for key in wanted if before[key] != wanted[key]]
+            before = {**read_json(_record(image))["made_of"]}
         except (*DAMAGED, UserError):
-            before = (told or {}).get(image.name, wanted)
-            differing = [key for key in before if before[key] != wanted[key]]
-        if differing and image.exists():
-            key = differing[0]
-            raise UserError(
-                f"{image}: {_words(key, before[key], wanted[key])} "
-                "Choose another folder with -o."
-            )
+            before = before or wanted
+    if before is None:
+        return "not made by medvae, as far as is known, and would be overwritten."
+    if not wanted.keys() <= before.keys():
+        return "made by another command, and would be overwritten."
+    differing = [key for key in wanted if before[key] != wanted[key]]
+    return _words(differing[0], before, wanted) if differing else ""
 
 
-def _words(key: str, before: str, now: str) -> str:
+def _words(key: str, was: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    before, now = was[key], wanted[key]
     if key in ("site", "to"):
         before, now = (name or "the average site" for name in (before, now))
         return (

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from medvae.cohort import Scan
-from medvae.encoding.derivative import describe, links, source_of
+from medvae.encoding.derivative import describe, links, refuse_others, source_of
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.encoding.latent_file import finished_digest, write_latent
@@ -131,7 +131,11 @@ def encode_folder(
 
     Returns:
         One message for every scan that could not be encoded; the others are done.
+
+    Raises:
+        UserError: ``out`` holds a table or description of something else.
     """
+    refuse_others(out)
     mine = share or Share()
     # Processes that share a list each write files of their own; one alone holds it all.
     with sole_writer(out) if mine.world == 1 else nullcontext():

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 
 from medvae.encoding.encoder import Encoder
-from medvae.encoding.finished import finished, vouch
+from medvae.encoding.finished import finished, vouched
 from medvae.encoding.folder import Item, encode_arrivals, whole_batches
 from medvae.encoding.harmonised import Harmonised, known_source
 from medvae.encoding.latent import Latent
@@ -78,8 +78,9 @@ def decode_files(
         try:
             if is_new:
                 latent = read_latent(path, encoder.model_digest)
-                write_image(encoder.decode(latent, site), target)
-                vouch(target, made_of)
+                image = encoder.decode(latent, site)
+                with vouched(target, made_of):
+                    write_image(image, target)
         except UserError as error:
             problems.append(str(error))
         else:
@@ -94,7 +95,7 @@ def _code(path: Path, encoder: Encoder, site: str | None) -> dict[str, str | Non
     """What the image of a code depends on; the code is unknown where a file is not."""
     try:
         code = f"{digest(path)} {digest(description_file(path))}"
-    except OSError:
+    except (OSError, UserError):
         code = None
     return {"code": code, "model": encoder.model_digest, "site": site or ""}
 
@@ -166,9 +167,10 @@ def harmonize_files(
             except UserError as error:  # it was there when its code was made
                 problems.append(str(error))
             else:
-                write_image(made.image, target)
                 changed = made.changed
-                vouch(target, plans[i], scan=arrived.digest, changed=changed)
+                kept = {"scan": arrived.digest, "changed": changed}
+                with vouched(target, plans[i], **kept):
+                    write_image(made.image, target)
         if changed is not None:
             rows.append(
                 Harmonised(

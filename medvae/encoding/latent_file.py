@@ -83,7 +83,7 @@ def finished_digest(path: Path, model: str | None, cover: Cover = "head") -> str
             and content["latent_digest"] == digest(path)
             and content["std_digest"] == digest(std_file(path))
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, UserError):
         return None
     scan = content.get("scan_digest")
     return str(scan) if whole and scan else None

@@ -124,6 +124,8 @@ def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:
     """Write rows of pictures as one PNG, all in one grey scale."""
     from matplotlib.figure import Figure
 
+    from medvae.report.canvas import any_letters, plain
+
     names = list(rows[0].panels)
     figure = Figure(figsize=(1.9 * len(names), 2.1 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(names), squeeze=False)
@@ -133,9 +135,9 @@ def draw_sheet(path: Path, rows: Sequence[Picture]) -> None:
             mark(axis, PLANES["axial"][1])
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        line[0].set_ylabel(row.label.replace(" at ", "\nat "), fontsize=9)
+        line[0].set_ylabel(plain(row.label.replace(" at ", "\nat ")), fontsize=9)
     for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(name.replace(" (", "\n("), fontsize=9)
+        axis.set_title(plain(name.replace(" (", "\n(")), fontsize=9)
     figure.supxlabel(LEFT_RIGHT, fontsize=9)
-    with atomic_path(path) as partial:
+    with atomic_path(path) as partial, any_letters():
         figure.savefig(partial, format="png", dpi=90)

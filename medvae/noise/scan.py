@@ -79,6 +79,8 @@ def preview(
     noise: NoiseModel, title: str, path: Path, picture: Path, *, seeds: Sequence[int]
 ) -> None:
     """Draw a scan beside several corruptions of it, one PNG; see `planes_figure`."""
+    from medvae.report.canvas import any_letters, plain
+
     draws = [corrupt_scan(noise, path, seed=seed) for seed in seeds]
     images = [nib.as_closest_canonical(image) for _, image in draws]
     columns = {"as scanned": draws[0][0]} | {
@@ -86,8 +88,8 @@ def preview(
         for seed, image in zip(seeds, images, strict=True)
     }
     figure = planes_figure(columns, images[0].header.get_zooms()[:3])
-    figure.suptitle(f"{title}: {path.name}", fontsize=12)
-    with atomic_path(picture) as partial:
+    figure.suptitle(plain(f"{title}: {path.name}"), fontsize=12)
+    with atomic_path(picture) as partial, any_letters():
         figure.savefig(partial, format="png", dpi=110)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from matplotlib import rc_context
@@ -57,6 +60,14 @@ def legend(figure: Figure, axes: Axes) -> None:
             handletextpad=0.4,
             columnspacing=1.2,
         )
+
+
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """Letters that the font lacks are drawn as boxes, of which nobody complains."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def plain(text: str) -> str:

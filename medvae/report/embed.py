@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
-from medvae.report.canvas import INK, INK_ON_DARK
+from medvae.report.canvas import INK, INK_ON_DARK, any_letters
 from medvae.report.sides import turned
 
 _INKS = (
@@ -27,7 +27,7 @@ def svg(figure: Figure) -> str:
     dark. Lines over a picture keep their colour.
     """
     out = io.BytesIO()
-    with rc_context({"svg.hashsalt": "medvae"}):
+    with rc_context({"svg.hashsalt": "medvae"}), any_letters():
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     text = out.getvalue().decode()
     over_picture = any(axes.images for axes in figure.axes)

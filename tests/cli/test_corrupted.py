@@ -91,3 +91,47 @@ def test_a_bad_scan_is_named_at_the_end_and_stops_no_other(scans, tmp_path):
     assert told["written"] == [str(out / scan.name) for scan in scans]
     assert [line.split(":")[0] for line in told["failed"]] == [str(torn), str(gone)]
     assert sorted(voxels(out)) == [scan.name for scan in scans]
+
+
+def test_a_scan_of_the_users_is_not_written_over(scans, tmp_path):
+    mine = tmp_path / scans[0].name
+    mine.write_bytes(b"irreplaceable")
+    with pytest.raises(UserError, match="not made by medvae, as far as is known"):
+        run("noise", "apply", "rician", scans[0], "-o", tmp_path)
+    assert mine.read_bytes() == b"irreplaceable"
+
+
+def test_an_image_of_another_command_is_not_written_over(scans, world, tmp_path):
+    model, out = world / "runs/scanner", tmp_path / "as_b"
+    run("harmonize", model, scans[0], "--to", "B", "-o", out, "--jobs", 0)
+    before = voxels(out)
+    with pytest.raises(UserError, match="made by another command"):
+        run("noise", "apply", "rician", scans[0], "-o", out)
+    assert voxels(out) == before
+
+
+def test_a_copy_killed_before_it_was_vouched_for_is_gone_on_with(
+    scans, tmp_path, monkeypatch
+):
+    write = images.write_image
+
+    def killed(image, path):
+        write(image, path)
+        raise KeyboardInterrupt
+
+    words = ["noise", "apply", "rician", str(scans[0]), "-o", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "write_image", killed)
+        assert CliRunner().invoke(app, words).exit_code == 130
+    assert (tmp_path / scans[0].name).exists()
+    assert "1 scans in" in run(*words).output
+
+
+def test_the_copy_of_a_pair_of_files_is_one_file(scans, tmp_path):
+    image = nib.load(scans[0])
+    pair = nib.Nifti1Pair(image.get_fdata(dtype=np.float32), image.affine)
+    nib.save(pair, tmp_path / "p.img")
+    run("noise", "apply", "rician", tmp_path / "p.hdr", "-o", tmp_path / "out")
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == [".made", "p.nii.gz"]
+    assert nib.load(tmp_path / "out/p.nii.gz").shape == image.shape

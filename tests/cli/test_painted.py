@@ -81,6 +81,19 @@ def test_an_image_of_another_scan_of_the_same_name_is_not_written_over(world, tm
     assert "1 changed" in run(*words, second).stdout  # nobody else has its name now
 
 
+def test_images_of_the_users_are_not_written_over(world, tmp_path):
+    model, scan = world / "runs/scanner", world / "scans/A/a1.nii.gz"
+    run("encode", model, scan, "-o", tmp_path / "codes", "--jobs", 0)
+    for words in (("harmonize", scan, "--to", "B"), ("decode", tmp_path / "codes")):
+        verb, *more = words
+        mine = tmp_path / verb / "a1.nii.gz"
+        mine.parent.mkdir()
+        mine.write_bytes(b"irreplaceable")
+        with pytest.raises(UserError, match=r"a1.*not made by medvae"):
+            run(verb, model, *more, "-o", mine.parent)
+        assert mine.read_bytes() == b"irreplaceable"
+
+
 def test_after_an_interruption_the_table_has_what_was_finished(
     world, tmp_path, monkeypatch
 ):

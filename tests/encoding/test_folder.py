@@ -51,6 +51,26 @@ def test_a_folder_of_codes_reads_back(encoder, tmp_path):
     assert latent.provenance["scan_digest"] == alone.digest
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.tsv", "path\toriginal\nmine\tyours\n"),
+        ("dataset_description.json", '{"Name": "mine", "BIDSVersion": "1.10.0"}'),
+        ("dataset_description.json", "{"),
+    ],
+)
+def test_a_table_or_description_of_others_is_not_written_over(
+    encoder, tmp_path, name, content
+):
+    items, out = folder_of(tmp_path, n=1), tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text(content)
+    with pytest.raises(UserError, match=f"{name}: not written by medvae encode"):
+        encode_folder(encoder, items, out)
+    assert [path.name for path in out.iterdir()] == [name]
+    assert (out / name).read_text() == content
+
+
 def test_a_folder_is_free_for_the_scans_and_the_model_it_holds_alone(encoder, tmp_path):
     items, out = folder_of(tmp_path), tmp_path / "out"
     scans = [item.path for item in items]

@@ -187,6 +187,8 @@ LATENTS = [
     latent("json-cut", partial(_replace, file=BESIDE, content="{"), BESIDE),
     latent("json-a-list", partial(_replace, file=BESIDE, content="[]"), BESIDE),
     latent("json-bomb", partial(_replace, file=BESIDE, content="[" * 99999), BESIDE),
+    latent("map-endless-device", lambda f: (
+        (f / MAP).unlink(), (f / MAP).symlink_to("/dev/zero")), MAP, "regular"),
     latent("map-cut", lambda f: (f / MAP).write_bytes(
         (f / MAP).read_bytes()[:200]), MAP, "changed"),
     latent("map-swapped", partial(_replace, file=MAP, content=scan()), MAP, "changed"),

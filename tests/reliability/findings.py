@@ -33,7 +33,15 @@ def _scores(labels):
     return json.dumps({"rows": {}, "probe": probe}).encode()
 
 
+def _quarter_precision():
+    """Tensors of eight bits, which numpy has no name for."""
+    told = {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}
+    header = json.dumps({"centre": told}).encode()
+    return len(header).to_bytes(8, "little") + header + b"\0"
+
+
 FINDINGS = [
+    ("axes", _quarter_precision()),  # AttributeError
     ("checkpoint", b"G"),  # struct.error
     ("checkpoint", b"\x80\x04."),  # IndexError
     ("checkpoint", b"a" * 999),  # IndexError
@@ -66,6 +74,9 @@ FINDINGS = [
     ("scores", b"{}"),  # KeyError
     ("scores", b'{"rows": {"a": [{"subject": 1, "value": "b"}]}, "probe": null}'),
     ("scores", _scores([0, 9])),  # IndexError
+    ("scores", b'{"rows": {"a": [{"subject": "1", "value": NaN}]}, "probe": null}'),
+    ("scores", b'{"rows": {"a": [{"subject": "1", "value": 1e308}]}, "probe": null}'),
+    ("scores", b'{"rows": {}, "probe": {"subjects": [], "labels": [], "scores": []}}'),
     ("scores", _scores([0, -1])),  # taken for the last site
     ("recipe", b"{}"),  # KeyError
     ("story", b"objective: [1]"),  # AttributeError

@@ -20,7 +20,7 @@ from scan_bytes import AFFINE, scan
 from medvae.cohort import index
 from medvae.comparison import stage
 from medvae.comparison.finished import read_finished
-from medvae.encoding.finished import FOLDER, check_same, finished, vouch
+from medvae.encoding.finished import FOLDER, check_same, finished, vouched
 from medvae.encoding.table import is_free_for
 from medvae.errors import UserError
 from medvae.phantom.dataset import TRUTH, make_phantom
@@ -50,8 +50,8 @@ def seeds_of_free():
 @cache
 def _made() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-made-"))
-    (folder / "a.nii").write_bytes(b"voxels")
-    vouch(folder / "a.nii", {"scan": "12ab", "site": "A"}, changed=True)
+    with vouched(folder / "a.nii", {"scan": "12ab", "site": "A"}, changed=True):
+        (folder / "a.nii").write_bytes(b"voxels")
     return folder
 
 

@@ -24,6 +24,7 @@ from medvae.comparison.unit import Unit
 from medvae.encoding.names import check_outputs, stems
 from medvae.errors import UserError
 from medvae.evaluation import evaluate
+from medvae.evaluation.pictures import draw_sheet
 from medvae.evaluation.report import Picture, write_report
 from medvae.plain import one_line, plain
 
@@ -130,6 +131,15 @@ def test_a_name_forges_no_line_of_the_terminal(how, name):
     assert lines[-1].isprintable()
 
 
+@pytest.mark.parametrize("name", [r"\[/]", r"\[red]x", "[/]", r"\\[/b]", "a\\", "[["])
+def test_a_name_like_markup_is_shown_as_it_is(name):
+    shown = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "out", Console(file=shown, width=999))
+        console.show_table(["site", "scans"], [[name, 3]])
+    assert shown.getvalue().splitlines()[-1].split() == [name, "3"]
+
+
 VIEWER = (files("medvae.report") / "viewer.js").read_text(encoding="utf-8")
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
@@ -189,6 +199,29 @@ def test_a_report_shows_a_script_as_text(tmp_path):
         pictures=[picture],
     )
     assert_harmless(page)
+
+
+FORMULA = "$x^$"  # which matplotlib cannot set
+
+
+def test_a_name_like_a_formula_stops_no_picture(tmp_path, monkeypatch, recwarn):
+    scans = fake_cohort()
+    for scan_ in scans:
+        scan_.site = f"{FORMULA}{scan_.site}"
+    away = f"{FORMULA}N"
+    found = evaluate(
+        FakeEncoder(), scans, held_out=[away], permutations=5, align=False, run=FORMULA
+    )
+    arms = {FORMULA: found, "\N{CJK UNIFIED IDEOGRAPH-65E5}": found}
+    write_report(
+        *(tmp_path / "r.html",), title="t", evaluations=arms, noise=dict.fromkeys(arms)
+    )
+    rows = [Picture(f"1 at {FORMULA}", {f"as {FORMULA}": head()[:, :, 10]})]
+    draw_sheet(tmp_path / "sheet.png", rows)
+    written(scan(), f"{FORMULA}_T1w.nii")(tmp_path)
+    words = ("noise", "preview", "gaussian", tmp_path / f"{FORMULA}_T1w.nii")
+    assert command(monkeypatch, [*words, "-o", tmp_path / "p.png"]) == 0
+    assert not [told for told in recwarn if "Glyph" in str(told.message)]
 
 
 PLAN = f"""

@@ -1,12 +1,14 @@
 """Two commands do not write one folder: the second is told who the first is."""
 
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
 from bad_input import command
 from scan_bytes import head, scan, written
 
+from medvae.errors import UserError
 from medvae.lock import sole_maker, sole_writer, turn
 from medvae.phantom import make_phantom
 
@@ -86,6 +88,28 @@ def test_a_lock_that_was_removed_meanwhile_is_taken_again(hold, lock, raced, tmp
         assert raced == [tmp_path / lock]
         assert (tmp_path / lock).is_file()
     assert not (tmp_path / lock).exists()
+
+
+@pytest.mark.parametrize(
+    ("hold", "lock"),
+    [
+        (lambda root: sole_writer(root), ".lock"),
+        (lambda root: sole_maker(root / "out"), ".out.lock"),
+        (lambda root: turn(root / ".index.lock"), ".index.lock"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_a_lock_that_is_something_else_is_named_and_not_written_to(
+    hold, lock, kind, tmp_path
+):
+    root, victim = tmp_path / "root", tmp_path / "victim"
+    root.mkdir()
+    victim.write_text("precious")
+    make = {"link": lambda p: p.symlink_to(victim), "folder": Path.mkdir}
+    make.get(kind, os.mkfifo)(root / lock)
+    with pytest.raises(UserError, match=f"{lock}: not a lock of medvae. Remove it"):
+        hold(root).__enter__()
+    assert victim.read_text() == "precious"
 
 
 def test_where_the_system_has_no_such_locks_folders_are_written_unheld(

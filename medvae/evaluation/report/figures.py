@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.questions.transfer import by_traveler
 from medvae.evaluation.result import Evaluation, LatentPoint
-from medvae.report.canvas import COLOURS, MARKERS, SOFT, STYLE, canvas, legend
+from medvae.report.canvas import COLOURS, MARKERS, SOFT, STYLE, canvas, legend, plain
 
 Row = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def site_map(points: Sequence[LatentPoint], held_out: Sequence[str]) -> Figure:
             edgecolor=colour,
             linewidth=1.5 if hollow else 0.5,
             alpha=1.0 if hollow else 0.8,
-            label=f"{site} (held out)" if hollow else site,
+            label=plain(f"{site} (held out)" if hollow else site),
         )
     _name_axes(axes)
     legend(figure, axes)
@@ -101,7 +101,7 @@ def trade_off(
             color=colour,
             markersize=8,
             elinewidth=1.2,
-            label=arm,
+            label=plain(arm),
         )
         if kept.chance is not None:
             axes.axhline(kept.chance, color=colour, linewidth=0.8, linestyle=":")
@@ -160,7 +160,7 @@ def transfer_lines(
         markersize=7,
         label=f"mean of {len(shared)} travelers",
     )
-    axes.set_xticks(place, list(values))
+    axes.set_xticks(place, [plain(arm) for arm in values])
     axes.set_xlim(-0.3, len(place) - 0.7)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("error, in variances of the real scan")
@@ -186,7 +186,7 @@ def training_curves(
             if points:
                 x, y = zip(*points, strict=True)
                 text = f"{arm}, {split}"
-                axes.plot(x, y, style, color=colour, linewidth=1.6, label=text)
+                axes.plot(x, y, style, color=colour, linewidth=1.6, label=plain(text))
                 drawn += 1
     if not drawn:
         return None
