@@ -121,12 +121,13 @@ def read_text(path: Path, most: int = MAX_TEXT) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def read_json(path: Path, numbers: Number = float) -> Any:  # noqa: ANN401 (any JSON)
+def read_json(path: Path, numbers: Number = float, *, keys_once: bool = False) -> Any:  # noqa: ANN401 (any JSON)
     """Content of a JSON file.
 
     Args:
         path: The file.
         numbers: Makes a number of its text, such as ``1e9`` or ``NaN``.
+        keys_once: Refuse an object that has a key twice, else the last one counts.
 
     Raises:
         UserError: As of :func:`read_text`.
@@ -134,9 +135,22 @@ def read_json(path: Path, numbers: Number = float) -> Any:  # noqa: ANN401 (any 
         ValueError: It is not UTF-8, not JSON, or nested without end.
     """
     try:
-        return json.loads(read_text(path), parse_float=numbers, parse_constant=numbers)
+        return json.loads(
+            read_text(path),
+            parse_float=numbers,
+            parse_constant=numbers,
+            object_pairs_hook=_once if keys_once else None,
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(k for k in keys if keys.count(k) > 1)!r} twice")
+    return found
 
 
 def read_record(path: Path, remedy: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def read_datalist(path: Path, rule: SiteRule | None = None) -> Cohort:
         UserError: Not such a file, or an item that cannot be used; names the item.
     """
     try:
-        content = read_json(path)
+        content = read_json(path, keys_once=True)
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: not readable JSON ({error}). Mend it.") from error
     sections = _sections(path, content)
@@ -72,6 +72,17 @@ def _row(where: str, item: object) -> dict[str, str]:
         near = difflib.get_close_matches(str(key).casefold(), _KEYS, 1, 0.8)
         if near and str(key).casefold() not in {*_KEYS, *KNOWN_COLUMNS}:
             raise UserError(f"{where}: unknown key {key!r}. Did you mean {near[0]!r}?")
+    folded = [str(key).strip().casefold() for key in item]
+    twice = next((key for key in folded if folded.count(key) > 1), None)
+    if twice is not None:
+        raise UserError(f"{where}: {twice!r} twice. Correct the item.")
+    for key, value in item.items():
+        is_known = str(key).strip().casefold() in KNOWN_COLUMNS and key != "image"
+        if is_known and isinstance(value, list | Mapping):
+            raise UserError(
+                f"{where}: {key!r} must be text or a number, got "
+                f"{repr(value)[:60]}. Correct the item."
+            )
     image = item.get("image")
     if not isinstance(image, str) or not image:
         raise UserError(
