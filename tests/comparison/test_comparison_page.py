@@ -33,7 +33,9 @@ def units(monkeypatch):
     found = {}
     for name, baseline in (("none", None), ("scanner", None), ("combat", "combat")):
         arm = SimpleNamespace(name=name, baseline=baseline)
-        unit = SimpleNamespace(arm=arm, stage=stage, finished=lambda: {"choice": 0})
+        unit = SimpleNamespace(
+            arm=arm, stage=stage, finished=lambda: SimpleNamespace(choice=0)
+        )
         found[name] = [unit]
     return found, encoders
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from noise_models.scanner import scans
+from noise_models.scanner.estimate import ScanEstimate
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"values": 3}'])
@@ -18,3 +19,13 @@ def test_a_damaged_estimate_is_made_again(tmp_path, monkeypatch, content):
     kept.write_text(content)
     assert scans.estimate_cached(scan, "a", cache=tmp_path) == first
     assert kept.read_text() == whole
+
+
+def test_an_estimate_comes_back_with_every_field():
+    one = ScanEstimate(
+        tuple(float(k) for k in range(13)), (1.0, 1.1, 1.2), 2.5, "air",
+        flags=("defaced",), shape=(4, 5, 6), centre_voxels=(1.5, 2.0, 2.5), coils=3.0,
+        correlation=(0.1, 0.2, 0.3), extent=(0.9, 0.8, 0.7), digest="12ab",
+        label="sub-01", site="NYU",
+    )  # fmt: skip
+    assert ScanEstimate.from_dict(one.as_dict()) == one
