@@ -230,6 +230,12 @@ def share_of_way(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> Shar
     return _share(_ratio(start, arm, oracle))
 
 
+def with_interval(values: FloatArray) -> dict[str, object]:
+    """A number for JSON, from (1 + draws,), the data themselves first."""
+    ci95 = percentiles(values[1:])
+    return {"mean": float(values[0]), "ci95": None if ci95 is None else list(ci95)}
+
+
 def differences(
     drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]], challenger: str
 ) -> dict[str, dict[str, dict[str, object]]]:
@@ -242,10 +248,6 @@ def differences(
             change = drawn[challenger][0][measure] - settings[0][measure]
             if not np.isfinite(change[0]):
                 continue
-            ci95 = percentiles(change[1:])
-            table.setdefault(arm, {})[measure] = {
-                "mean": float(change[0]),
-                "ci95": None if ci95 is None else list(ci95),
-                "better": better,
-            }
+            number = with_interval(change)
+            table.setdefault(arm, {})[measure] = {**number, "better": better}
     return table

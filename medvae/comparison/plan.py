@@ -131,6 +131,12 @@ class Plan(_Section):
     energy_scans: int = Field(24, ge=1)
     permutations: int = Field(200, ge=1)
 
+    @property
+    def oracle(self) -> str | None:
+        """Name of the arm that is trained with the true scanners, if there is one."""
+        arms = (a for a in self.arms if a.noise == "oracle" and a.baseline is None)
+        return next((arm.name for arm in arms), None)
+
     def arm(self, name: str) -> Arm:
         """The arm of that name.
 

@@ -145,7 +145,7 @@ def measure_rows(table: Mapping[str, Any]) -> dict[str, Any]:
     lines = [
         {
             "name": arm,
-            "cells": [_difference(rows[m]) if m in rows else "–" for m in columns],
+            "cells": [_with_interval(rows[m]) if m in rows else "–" for m in columns],
         }
         for arm, rows in table.items()
     ]
@@ -163,7 +163,7 @@ def setting_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return tables
 
 
-def _difference(row: Mapping[str, Any]) -> str:
+def _with_interval(row: Mapping[str, Any]) -> str:
     ci95 = tuple(row["ci95"]) if row["ci95"] else None
     return number(Estimate(row["mean"], ci95, 0), 3)
 

@@ -186,9 +186,7 @@ def gaps_of(
         drawn: What `draw_people` found.
     """
     generic = [arm.name for arm in plan.arms if arm.is_generic]
-    oracle = next(
-        (a.name for a in plan.arms if a.noise == "oracle" and a.baseline is None), None
-    )
+    oracle = plan.oracle
     if oracle is None:
         return {}, "no oracle: only a phantom has its true scanners"
     if not generic:

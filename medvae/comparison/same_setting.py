@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from medvae.comparison.gap import differences, share_of_way
+from medvae.comparison.gap import differences, share_of_way, with_interval
 from medvae.comparison.plan import Arm, Plan
 from medvae.comparison.scores import MEASURES
-from medvae.evaluation.bootstrap import percentiles
 from medvae.evaluation.estimate import FloatArray
 
 Drawn = Mapping[str, Sequence[Mapping[str, FloatArray]]]
@@ -59,7 +58,7 @@ def _shares(
     plan: Plan, arms: Mapping[str, Mapping[str, FloatArray]]
 ) -> dict[str, dict[str, dict[str, object]]]:
     generic = [arm.name for arm in plan.arms if arm.is_generic and arm.name in arms]
-    oracle = next((a.name for a in plan.arms if a.noise == "oracle"), None)
+    oracle = plan.oracle
     if oracle is None or oracle not in arms or not generic:
         return {}
     found: dict[str, dict[str, dict[str, object]]] = {}
@@ -77,12 +76,5 @@ def _at(arm: Arm, setting: dict[str, Any], drawn: Drawn) -> Mapping[str, FloatAr
 
 
 def _numbers(values: Mapping[str, FloatArray]) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = {}
-    for measure, drawn in values.items():
-        if np.isfinite(drawn[0]):
-            ci95 = percentiles(drawn[1:])
-            found[measure] = {
-                "mean": float(drawn[0]),
-                "ci95": None if ci95 is None else list(ci95),
-            }
-    return found
+    known = {k: drawn for k, drawn in values.items() if np.isfinite(drawn[0])}
+    return {measure: with_interval(drawn) for measure, drawn in known.items()}
