@@ -10,6 +10,7 @@ import typer
 
 from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.named import open_named
+from medvae.cli.noise import Name
 from medvae.cli.outcome import Json, end
 from medvae.cli.scans import DryRun, missing
 from medvae.errors import UserError
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def apply(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="A model's name, a preset or fitted file."),
-    ],
+    name: Name,
     scans: Annotated[
         list[Path],
         typer.Argument(metavar="SCANS", help="NIfTI files or DICOM folders."),
@@ -69,8 +67,8 @@ def apply(
     problems: list[str] = []
     with sole_writer(out), progress_bar("Corrupting") as progress:
         for done, (path, target) in enumerate(zip(scans, targets, strict=True), 1):
-            made_of = plan | {"scan": scan_digest(path)}
             try:
+                made_of = plan | {"scan": scan_digest(path)}
                 if finished(target, made_of) is None:
                     _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
                     with vouched(target, made_of):
