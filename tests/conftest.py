@@ -15,6 +15,30 @@ settings.register_profile("same-inputs", derandomize=True)
 settings.load_profile("same-inputs")
 
 
+@pytest.fixture(scope="session")
+def untrained():
+    """Makes a model of sites A and B, without training, whose decoder tells them."""
+
+    from medvae.model.network import DenoisingVAE, NetworkConfig  # not for all tests
+
+    def make():
+        torch.manual_seed(0)
+        config = NetworkConfig(
+            grid_shape=(16, 16, 16),
+            spacing_mm=(8.0, 8.0, 8.0),
+            channels=(4, 8),
+            latent_channels=2,
+            sites=("A", "B"),
+        )
+        vae = DenoisingVAE(config).eval()
+        with torch.no_grad():
+            for value in vae.parameters():
+                value.add_(0.1 * torch.randn_like(value))
+        return vae
+
+    return make
+
+
 @pytest.fixture
 def spare_registry(monkeypatch):
     """Models registered in the test are forgotten after it, and no other.

@@ -3,11 +3,9 @@
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
 from tiny_run import SMALL, run
 
 from medvae.encoding.axes import PersonAxes
-from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import save_model
 
 
@@ -76,24 +74,12 @@ def pages(fitted, trained, phantom, run_cached):
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory):
+def world(tmp_path_factory, untrained):
     """Sites A, B and C of one scan each, and a run that knows A and B."""
     root = tmp_path_factory.mktemp("world")
     three = np.eye(128)[:, :3]
     PersonAxes(np.zeros(128), three, three).write(root / "axes.safetensors")
-    torch.manual_seed(0)
-    config = NetworkConfig(
-        grid_shape=(16, 16, 16),
-        spacing_mm=(8.0, 8.0, 8.0),
-        channels=(4, 8),
-        latent_channels=2,
-        sites=("A", "B"),
-    )
-    vae = DenoisingVAE(config)
-    with torch.no_grad():
-        for value in vae.parameters():
-            value.add_(0.1 * torch.randn_like(value))
-    save_model(vae, root / "runs" / "scanner")
+    save_model(untrained(), root / "runs" / "scanner")
     rng = np.random.default_rng(0)
     ball = np.linalg.norm(np.indices((40, 36, 40)) - 19.0, axis=0) < 15
     for site in "ABC":

@@ -6,7 +6,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
 
 from medvae.cohort import Scan, read_cohort
 from medvae.encoding import Encoder, repainting
@@ -14,7 +13,6 @@ from medvae.encoding.folder import Item
 from medvae.encoding.harmonised import Harmonised, read_index, write_index
 from medvae.encoding.images import harmonize_files
 from medvae.errors import UserError
-from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.volume import read_volume
 from medvae.volume.foreground import foreground_mask
 
@@ -22,20 +20,8 @@ AFFINE = np.array([[-3.0, 0, 0, 60], [0, 0, 3, -50], [0, 3, 0, -55], [0, 0, 0, 1
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    torch.manual_seed(0)
-    config = NetworkConfig(
-        grid_shape=(16, 16, 16),
-        spacing_mm=(8.0, 8.0, 8.0),
-        channels=(4, 8),
-        latent_channels=2,
-        sites=("A", "B"),
-    )
-    vae = DenoisingVAE(config).eval()
-    with torch.no_grad():
-        for value in vae.parameters():  # an untrained decoder does not tell sites
-            value.add_(0.1 * torch.randn_like(value))
-    return Encoder(vae)
+def encoder(untrained):
+    return Encoder(untrained())
 
 
 @pytest.fixture(scope="module")
