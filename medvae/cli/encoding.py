@@ -50,8 +50,9 @@ def encode(
     """Encode scans: a latent map each, latents.npy and index.tsv for statistics.
 
     Finished scans are skipped, so the same command goes on after an interruption; a
-    bad scan is named at the end and stops no other (exit code 2). Under torchrun or
-    srun every process takes its share of the list.
+    bad scan is named at the end and stops no other (exit code 2). Scans that the folder
+    holds from earlier calls with this run stay in the table. Under torchrun or srun
+    every process takes its share of the list.
 
     Example: medvae encode runs/scanner siteA/*.nii.gz -o latents
     """
@@ -72,12 +73,11 @@ def encode(
         if said := kept_of(axes, keep):
             warn(said)
     from medvae.encoding.axes import read_axes, write_along
-    from medvae.encoding.derivative import refuse_others
-    from medvae.encoding.folder import Share, encode_folder
+    from medvae.encoding.folder import Share, check_folder, encode_folder
 
-    refuse_others(out)
     share = Share.here()
     items, doubts = scans_of(scans, out, site_from)
+    check_folder(out, items)
     for doubt in doubts if share.rank == 0 else ():
         warn(str(doubt))
     found = read_axes(axes) if axes is not None else None

@@ -53,7 +53,7 @@ def codes_of(run: Path, cohort: Cohort) -> Path:
 
     One that already holds codes of the same scans and weights will do, too.
     """
-    from medvae.encoding.table import is_free_for
+    from medvae.encoding.earlier import is_free_for
     from medvae.files import digest
 
     scans = [scan.path for scan in cohort.scans]

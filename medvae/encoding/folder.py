@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from medvae.cohort import Scan
 from medvae.encoding.derivative import describe, links, refuse_others, source_of
+from medvae.encoding.earlier import check_originals
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.encoding.latent_file import finished_digest, write_latent
@@ -115,8 +116,9 @@ def encode_folder(
     """Encode scans into ``out``; scans that are already there are skipped.
 
     Codes of other weights, of scans that have changed, and damaged ones are made
-    anew. Several processes may be given the same list: each takes its share, and the
-    one that ends last has written the table of all.
+    anew. Rows of other scans from earlier calls stay while their codes are whole and of
+    the same weights. Several processes may be given the same list: each takes its
+    share, and the one that ends last has written the table of all.
 
     Args:
         encoder: The model.
@@ -133,9 +135,10 @@ def encode_folder(
         One message for every scan that could not be encoded; the others are done.
 
     Raises:
-        UserError: ``out`` holds a table or description of something else.
+        UserError: ``out`` holds a table or description of something else, or the code
+            of another scan with the same file name.
     """
-    refuse_others(out)
+    check_folder(out, items)
     mine = share or Share()
     # Processes that share a list each write files of their own; one alone holds it all.
     with sole_writer(out) if mine.world == 1 else nullcontext():
@@ -152,6 +155,24 @@ def encode_folder(
         )
 
 
+def check_folder(out: Path, items: Sequence[Item]) -> None:
+    """Refuse a folder of others, or with codes of other scans of the same file names.
+
+    Raises:
+        UserError: Names the file and the remedy.
+
+    Example:
+        >>> check_folder(Path("no folder yet"), [Item(Path("a.nii.gz"))])
+    """
+    refuse_others(out)
+    paths = [item.path for item in items]
+    check_originals(out, paths, _targets(out, stems(paths)))
+
+
+def _targets(out: Path, names: Sequence[str]) -> list[Path]:
+    return [out / latent_file(name) for name in names]
+
+
 def _encode_share(
     encoder: Encoder,
     items: Sequence[Item],
@@ -166,7 +187,7 @@ def _encode_share(
 ) -> list[str]:
     paths = [item.path for item in items]
     known, names = links(paths, out), stems(paths)
-    targets = [out / latent_file(name) for name in names]
+    targets = _targets(out, names)
     mine = share.of(list(zip(paths, targets, strict=True)))
     marks = [finished_digest(t, encoder.model_digest, cover) for _, t in mine]
     arrivals = read_ahead(

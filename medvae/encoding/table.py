@@ -1,11 +1,15 @@
-"""The table of a folder of codes: index.tsv, and latents.npy with a row each."""
+"""The table of a folder of codes: index.tsv, and latents.npy with a row each.
+
+A later call adds its own scans; those of earlier ones stay while their codes are whole
+and of the same model.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +17,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from medvae.encoding.earlier import COLUMNS, INDEX, Cells, index_text, still_whole
 from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, write_text
-from medvae.inputs import DAMAGED, near, read_text, refuse_special
+from medvae.inputs import DAMAGED, near, refuse_special
 from medvae.lock import turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX_LOCK = ".index.lock"
-COLUMNS = (
-    *("row", "name", "path", "subject", "site", "session"),
-    *("digest", "model", "file"),
-)
+AXES, INDEX_LOCK = "axes.npy", ".index.lock"
 
 
 @dataclass(frozen=True)
@@ -54,48 +55,36 @@ def write_table(
 
     Processes that share a list take turns, so the last one sees the work of all.
     Codes of unequal size (``cover`` scan) have no common matrix: then latents.npy is
-    left out and the maps are to be read one by one.
+    left out and the maps are to be read one by one. Coordinates along axes are of the
+    table they were made beside: with another one they go.
     """
     lines = io.StringIO()
-    table = csv.writer(lines, delimiter="\t", lineterminator="\n")
-    table.writerow(COLUMNS)
+    table = csv.DictWriter(lines, COLUMNS, delimiter="\t", lineterminator="\n")
+    table.writeheader()
     with turn(out / INDEX_LOCK):
-        known = [(row, finished_digest(row.target, model, cover)) for row in rows]
-        done = [(row, mark) for row, mark in known if mark]
-        for i, (row, mark) in enumerate(done):
-            file = row.target.relative_to(out).as_posix()
-            labels = (label or "" for label in row.labels)
-            table.writerow((i, row.name, row.path, *labels, mark, model or "", file))
-        _write_vectors(out / "latents.npy", [row.target for row, _ in done])
-        write_text(out / "index.tsv", lines.getvalue())
+        marked = [(r, finished_digest(r.target, model, cover)) for r in rows]
+        known = [_cells(r, out, mark, model) for r, mark in marked if mark]
+        before = still_whole(out, model, cover, [(r.path, r.target) for r in rows])
+        every = [*before, *known]
+        table.writerows({**told, "row": str(i)} for i, told in enumerate(every))
+        _write_vectors(out / "latents.npy", [out / told["file"] for told in every])
+        if lines.getvalue() != index_text(out):
+            (out / AXES).unlink(missing_ok=True)
+        write_text(out / INDEX, lines.getvalue())
 
 
-def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> bool:
-    """Whether codes of some scans can go into a folder without ending others there.
-
-    They can where nothing is, and where all codes are of these scans and this model.
-
-    Args:
-        folder: Which need not exist.
-        scans: To be encoded.
-        model: SHA-256 of the weights.
-
-    Example:
-        >>> is_free_for(Path("no folder yet"), [Path("a.nii.gz")], None)
-        True
-    """
-    try:
-        if not any(folder.iterdir()):
-            return True
-        lines = read_text(folder / "index.tsv").splitlines()
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-        paths = {os.path.realpath(row["path"]) for row in rows}
-        same = {row["model"] for row in rows} == {model or ""}
-    except FileNotFoundError:
-        return not folder.exists()
-    except (*DAMAGED, csv.Error, UserError):
-        return False
-    return same and paths <= {os.path.realpath(scan) for scan in scans}
+def _cells(row: Row, out: Path, mark: str, model: str | None) -> Cells:
+    subject, site, session = (label or "" for label in row.labels)
+    return {
+        "name": row.name,
+        "path": str(row.path),
+        "subject": subject,
+        "site": site,
+        "session": session,
+        "digest": mark,
+        "model": model or "",
+        "file": row.target.relative_to(out).as_posix(),
+    }
 
 
 def read_table(

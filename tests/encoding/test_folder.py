@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from small_encoder import head_image, small_encoder
 
+from medvae.encoding.earlier import is_free_for
 from medvae.encoding.folder import Item, Share, encode_folder
 from medvae.encoding.latent_file import read_latent
 from medvae.encoding.names import find_latents, stems
 from medvae.encoding.reading import read_ahead
-from medvae.encoding.table import is_free_for, read_table
+from medvae.encoding.table import read_table
 from medvae.errors import UserError
 from medvae.model.weights import save_model
 from medvae.version import software

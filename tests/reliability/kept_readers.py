@@ -20,8 +20,8 @@ from scan_bytes import AFFINE, scan
 from medvae.cohort import index
 from medvae.comparison import stage
 from medvae.comparison.finished import read_finished
+from medvae.encoding.earlier import is_free_for
 from medvae.encoding.finished import FOLDER, check_same, finished, vouched
-from medvae.encoding.table import is_free_for
 from medvae.errors import UserError
 from medvae.phantom.dataset import TRUTH, make_phantom
 from medvae.volume import Grid, write_nifti
