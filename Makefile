@@ -43,7 +43,8 @@ fast: $(READY)
 
 # With the options that made the files on record. mnist.py skips itself where MEDVAE_MNIST
 # names no data; mutants.py needs mutmut, which is no dependency. TorchIO, a peer of the
-# corruption benchmark, is measured where it is installed.
+# corruption benchmark, is measured where it is installed, Stanford's MedVAE where
+# MEDVAE_STANFORD names its unpacked wheel.
 OTHERS := field_of_view performance mutants corruption training fit fit_scale
 bench: $(READY)
 	@for script in $(filter-out $(OTHERS:%=benchmarks/%.py),$(wildcard benchmarks/*.py)); do \
@@ -53,6 +54,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/training.py --part step --steps 20
 	$(BIN)/python benchmarks/training.py --part profile --steps 12
 	$(BIN)/python benchmarks/training.py --part networks --seconds 12 --rounds 3
+	$(BIN)/python benchmarks/training.py --part encoders --rounds 5
 	$(BIN)/python benchmarks/fit_scale.py --few 10 --many 1000 --runs 3
 	$(BIN)/python benchmarks/fit.py --scale 1.5
 	$(BIN)/python benchmarks/performance.py

@@ -1,15 +1,16 @@
 """What training costs: the step over a bare loop, and the network over its rivals.
 
-    python benchmarks/training.py [--part step profile networks] [--steps 20]
-                                  [--seconds 60] [--profile]
+    python benchmarks/training.py [--part step profile networks encoders]
+                                  [--steps 20] [--seconds 60] [--profile]
 
 `step`: every step of a Lightning run (data, augmentation, corruption, objective,
 logging) and a bare step of the same network on tensors in memory, in turn; target at
 most 1.08. `profile`: where the time of these steps goes. `networks`: ours, variants of
 it, and MONAI's AutoencoderKL and VarAutoEncoder, each in a process of its own for the
 same processor time: seconds a volume, peak memory, the error that is left on new
-volumes, and the time in which it came down to given errors. One thread. Writes
-benchmarks/results/training.json.
+volumes, and the time in which it came down to given errors. `encoders`: a volume to its
+code, beside Stanford's MedVAE where MEDVAE_STANFORD names its unpacked wheel. One
+thread. Writes benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from measured.ratios import spread
 from measured.result import RESULTS, header, write
 
 TARGET = 1.08
+PARTS = ("step", "profile", "networks", "encoders")
 
 
 def networks(
@@ -68,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--part", nargs="*", default=["step", "profile", "networks"])
+    parser.add_argument("--part", nargs="*", choices=PARTS, default=[*PARTS])
     parser.add_argument(
         "--profile", action="store_true", help="the profile alone: --part profile"
     )
@@ -88,6 +90,7 @@ def main() -> None:
             ("step", f"--part step --steps {args.steps}"),
             ("profile", f"--part profile --steps {args.steps}"),
             ("networks", network),
+            ("encoders", f"--part encoders --rounds {args.rounds}"),
         )
     }
     shape = (48, 56, 48)
@@ -115,6 +118,17 @@ def main() -> None:
             "processor_seconds_each": args.seconds,
             "found": networks(shape, args.seconds, args.rounds),
         }
+    if "encoders" in parts:
+        from training_parts.encoders import FOLDER, encoder_costs
+
+        if FOLDER in os.environ:
+            known["encoders"] = {
+                **about["encoders"],
+                "grid": shape,
+                "found": encoder_costs(shape, args.rounds),
+            }
+        else:
+            print(f"encoders: skipped. {FOLDER} names no folder.", file=sys.stderr)
     write("training", known)
     print(json.dumps(known, indent=2))
 

@@ -126,9 +126,8 @@ def _networks(made: Mapping[str, Any]) -> str:
     and {warm:.1f} s for its first three steps where the plain network takes {plain:.1f}
     s: not used. Resize convolutions: {step(resized)}, and it {until(resized, "0.25")}.
     MONAI's AutoencoderKL: {step(kl)}, and it {until(kl, "0.2")}; its VarAutoEncoder:
-    {step(var)}, and it {until(var, "0.2")}. Stanford's MedVAE (`medvae` 0.1.7 on PyPI)
-    was not measured: it fetches its network's settings and weights from the internet
-    when it starts, and needs torchvision."""
+    {step(var)}, and it {until(var, "0.2")}. Stanford's MedVAE, of which
+    only the encoder is compared, stands on that page, too."""
 
 
 def _augmentation(step: Mapping[str, Any]) -> str:
