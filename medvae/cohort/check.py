@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from medvae.cohort.cohort import Cohort, Scan
+from medvae.cohort.labels import as_seen
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.inputs import is_there
@@ -39,7 +39,7 @@ def examine_cohort(
         if progress:
             progress(done, len(cohort), scan.path.name)
     problems += [*_listed_twice(cohort), *_torn_subjects(cohort)]
-    problems += [*few_sites(cohort), *_sites_alike(cohort)]
+    problems += [*few_sites(cohort), *_written_alike(cohort)]
     if not header_only:
         problems += _same_content(cohort)
     return replace(cohort, problems=tuple(dict.fromkeys(problems)))
@@ -100,16 +100,20 @@ def _long_labels(cohort: Cohort) -> Iterator[Problem]:
                 yield Problem(scan.path, told, f"Give one of at most {_LONGEST}.")
 
 
-def _sites_alike(cohort: Cohort) -> Iterator[Problem]:
-    """A warning where two sites are written alike, and are one more likely than not."""
-    written: dict[str, list[str]] = defaultdict(list)
-    for site in cohort.sites:
-        written[unicodedata.normalize("NFKC", site).casefold()].append(site)
-    for sites in written.values():
-        if len(sites) > 1:
-            what = f"sites {', '.join(map(repr, sites))} are written alike"
-            how = "If they are one scanner, write its label one way."
-            yield Problem(cohort.root, what, how, "warning")
+def _written_alike(cohort: Cohort) -> Iterator[Problem]:
+    """Warnings where two labels look alike, and mean one thing more likely than not."""
+    for kind, one, labels in (
+        ("sites", "scanner", cohort.sites),
+        ("subjects", "person", cohort.subjects),
+    ):
+        written: dict[str, list[str]] = defaultdict(list)
+        for label in labels:
+            written[as_seen(label)].append(label)
+        for alike in written.values():
+            if len(alike) > 1:
+                what = f"{kind} {', '.join(map(repr, alike))} are written alike"
+                how = f"If they are one {one}, write its label one way."
+                yield Problem(cohort.root, what, how, "warning")
 
 
 def few_sites(cohort: Cohort) -> Iterator[Problem]:

@@ -52,6 +52,19 @@ def composed(label: str) -> str:
     return unicodedata.normalize("NFC", label)
 
 
+def as_seen(label: str) -> str:
+    r"""A label as a reader takes it: no case, no invisible signs, one kind of space.
+
+    Example:
+        >>> as_seen("NYU\u200b  1") == as_seen("nyu\xa01")
+        True
+    """
+    whole = unicodedata.normalize("NFKC", label).casefold()
+    hidden = {c for c in whole if unicodedata.category(c) in ("Cc", "Cf")}
+    kept = "".join(c for c in whole if c.isspace() or c not in hidden)
+    return " ".join(kept.split())
+
+
 def stem(path: Path) -> str:
     """File name without ``.nii`` or ``.nii.gz``."""
     name = path.name

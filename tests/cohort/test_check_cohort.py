@@ -81,6 +81,19 @@ def test_a_person_in_two_splits_is_an_error(good):
     assert found == ["subject 'p' is in splits test, train"] * 2
 
 
+@pytest.mark.parametrize(
+    "other", ["nyu 1", "NYU  1", "NYU\N{NO-BREAK SPACE}1", "NY\u200bU 1"]
+)
+def test_labels_that_only_look_alike_are_a_warning(good, other):
+    alike = ", ".join(repr(label) for label in sorted(["NYU 1", other]))
+    text = f"path,subject,site\nA/A0.nii,p,NYU 1\nB/B0.nii,q,{other}\n"
+    (warned,) = said(examine_cohort(rows(good, text)), "warning")
+    assert warned == f"sites {alike} are written alike"
+    text = f"path,subject,site\nA/A0.nii,NYU 1,A\nB/B0.nii,{other},B\n"
+    (warned,) = said(examine_cohort(rows(good, text)), "warning")
+    assert warned == f"subjects {alike} are written alike"
+
+
 def test_a_missing_site_is_named_by_file(good):
     cohort = examine_cohort(rows(good, "path,site\nA/A0.nii,A\nB/B0.nii,\n"))
     bad = [p for p in cohort.problems if p.severity == "error"]
