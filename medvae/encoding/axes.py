@@ -31,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 from medvae.encoding.table import INDEX_LOCK, read_table
 from medvae.errors import UserError
 from medvae.files import atomic_path
-from medvae.inputs import DAMAGED, is_there, near, refuse_special
+from medvae.inputs import DAMAGED, MOST, is_there, near, refuse_special
 from medvae.lock import turn
 
 Array = NDArray[np.float64]
@@ -123,8 +123,10 @@ def read_axes(path: Path) -> PersonAxes:
     shapes = [part.shape for part in parts]
     if axes.ndim != 2 or back.shape != axes.shape or centre.shape != axes.shape[:1]:
         raise UserError(f"{path}: shapes {shapes} do not fit each other. {_REMEDY}")
-    if not all(np.isfinite(part).all() for part in parts):
-        raise UserError(f"{path}: a number is not finite. {_REMEDY}")
+    if not axes.size:
+        raise UserError(f"{path}: holds no axes (shape {axes.shape}). {_REMEDY}")
+    if not all((np.abs(part) < MOST).all() for part in parts):  # nor where it is NaN
+        raise UserError(f"{path}: a number is not below {MOST:g}. {_REMEDY}")
     return PersonAxes(centre, axes, back)
 
 

@@ -132,7 +132,7 @@ def test_a_file_of_axes_comes_back_and_a_damaged_one_is_named(world, tmp_path):
     with pytest.raises(UserError, match="do not fit each other"):
         read_axes(path)
     PersonAxes(axes.centre * np.nan, axes.axes, axes.back).write(path)
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="not below 1e"):
         read_axes(path)
 
 
@@ -146,3 +146,19 @@ def test_rows_of_axes_stand_beside_the_rows_of_codes(world, tmp_path):
     assert np.allclose(found, (codes - axes.centre) @ axes.axes, atol=1e-5)
     with pytest.raises(UserError, match="codes have 60 numbers, the axes 2"):
         write_along(tmp_path, PersonAxes(np.zeros(2), np.eye(2), np.eye(2)))
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        (np.zeros((3, 0)), "holds no axes"),
+        (np.full((3, 1), np.nan), "not below 1e"),
+        (np.full((3, 1), -np.inf), "not below 1e"),
+        (np.full((3, 1), 1e300), "not below 1e"),
+    ],
+)
+def test_axes_of_nothing_or_beyond_measure_are_refused(tmp_path, axes, says):
+    path = tmp_path / "axes.safetensors"
+    PersonAxes(np.zeros(3), axes, np.zeros(axes.shape)).write(path)
+    with pytest.raises(UserError, match=says):
+        read_axes(path)
