@@ -39,11 +39,12 @@ def test_a_difference_that_people_do_not_share_has_a_large_p():
     run = run_with({"NYU": (0.28, 0.25, 0.04), "UM_1": (0.2, 0.4, 0.02)})
     (_, told) = describe(run)
     assert told.startswith("Towards NYU and UM_1 harmonising does worse")
-    near, far = told.split("; ")
+    near, far, doubt = told.split("; ")
     assert "NYU 0.35 (" in near
     assert float(near.rpartition("p = ")[2]) > 0.2
     assert far.startswith("UM_1 0.45 (")
-    assert "p = 0.03 (6 travelers)" in far
+    assert "p = 0.03 (6 travelers" in far
+    assert doubt == "chance alone may do that where p is not below 0.05)."
 
 
 def test_nothing_is_said_where_harmonising_helps():

@@ -11,6 +11,9 @@ from medvae.evaluation.report.numbers import number
 from medvae.evaluation.result import Evaluation, TravelerTransfer, names_of
 from medvae.report.p_values import p_value
 
+LEVEL = 0.05
+"""Of p, from which on a difference is said to be chance's, perhaps."""
+
 COLUMNS = {
     "left alone": "do_nothing",
     "harmonised, detail kept": "with_detail",
@@ -50,10 +53,11 @@ def worse_than_alone(run: Evaluation) -> str | None:
         >>> worse_than_alone(Evaluation("r", ("KKI",), {}, tuple(rows)))
         "Towards NYU harmonising does worse than leaving alone: 0.31 (0.31 to 0.31) of
         the real scan's variance is missed against 0.28 (0.28 to 0.28), p = 0.50
-        (2 travelers)."
+        (2 travelers; chance alone may do that)."
     """
     told: dict[str, str] = {}
     people: set[str] = set()
+    by_chance = False
     for target in dict.fromkeys(t.target for t in run.travelers):
         mine = [t for t in run.travelers if t.target == target]
         moved, alone = (by_traveler(mine, key) for key in ("with_detail", "do_nothing"))
@@ -65,6 +69,7 @@ def worse_than_alone(run: Evaluation) -> str | None:
         if found.difference <= 0:
             continue
         people |= set(moved)
+        by_chance |= found.p >= LEVEL
         missed = "" if told else " of the real scan's variance is missed"
         told[target] = (
             f"{_mean(mine, 'with_detail')}{missed} against "
@@ -76,10 +81,16 @@ def worse_than_alone(run: Evaluation) -> str | None:
     numbers = "; ".join(
         f"{site} {text}" if many else text for site, text in told.items()
     )
+    doubt = f"; {_doubt(many)}" if by_chance else ""
     return (
         f"Towards {names_of([*told])} harmonising does worse than leaving alone: "
-        f"{numbers} ({len(people)} travelers)."
+        f"{numbers} ({len(people)} travelers{doubt})."
     )
+
+
+def _doubt(many: bool) -> str:
+    where = f" where p is not below {LEVEL:g}" if many else ""
+    return f"chance alone may do that{where}"
 
 
 def _mean(rows: Sequence[TravelerTransfer], measure: str) -> str:
