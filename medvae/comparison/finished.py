@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medvae.comparison.selection import Validation, choose
 from medvae.errors import UserError
 from medvae.inputs import AGAIN, checked, read_record
 
@@ -25,7 +26,7 @@ class Finished:
     digest: str
     choice: int
     settings: list[dict[str, Any]]
-    validation: dict[str, dict[str, Any]]
+    validation: dict[int, Validation]
     energy: float | None
     factor: float | None
 
@@ -48,4 +49,9 @@ def read_finished(path: Path) -> Finished:
     found = checked(Finished, read_record(path, AGAIN), path, AGAIN)
     if not 0 <= found.choice < len(found.settings):
         raise UserError(f"{path}: choice: no setting {found.choice}. {AGAIN}")
+    if found.validation and (right := choose(found.validation)) != found.choice:
+        raise UserError(
+            f"{path}: choice: setting {found.choice}, by its validation {right}. "
+            f"{AGAIN}"
+        )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -220,7 +220,10 @@ def _facts(own: Sequence[Unit]) -> dict[str, Any]:
         "energy": {seed: f.energy for seed, f in found.items()},
         "level_factor": {seed: f.factor for seed, f in found.items()},
         "chosen": {seed: f.settings[f.choice] for seed, f in found.items()},
-        "validation": {seed: f.validation for seed, f in found.items()},
+        "validation": {
+            seed: {str(k): asdict(v) for k, v in f.validation.items()}
+            for seed, f in found.items()
+        },
     }
 
 

@@ -134,7 +134,7 @@ def run_unit(unit: Unit) -> None:
         unit.digest(),
         choice,
         settings=[dict(s) for s in arm.settings],
-        validation={str(k): asdict(v) for k, v in tried.items()},
+        validation=tried,
         **facts,
     )
     write_json(unit.folder / "done.json", asdict(found))

@@ -1,13 +1,17 @@
 """A setting is chosen by training sites' own people alone."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from medvae.comparison.finished import Finished, read_finished
 from medvae.comparison.selection import Validation, choose, inside, validate
+from medvae.errors import UserError
 from medvae.evaluation.protocol import open_setting
+from medvae.files import write_json
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 from fake_cohort import FakeEncoder, fake_cohort
@@ -56,3 +60,14 @@ def test_no_validation_subject_no_choice():
     setting = open_setting(FakeEncoder(), fake_cohort(), held_out=("N",))[0]
     with pytest.raises(ValueError, match="needs validation subjects"):
         validate(setting, seed=0)
+
+
+def test_a_choice_that_its_own_validation_contradicts_is_refused(tmp_path):
+    tried = {0: Validation(1.0, 0.8, 0.9), 1: Validation(1.05, None, 0.7)}
+    right = Finished("00", choose(tried), [{}, {}], tried, 0.5, None)
+    path = tmp_path / "done.json"
+    write_json(path, asdict(right))
+    assert read_finished(path) == right
+    write_json(path, asdict(right) | {"choice": 0})
+    with pytest.raises(UserError, match=r"done\.json: choice: setting 0, by its .* 1"):
+        read_finished(path)
