@@ -43,7 +43,12 @@ def apply(
 
     Example: medvae noise apply scanner.yaml a.nii.gz --from NYU --to UM_1 -o as_um
     """
-    from medvae.encoding.finished import check_same, finished, vouched
+    from medvae.encoding.finished import (
+        check_originals,
+        check_same,
+        finished,
+        vouched,
+    )
     from medvae.encoding.images import write_image
     from medvae.encoding.names import check_outputs
     from medvae.encoding.reading import scan_digest
@@ -58,6 +63,7 @@ def apply(
     settings = {"noise": _identity(noise), "source": from_ or "", "target": to or ""}
     plan = settings | {"seed": str(seed)}
     check_same(targets, plan)
+    check_originals(targets, scans, "scan", scan_digest)
     if dry_run:
         words = f"would write {len(scans)} corrupted scans into {out}"
         end(words, missing(scans), json=json)
@@ -71,7 +77,7 @@ def apply(
                 made_of = plan | {"scan": scan_digest(path)}
                 if finished(target, made_of) is None:
                     _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
-                    with vouched(target, made_of):
+                    with vouched(target, path, made_of):
                         write_image(image, target)
                 else:
                     kept += 1

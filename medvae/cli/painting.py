@@ -48,8 +48,8 @@ def decode(
     """Decode latents into images on each scan's own grid.
 
     Finished images are left as they are, so the same command goes on after an
-    interruption. Images painted for another site, or made by others, are never
-    written over.
+    interruption. Images painted for another site, of another code with the same file
+    name, or made by others, are never written over.
 
     Example: medvae decode runs/scanner latents -o images --site NYU
     """
@@ -57,8 +57,8 @@ def decode(
 
     leave_stdout(json)
     check_sites(run, site=site)  # before what takes seconds to import
-    from medvae.encoding.finished import check_same
-    from medvae.encoding.images import decode_files, image_names
+    from medvae.encoding.finished import check_originals, check_same
+    from medvae.encoding.images import code_digest, decode_files, image_names
     from medvae.encoding.names import check_outputs, find_latents
 
     paths = find_latents(latents)
@@ -66,6 +66,7 @@ def decode(
     check_outputs(out, names, paths)
     targets = [out / name for name in names]
     check_same(targets, {"site": site or ""})
+    check_originals(targets, paths, "code", code_digest)
     if dry_run:
         end(f"would decode {len(paths)} latents with {run} into {out}", json=json)
         return
@@ -132,15 +133,10 @@ def harmonize(
         raise UserError(
             f"--from {made_at} --to {to} would change nothing. Name two sites."
         )
-    from medvae.encoding.finished import check_same
-    from medvae.encoding.harmonised import (
-        INDEX,
-        check_originals,
-        read_index,
-        told,
-        write_index,
-    )
+    from medvae.encoding.finished import check_originals, check_same
+    from medvae.encoding.harmonised import INDEX, read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems
+    from medvae.encoding.reading import scan_digest
     from medvae.model.folder import check_sites
 
     leave_stdout(json)
@@ -156,7 +152,7 @@ def harmonize(
     check_same(
         targets, {"to": to}, {row["path"]: {"to": row["target"]} for row in before}
     )
-    check_originals(before, targets, paths)
+    check_originals(targets, paths, "scan", scan_digest)
     if dry_run:
         words = f"would write {len(paths)} scans as {to} into {out}"
         end(words, missing(paths), json=json)

@@ -1,13 +1,14 @@
 """Which images an earlier call has finished: what of, and the image's digest.
 
-OUT/.made/<image>.json   what the image is made of, written before it, so that an image
-                         without it is known to be another's; its digest, written
-                         after it, so that it vouches for the whole of it
+OUT/.made/<image>.json   what the image is made of, and where that lay, written before
+                         it, so that an image without it is known to be another's; its
+                         digest, written after it, to vouch for the whole of it
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,27 @@ FOLDER = ".made"
 
 
 @contextmanager
-def vouched(image: Path, made_of: Mapping[str, Any], **more: object) -> Iterator[None]:
+def vouched(
+    image: Path, original: Path, made_of: Mapping[str, Any], **more: object
+) -> Iterator[None]:
     """Write down what an image is made of, before and after it is written within.
+
+    Args:
+        image: To be written.
+        original: The file that it is made of.
+        made_of: Plain values that the image depends on.
+        **more: Plain values worth keeping.
 
     Example:
         >>> import tempfile
         >>> image = Path(tempfile.mkdtemp()) / "a.nii.gz"
-        >>> with vouched(image, {"scan": "12ab"}, changed=True):
+        >>> with vouched(image, Path("b.nii.gz"), {"scan": "12ab"}, changed=True):
         ...     _ = image.write_bytes(b"voxels")
         >>> finished(image, {"scan": "12ab"})["changed"]
         True
     """
-    content = {"made_of": dict(made_of), **more}
+    place = seen_from(image.parent, original)
+    content = {"original": place, "made_of": dict(made_of), **more}
     write_json(_record(image), content | {"image_digest": None})
     yield
     write_json(_record(image), content | {"image_digest": digest(image)})
@@ -47,7 +57,7 @@ def finished(image: Path, made_of: Mapping[str, Any]) -> dict[str, Any] | None:
     Example:
         >>> import tempfile
         >>> image = Path(tempfile.mkdtemp()) / "a.nii.gz"
-        >>> with vouched(image, {"scan": "12ab"}):
+        >>> with vouched(image, Path("b.nii.gz"), {"scan": "12ab"}):
         ...     _ = image.write_bytes(b"voxels")
         >>> finished(image, {"scan": "0"}) is None
         True
@@ -79,6 +89,51 @@ def check_same(
     for image in images:
         if is_there(image) and (why := _why_not(image, wanted, told or {})):
             raise UserError(f"{image}: {why} Choose another folder with -o.")
+
+
+def check_originals(
+    images: Sequence[Path],
+    originals: Sequence[Path],
+    key: str,
+    mark_of: Callable[[Path], str | None],
+) -> None:
+    """Refuse to write over the image of another file, which has the same name.
+
+    One that was moved, copied or changed in its place is the same.
+
+    Args:
+        images: To be written.
+        originals: That they are made of.
+        key: Under which :func:`vouched` has written down the digest of an original.
+        mark_of: The digest of an original as it is now; None for one that is not there.
+
+    Raises:
+        UserError: Names the image, both files and the remedy.
+    """
+    for image, original in zip(images, originals, strict=True):
+        if not is_there(image):
+            continue
+        try:
+            record = read_json(_record(image))
+            before, mark = record["original"], (record["made_of"] | record)[key]
+            same = os.path.realpath(image.parent / before) == os.path.realpath(original)
+        except (*DAMAGED, UserError):
+            continue
+        if not same and mark_of(original) not in (None, mark):
+            raise UserError(
+                f"{image}: made of {before} by an earlier command, and would be "
+                f"overwritten with that of {original}. Choose another folder with -o."
+            )
+
+
+def seen_from(folder: Path, path: Path) -> str:
+    """A path as seen from a folder; a link at its end is not followed.
+
+    Example:
+        >>> seen_from(Path("a"), Path("b/c.nii.gz"))
+        '../b/c.nii.gz'
+    """
+    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
 
 
 def _why_not(

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from medvae.encoding.reading import scan_digest
+from medvae.encoding.finished import seen_from
 from medvae.errors import UserError
 from medvae.files import write_text
 from medvae.inputs import read_text
@@ -68,15 +67,10 @@ class Harmonised:
     def cells(self, out: Path) -> dict[str, str]:
         """Its row of the table in the folder ``out``, by column."""
         mine = {name: str(getattr(self, name)) for name in COLUMNS}
-        mine["original"] = _from_folder(self.original, out)
+        mine["original"] = seen_from(out, self.original)
         mine["changed"] = "yes" if self.changed else "no"
         taken = set(COLUMNS)
         return mine | {k: v for k, v in self.more.items() if k.casefold() not in taken}
-
-
-def _from_folder(path: Path, folder: Path) -> str:
-    """A path as seen from a folder; a link at its end is not followed."""
-    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
 
 
 def known_source(
@@ -124,36 +118,6 @@ def read_index(out: Path) -> list[dict[str, str]]:
             f"{path}: not a table of harmonised scans. Choose another folder with -o."
         )
     return [dict(zip(header, row, strict=True)) for row in rows[1:]]
-
-
-def check_originals(
-    rows: Sequence[Mapping[str, str]], targets: Sequence[Path], scans: Sequence[Path]
-) -> None:
-    """Refuse to write over the image of another scan, which has the same file name.
-
-    A scan that was moved, copied or changed in its place is the same one.
-
-    Args:
-        rows: Of the folder that holds the targets; see :func:`read_index`.
-        targets: To be written.
-        scans: That they are made of.
-
-    Raises:
-        UserError: Names the image, both scans and the remedy.
-    """
-    originals = {row["path"]: row["original"] for row in rows}
-    for target, scan in zip(targets, scans, strict=True):
-        original = originals.get(target.name)
-        if not (original and target.exists() and scan.exists()):
-            continue
-        before = target.parent.resolve() / original
-        if not before.exists() or before.samefile(scan):
-            continue
-        if scan_digest(before) != scan_digest(scan):
-            raise UserError(
-                f"{target}: made of {original} by an earlier command, and would be "
-                f"overwritten with that of {scan}. Choose another folder with -o."
-            )
 
 
 def write_index(out: Path, rows: Sequence[Harmonised]) -> None:

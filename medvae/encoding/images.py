@@ -73,13 +73,17 @@ def decode_files(
     encoder.check_site(site)
     problems = []
     for done, (path, target) in enumerate(zip(latents, targets, strict=True), start=1):
-        made_of = _code(path, encoder, site)
+        made_of = {
+            "code": code_digest(path),
+            "model": encoder.model_digest,
+            "site": site or "",
+        }
         is_new = finished(target, made_of) is None
         try:
             if is_new:
                 latent = read_latent(path, encoder.model_digest)
                 image = encoder.decode(latent, site)
-                with vouched(target, made_of):
+                with vouched(target, path, made_of):
                     write_image(image, target)
         except UserError as error:
             problems.append(str(error))
@@ -91,13 +95,17 @@ def decode_files(
     return problems
 
 
-def _code(path: Path, encoder: Encoder, site: str | None) -> dict[str, str | None]:
-    """What the image of a code depends on; the code is unknown where a file is not."""
+def code_digest(path: Path) -> str | None:
+    """Of a code and the JSON beside it; None where one of them cannot be read.
+
+    Example:
+        >>> code_digest(Path("no_latent.nii.gz")) is None
+        True
+    """
     try:
-        code = f"{digest(path)} {digest(description_file(path))}"
+        return f"{digest(path)} {digest(description_file(path))}"
     except (OSError, UserError):
-        code = None
-    return {"code": code, "model": encoder.model_digest, "site": site or ""}
+        return None
 
 
 def harmonize_files(
@@ -169,7 +177,7 @@ def harmonize_files(
             else:
                 changed = made.changed
                 kept = {"scan": arrived.digest, "changed": changed}
-                with vouched(target, plans[i], **kept):
+                with vouched(target, item.path, plans[i], **kept):
                     write_image(made.image, target)
         if changed is not None:
             rows.append(

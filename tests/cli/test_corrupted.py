@@ -60,6 +60,24 @@ def test_a_copy_that_is_torn_or_of_another_scan_is_made_anew(scans, tmp_path):
     assert voxels(out) != before
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_copy_of_another_scan_of_the_same_name_is_not_written_over(
+    dry, scans, tmp_path
+):
+    pair = [tmp_path / folder / "x.nii.gz" for folder in "ab"]
+    for original, scan in zip(scans, pair, strict=False):
+        scan.parent.mkdir()
+        scan.write_bytes(original.read_bytes())
+    words = ("noise", "apply", "rician", "-o", tmp_path / "out")
+    run(*words, pair[0])
+    before = voxels(tmp_path / "out")
+    with pytest.raises(UserError, match=r"x\.nii\.gz: made of \.\./a/x\.nii\.gz by an"):
+        run(*words, pair[1], *dry)
+    assert voxels(tmp_path / "out") == before
+    pair[0].rename(tmp_path / "x.nii.gz")
+    assert "1 were there already" in run(*words, tmp_path / "x.nii.gz").output
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

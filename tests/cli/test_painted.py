@@ -77,8 +77,30 @@ def test_an_image_of_another_scan_of_the_same_name_is_not_written_over(world, tm
         )
     assert (out / "x.nii.gz").read_bytes() == before
     assert "1 were there already" in run(*words, moved).stdout
-    moved.unlink()
-    assert "1 changed" in run(*words, second).stdout  # nobody else has its name now
+    for gone in (first, moved):  # then nothing can make the image again
+        gone.unlink()
+    with pytest.raises(UserError, match="Choose another folder"):
+        run(*words, second)
+
+
+def test_an_image_of_another_code_of_the_same_name_is_not_written_over(world, tmp_path):
+    model, out = world / "runs/scanner", tmp_path / "images"
+    for site in "AC":
+        scan = tmp_path / site / "x.nii.gz"
+        scan.parent.mkdir()
+        shutil.copy(world / f"scans/{site}/{site.lower()}1.nii.gz", scan)
+        run("encode", model, scan, "-o", tmp_path / f"codes-{site}", "--jobs", 0)
+    run("decode", model, tmp_path / "codes-A", "-o", out)
+    before = (out / "x.nii.gz").read_bytes()
+    for dry in ((), ("--dry-run",)):
+        with pytest.raises(
+            UserError, match=r"made of \.\./codes-A/x_latent"
+        ) as refused:
+            run("decode", model, tmp_path / "codes-C", "-o", out, *dry)
+        assert f"that of {tmp_path}/codes-C/x_latent.nii.gz" in str(refused.value)
+    assert (out / "x.nii.gz").read_bytes() == before
+    shutil.move(tmp_path / "codes-A", tmp_path / "moved")
+    assert "1 were there" in run("decode", model, tmp_path / "moved", "-o", out).stdout
 
 
 def test_images_of_the_users_are_not_written_over(world, tmp_path):

@@ -21,7 +21,13 @@ from medvae.cohort import index
 from medvae.comparison import stage
 from medvae.comparison.finished import read_finished
 from medvae.encoding.earlier import is_free_for
-from medvae.encoding.finished import FOLDER, check_same, finished, vouched
+from medvae.encoding.finished import (
+    FOLDER,
+    check_originals,
+    check_same,
+    finished,
+    vouched,
+)
 from medvae.errors import UserError
 from medvae.phantom.dataset import TRUTH, make_phantom
 from medvae.volume import Grid, write_nifti
@@ -50,7 +56,9 @@ def seeds_of_free():
 @cache
 def _made() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-made-"))
-    with vouched(folder / "a.nii", {"scan": "12ab", "site": "A"}, changed=True):
+    with vouched(
+        folder / "a.nii", Path("a"), {"scan": "12ab", "site": "A"}, changed=True
+    ):
         (folder / "a.nii").write_bytes(b"voxels")
     return folder
 
@@ -61,6 +69,7 @@ def made(path):
     (path.parent / FOLDER).mkdir()
     path.rename(path.parent / FOLDER / path.name)
     check_same([image], {"site": "A"})
+    check_originals([image], [image.with_name("b")], "scan", lambda path: "12ab")
     _taken(finished(image, {"scan": "12ab", "site": "A"}))
 
 
