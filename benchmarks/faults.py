@@ -1,8 +1,8 @@
 """Kill -9 at random moments: does every verb go on, and end like one left alone?
 
-fit-noise, train, encode and compare run on a tiny phantom: once undisturbed, then again
-and again with kills. After each series the same command is left to end, and every file
-is held against the undisturbed run's, to the last bit.
+fit-noise, train, encode, harmonize, noise apply and compare run on a tiny phantom: once
+undisturbed, then again and again with kills. After each series the same command is left
+to end, and every file is held against the undisturbed run's, to the last bit.
 
     python benchmarks/faults.py --kills 60          # writes results/faults.json
 
@@ -60,9 +60,11 @@ arms:
 """
 
 
+VERBS = ("train", "encode", "harmonize", "noise apply", "compare", "fit-noise")
 LOADED = (
     "medvae.cli.app",
     "medvae.comparison.run",
+    "medvae.encoding.images",
     "medvae.noise.report",
     "noise_models.scanner",
 )
@@ -90,11 +92,12 @@ class Verb:
 
 
 def verbs(world: Path) -> list[Verb]:
-    """The four verbs on one small phantom."""
+    """All verbs on one small phantom."""
     settings = [word for one in SMALL for word in ("--set", one)]
     data = ("--data", str(world / "data"))
     plan = str(world / "plan.yaml")
     cpu = ("--device", "cpu", "--jobs", "1")
+    scans = [str(path) for path in sorted((world / "data").glob("sub-*/**/*.nii.gz"))]
     return [
         Verb("fit-noise", (
             "fit-noise", "NYU", "UM_1", "--data", str(world / "few"), "-o",
@@ -104,21 +107,26 @@ def verbs(world: Path) -> list[Verb]:
             *settings, *cpu, "-o", "{out}/run"), ("--resume",)),
         Verb("encode", (
             "encode", str(world / "run"), str(world / "data"), "-o", "{out}/codes")),
+        Verb("harmonize", (
+            "harmonize", str(world / "run"), str(world / "data"), "--to", "NYU",
+            "-o", "{out}/as_nyu", "--jobs", "1")),
+        Verb("noise apply", (
+            "noise", "apply", "rician", *scans, "-o", "{out}/copies")),
         Verb("compare", (
             "compare", *data, "--config", plan, "-o", "{out}/compare", "--jobs", "1")),
     ]  # fmt: skip
 
 
 def prepare(world: Path, wanted: Sequence[str]) -> None:
-    """Phantoms, and a run for encode, for the verbs to start from."""
+    """Phantoms, and a run to encode by, for the verbs to start from."""
     log = world / "log"
     make = ("phantom", "--jobs", "1", "--sites")
     if "fit-noise" in wanted:
         _timed("phantom", [*make, "NYU,UM_1", *FEW, str(world / "few")], log)
-    if {"train", "encode", "compare"} & set(wanted):
+    if {*wanted} - {"fit-noise"}:
         _timed("phantom", [*make, "NYU,UM_1,KKI", *SIZE, str(world / "data")], log)
     (world / "plan.yaml").write_text(COMPARE)
-    if "encode" in wanted:
+    if {"encode", "harmonize"} & {*wanted}:
         os.environ["XDG_CACHE_HOME"] = str(world / "cache")
         if (world / "run" / "seal.json").exists():
             return
@@ -225,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=60, help="In all, at least.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--verbs", default="train,encode,compare,fit-noise")
+    parser.add_argument("--verbs", default=",".join(VERBS))
     parser.add_argument("--world", type=Path, help="Folder to keep.")
     parser.add_argument("-o", "--out", type=Path, default=RESULT)
     given = parser.parse_args(arguments)
