@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from measured.answer import answer_section
 from measured.axes import axes_section
 from measured.cells import Result, kind, shown, table, verdict
 from measured.same_setting import same_setting_section
@@ -137,6 +138,7 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
                 for name, numbers in arms.items()
             ],
         ),
+        answer_section(found),
         f"### {plan['challenger']} against the other arms\n",
         table(["against", *MEASURES.values()], _against(found["differences"])),
         "Challenger less the other arm, with interval; **better** or *worse* where the "

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from measured.answer import answer_section
 from measured.axes import axes_section
 from measured.generalisation import generalisation_page, verdict
 from measured.page import page
@@ -166,6 +167,24 @@ def test_a_profile_is_shown_below_what_it_explains():
 def test_the_page_on_unseen_hospitals_is_written_from_the_comparison():
     text = (ROOT / "docs" / "generalisation.md").read_text(encoding="utf-8")
     assert generalisation_page(RESULTS["compare"], RESULTS["field_of_view"]) == text
+
+
+@pytest.mark.parametrize(
+    ("arm", "key", "mean"),
+    [
+        ("scanner", "transfer.with_detail", 0.25),
+        ("scanner_fitted", "transfer.with_detail", 0.21),
+        ("none", "reconstruction.z_scored_error_held_out", 0.6),
+    ],
+)
+def test_an_answer_that_no_longer_holds_is_not_written(arm, key, mean):
+    found = json.loads(json.dumps(RESULTS["compare"]))
+    assert "## The answer" in answer_section(found)
+    found["arms"][arm][key]["mean"] = mean
+    with pytest.raises(ValueError, match="no longer so"):
+        answer_section(found)
+    del found["arms"][arm]
+    assert answer_section(found) == ""
 
 
 def test_a_difference_is_called_better_or_worse_only_outside_its_interval():
