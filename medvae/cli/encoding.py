@@ -74,6 +74,7 @@ def encode(
             warn(said)
     from medvae.encoding.axes import read_axes, write_along
     from medvae.encoding.folder import Share, check_folder, encode_folder
+    from medvae.encoding.table import AXES, rows_of
 
     share = Share.here()
     items, doubts = scans_of(scans, out, site_from)
@@ -88,6 +89,7 @@ def encode(
     from medvae.encoding.encoder import Encoder
 
     encoder = Encoder.load(run, device)
+    had_axes = (out / AXES).is_file()
     if axes is not None and found is not None:
         found.check_size(math.prod(encoder.vae.config.latent_shape), axes)
     with progress_bar("Encoding") as progress:
@@ -108,9 +110,13 @@ def encode(
             write_along(out, found.first(keep or 10))
         except UserError as error:  # said at the end, with the scans that failed
             lost.append(str(error))
+    if axes is None and had_axes and not (out / AXES).is_file():
+        warn(f"{out / AXES}: removed, as the table has changed. Give --axes again.")
     count = len(share.of(items))
     part = f" by process {share.rank} of {share.world}" if share.world > 1 else ""
     words = f"{count - len(problems)} of {count} scans encoded into {out}{part}"
+    if share.world == 1 and (more := rows_of(out) - count + len(problems)):
+        words += f"; the table has {more} more from earlier calls"
     is_last = share.world == 1 and len(problems) < count
     end(
         words,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medvae.cli.console import progress_bar, say
+from medvae.cli.console import progress_bar, say, warn
 from medvae.cli.hints import command, data_of
 from medvae.errors import UserError
 from medvae.files import refuse_folders
+from medvae.inputs import DAMAGED, is_there
 
 
 def fit_noise(
@@ -96,6 +97,7 @@ def fit_noise(
     elif not with_travelers:
         chosen = residents_of(chosen)
     counts = {site: len(chosen.at(site)) for site in chosen.sites}
+    check_kept(out, counts, paired=paired)
     if dry_run:
         written = out if page is None else f"{out} and {page}"
         say(f"would fit {counts} and write {written}")
@@ -131,6 +133,9 @@ def fit_noise(
             f"{' and '.join(others)}: not in the fit, so held out; a site that is "
             "trained on, too, is not unseen any more."
         )
+    stale = out.with_suffix(".html")
+    if page is None and is_there(stale):
+        warn(f"{stale}: not written by this command, so perhaps of the fit before.")
     if page is not None:
         from medvae.noise.report import write_fit_report
         from noise_models.scanner import load_scanner
@@ -139,6 +144,36 @@ def fit_noise(
         with progress_bar("Drawing") as progress:
             write_fit_report(page, kept, chosen.scans, jobs=jobs, progress=progress)
         say(f"report: {page}")
+
+
+def check_kept(out: Path, sites: Collection[str], *, paired: bool) -> None:
+    """Refuse to write over what this fit does not replace.
+
+    It replaces a fit of no more sites and of the same kind.
+
+    Raises:
+        UserError: Names the file, what it holds, and the remedy.
+
+    Example:
+        >>> check_kept(Path("nothing_there.yaml"), ["NYU", "UM_1"], paired=False)
+    """
+    if not is_there(out):
+        return
+    from noise_models.scanner import load_scanner
+
+    try:
+        before = load_scanner(out)
+    except (*DAMAGED, UserError):
+        holds = "no fit that is whole"
+    else:
+        labels, kind = [site.label for site in before.sites], before.record.evidence
+        if {*labels} <= {*sites} and (kind == "paired") == paired:
+            return
+        holds = f"the {kind} fit of {', '.join(labels)}"
+    raise UserError(
+        f"{out}: holds {holds}, and would be overwritten. Choose another file with -o, "
+        "or remove it."
+    )
 
 
 def _report_path(out: Path, report: Path | None, no_report: bool) -> Path | None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from medvae.encoding.latent_file import finished_digest
+from medvae.encoding.latent_file import finished_digest, made_with
 from medvae.encoding.reading import Cover, scan_digest
 from medvae.errors import UserError
 from medvae.inputs import DAMAGED, read_text
@@ -39,7 +39,7 @@ def check_originals(out: Path, scans: Sequence[Path], targets: Sequence[Path]) -
     Example:
         >>> check_originals(Path("no folder yet"), [], [])
     """
-    before = {out / told["file"]: told for told in _rows(out)}
+    before = told_before(out)
     for scan, target in zip(scans, targets, strict=True):
         told = before.get(target)
         if told is None or _place(told["path"]) == _place(scan):
@@ -52,29 +52,63 @@ def check_originals(out: Path, scans: Sequence[Path], targets: Sequence[Path]) -
             )
 
 
-def still_whole(
+def check_made_with(
     out: Path,
+    scans: Sequence[Path],
+    targets: Sequence[Path],
     model: str | None,
     cover: Cover,
-    besides: Collection[tuple[Path, Path]],
+) -> None:
+    """Refuse a folder with codes of other scans by another model, or of another cover.
+
+    One table cannot hold both. Codes of the same scans are made anew.
+
+    Args:
+        out: The folder of codes, which need not exist.
+        scans: To be encoded.
+        targets: Their ``*_latent.nii.gz``, in it.
+        model: SHA-256 of the weights.
+        cover: What of the scans is to be encoded.
+
+    Raises:
+        UserError: Names the first such code and the remedy.
+    """
+    for told in _besides(out, scans, targets):
+        made = made_with(out / told["file"])
+        if made is not None and made != (model, cover):
+            how = "by another model" if made[0] != model else f"with cover {made[1]}"
+            raise UserError(
+                f"{out / told['file']}: encoded {how}; one table cannot hold both. "
+                "Choose another folder with -o."
+            )
+
+
+def still_whole(
+    out: Path,
+    scans: Sequence[Path],
+    targets: Sequence[Path],
+    model: str | None,
+    cover: Cover,
 ) -> list[Cells]:
-    """Rows of the table whose codes are whole and of this model.
+    """Rows of other scans than these, whose codes are whole and of this model.
 
     Args:
         out: The folder.
+        scans: That are not asked about.
+        targets: Their ``*_latent.nii.gz``.
         model: SHA-256 of the weights.
         cover: What of the scans was encoded.
-        besides: Scans and their targets that are not asked about.
     """
-    places = {_place(scan) for scan, _ in besides}
-    targets = {target for _, target in besides}
     return [
         told
-        for told in _rows(out)
-        if out / told["file"] not in targets
-        and _place(told["path"]) not in places
-        and told["digest"] == finished_digest(out / told["file"], model, cover)
+        for told in _besides(out, scans, targets)
+        if told["digest"] == finished_digest(out / told["file"], model, cover)
     ]
+
+
+def told_before(out: Path) -> dict[Path, Cells]:
+    """What the table tells of every scan, by its ``*_latent.nii.gz``."""
+    return {out / told["file"]: told for told in _rows(out)}
 
 
 def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> bool:
@@ -99,6 +133,16 @@ def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> boo
     rows = _rows(folder)
     same = {row["model"] for row in rows} == {model or ""}
     return same and {_place(r["path"]) for r in rows} <= {_place(s) for s in scans}
+
+
+def _besides(out: Path, scans: Sequence[Path], targets: Sequence[Path]) -> list[Cells]:
+    """Rows of other scans than these."""
+    places, files = {_place(scan) for scan in scans}, {*targets}
+    return [
+        told
+        for told in _rows(out)
+        if out / told["file"] not in files and _place(told["path"]) not in places
+    ]
 
 
 def index_text(out: Path) -> str:

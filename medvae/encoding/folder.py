@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from medvae.cohort import Scan
 from medvae.encoding.derivative import describe, links, refuse_others, source_of
-from medvae.encoding.earlier import check_originals
+from medvae.encoding.earlier import check_made_with, check_originals
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.encoding.latent_file import finished_digest, write_latent
@@ -115,10 +115,10 @@ def encode_folder(
 ) -> list[str]:
     """Encode scans into ``out``; scans that are already there are skipped.
 
-    Codes of other weights, of scans that have changed, and damaged ones are made
-    anew. Rows of other scans from earlier calls stay while their codes are whole and of
-    the same weights. Several processes may be given the same list: each takes its
-    share, and the one that ends last has written the table of all.
+    Codes of scans that have changed, damaged ones, and those of the same scans by other
+    weights are made anew. Rows of other scans from earlier calls stay while their codes
+    are whole. Several processes may be given the same list: each takes its share, and
+    the one that ends last has written the table of all.
 
     Args:
         encoder: The model.
@@ -135,10 +135,13 @@ def encode_folder(
         One message for every scan that could not be encoded; the others are done.
 
     Raises:
-        UserError: ``out`` holds a table or description of something else, or the code
-            of another scan with the same file name.
+        UserError: ``out`` holds a table or description of something else, the code of
+            another scan with the same file name, or other scans' by other weights.
     """
     check_folder(out, items)
+    paths = [item.path for item in items]
+    targets = _targets(out, stems(paths))
+    check_made_with(out, paths, targets, encoder.model_digest, cover)
     mine = share or Share()
     # Processes that share a list each write files of their own; one alone holds it all.
     with sole_writer(out) if mine.world == 1 else nullcontext():

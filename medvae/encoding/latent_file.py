@@ -18,7 +18,7 @@ from medvae.encoding.names import ENDING, stem
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
 from medvae.files import atomic_path, digest, write_json
-from medvae.inputs import read_json
+from medvae.inputs import DAMAGED, read_json
 from medvae.volume import Placement, Source
 from medvae.volume.header import UNREADABLE, open_header
 
@@ -87,6 +87,20 @@ def finished_digest(path: Path, model: str | None, cover: Cover = "head") -> str
         return None
     scan = content.get("scan_digest")
     return str(scan) if whole and scan else None
+
+
+def made_with(path: Path) -> tuple[str | None, str] | None:
+    """SHA-256 of the weights that made a code, and its cover; None where unknown.
+
+    Example:
+        >>> made_with(Path("no_latent.nii.gz")) is None
+        True
+    """
+    try:
+        content = read_json(description_file(path))
+        return content["model_digest"], content["cover"]
+    except (*DAMAGED, UserError):
+        return None
 
 
 def read_latent(path: Path, model: str | None = None) -> Latent:

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from medvae.encoding.earlier import COLUMNS, INDEX, Cells, index_text, still_whole
+from medvae.encoding.earlier import (
+    COLUMNS,
+    INDEX,
+    Cells,
+    index_text,
+    still_whole,
+    told_before,
+)
 from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
 from medvae.errors import UserError
@@ -63,9 +70,10 @@ def write_table(
     table.writeheader()
     with turn(out / INDEX_LOCK):
         marked = [(r, finished_digest(r.target, model, cover)) for r in rows]
-        known = [_cells(r, out, mark, model) for r, mark in marked if mark]
-        before = still_whole(out, model, cover, [(r.path, r.target) for r in rows])
-        every = [*before, *known]
+        told = told_before(out)
+        known = [_cells(r, out, m, model, told.get(r.target)) for r, m in marked if m]
+        scans, targets = [r.path for r in rows], [r.target for r in rows]
+        every = [*still_whole(out, scans, targets, model, cover), *known]
         table.writerows({**told, "row": str(i)} for i, told in enumerate(every))
         _write_vectors(out / "latents.npy", [out / told["file"] for told in every])
         if lines.getvalue() != index_text(out):
@@ -73,14 +81,30 @@ def write_table(
         write_text(out / INDEX, lines.getvalue())
 
 
-def _cells(row: Row, out: Path, mark: str, model: str | None) -> Cells:
-    subject, site, session = (label or "" for label in row.labels)
+def rows_of(out: Path) -> int:
+    """How many scans the table in a folder of codes has.
+
+    Example:
+        >>> rows_of(Path("no folder yet"))
+        0
+    """
+    return len(told_before(out))
+
+
+def _cells(
+    row: Row, out: Path, mark: str, model: str | None, before: Cells | None
+) -> Cells:
+    """A row of the table; labels that are not known now are those of the row before."""
+    known = before if before and before["digest"] == mark else {}
+    names = ("subject", "site", "session")
+    labels = {
+        name: label or known.get(name, "")
+        for name, label in zip(names, row.labels, strict=True)
+    }
     return {
         "name": row.name,
         "path": str(row.path),
-        "subject": subject,
-        "site": site,
-        "session": session,
+        **labels,
         "digest": mark,
         "model": model or "",
         "file": row.target.relative_to(out).as_posix(),

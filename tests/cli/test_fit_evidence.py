@@ -42,6 +42,31 @@ def test_two_travelers_are_refused_before_anything_is_measured(few, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "holds"),
+    [
+        (("NYU", "KKI"), "the unpaired fit of NYU, UM_1"),
+        (("NYU", "UM_1", "--paired"), "the unpaired fit of NYU, UM_1"),
+        (("NYU", "KKI", "UM_1"), None),
+        (("NYU", "UM_1"), None),
+        ((), "no fit that is whole"),
+    ],
+)
+def test_a_fit_replaces_one_of_no_more_sites_and_the_same_kind(
+    words, holds, fitted, phantom, tmp_path
+):
+    out = tmp_path / "scanner.yaml"
+    content = fitted.read_text() if words else "mine: 1\n"
+    out.write_text(content)
+    given = ("fit-noise", *(words or ("NYU", "UM_1")), "--data", phantom, "-o", out)
+    if holds is None:
+        assert "would fit" in run(*given, "--dry-run").output
+    else:
+        with pytest.raises(UserError, match=f"scanner.yaml: holds {holds}, and would"):
+            run(*given)
+    assert out.read_text() == content
+
+
 def test_a_cluster_that_does_not_answer_is_named(few, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="needs the extra dask")
     monkeypatch.setattr("noise_models.scanner.task_pool._PATIENCE_SECONDS", 0.5)

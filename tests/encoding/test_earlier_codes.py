@@ -1,5 +1,7 @@
 """A folder that holds codes from earlier calls: none is lost, the table has all."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -73,10 +75,34 @@ def test_a_later_call_adds_its_scans_to_the_table(encoder, tmp_path):
     (out / "scan0_latentstd.nii.gz").write_bytes(b"half")
     encode_folder(encoder, items[3:], out)
     assert list(read_table(out)[0].index) == ["scan1", "scan2", "scan3"]
+
+
+def test_codes_of_other_scans_by_another_model_or_cover_are_not_lost(encoder, tmp_path):
+    items, out = folder_of(tmp_path, 2), tmp_path / "out"
+    encode_folder(encoder, items, out)
+    before = every_file(out)
     other = small_encoder()
     other.model_digest = "another"
-    encode_folder(other, items[:1], out)
-    assert list(read_table(out)[0].index) == ["scan0"]
+    with pytest.raises(
+        UserError, match=r"scan1_latent\.nii\.gz: encoded by another mod"
+    ):
+        encode_folder(other, items[:1], out)
+    with pytest.raises(UserError, match="encoded with cover head; one table cannot"):
+        encode_folder(encoder, items[:1], out, cover="scan")
+    assert every_file(out) == before
+    encode_folder(other, items, out)
+    assert set(read_table(out)[0]["model"]) == {"another"}
+
+
+def test_labels_that_a_later_call_does_not_know_stay(encoder, tmp_path):
+    items, out = folder_of(tmp_path, 2), tmp_path / "out"
+    encode_folder(encoder, [replace(item, site="A") for item in items], out)
+    nib.save(head_image(seed=5, shape=(30, 34, 32)), items[1].path)
+    encode_folder(encoder, [Item(item.path, session="b") for item in items], out)
+    index = read_table(out)[0]
+    assert list(index["site"]) == ["A", ""]  # the second is another scan now
+    assert list(index["subject"]) == ["s0", ""]
+    assert list(index["session"]) == ["b", "b"]
 
 
 def test_a_scan_under_a_longer_name_stands_in_the_table_once(encoder, tmp_path):
