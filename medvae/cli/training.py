@@ -41,7 +41,11 @@ def train(
         typer.Option("--set", help="Override one setting: optimiser.epochs=20."),
     ] = None,
     held_out: Annotated[
-        list[str] | None, typer.Option(help="Site that training must not see.")
+        list[str] | None,
+        typer.Option(
+            help="Site that training must not see; once for each: --held-out A "
+            "--held-out B."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Run folder; runs/NOISE.")
