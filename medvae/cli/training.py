@@ -34,7 +34,10 @@ def train(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="YAML with settings; train: all of them, explained."),
+        typer.Option(
+            help="YAML with settings; train: all of them, explained; train-small: for "
+            "two cores."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,

@@ -20,7 +20,7 @@ from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
 CAUSES = (
-    "voxels too coarse to lay heads over each other (3 mm or more), fields of view "
+    "voxels too coarse to lay heads over each other (4 mm or more), fields of view "
     "that cut the brain, or a subject label that two people share"
 )
 REMEDY = "Give finer or larger scans, correct the labels, or fit without --paired."
