@@ -1,4 +1,4 @@
-# Two commands for a machine that has only Python 3.11 and make:
+# Two commands for a machine that has Python 3.11, make and, the first time, a network:
 #   make demo   the whole pipeline on the built-in phantom, then the report
 #   make test   every check that CI runs
 PYTHON ?= python3.11

@@ -63,8 +63,8 @@ def near(path: Path, wanted: Callable[[Path], bool] = is_there) -> str:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> (folder / "my_scans").mkdir()
-        >>> near(folder / "my_scnas").removeprefix(f" Did you mean {folder}")
-        '/my_scans?'
+        >>> near(folder / "my_scnas").removeprefix(f" Did you mean '{folder}")
+        "/my_scans'?"
     """
     import difflib  # here, because only mistakes need it
 
@@ -82,7 +82,8 @@ def near(path: Path, wanted: Callable[[Path], bool] = is_there) -> str:
         return ""
     meant = beside[close[0]]
     whole = meant / path.relative_to(wrong)
-    return f" Did you mean {whole if is_there(whole) else meant}?"
+    nearest = str(whole if is_there(whole) else meant)
+    return f" Did you mean {nearest!r}?"
 
 
 def refuse_special(path: Path) -> None:

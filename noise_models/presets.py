@@ -76,7 +76,7 @@ def _near(path: Path) -> str:
 
     beside = {other.stem: other for other in sorted(path.parent.glob("*.y*ml"))}
     found = difflib.get_close_matches(path.stem, beside, n=1)
-    return f" Did you mean {beside[found[0]]}?" if found else ""
+    return f" Did you mean {str(beside[found[0]])!r}?" if found else ""
 
 
 def build(content: object) -> NoiseModel:

@@ -15,7 +15,7 @@ class Outline(HTMLParser):
             self.images.append(dict(attrs))
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        if tag not in ("img", "input", "meta"):
+        if tag not in ("img", "input", "meta", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 import medvae.settings
 from medvae.cli.app import app
 from medvae.comparison.plan import load_plan
+from medvae.demo import DemoSize, demo_config
 from medvae.errors import UserError
+from medvae.training.config import load_config
 from noise_models.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +39,14 @@ def test_settings_that_come_with_medvae_are_found_by_name(tmp_path, monkeypatch)
     assert load_plan(Path("compare-small")).seeds == 7
     with pytest.raises(UserError, match="compare-smal: no such file"):
         load_plan(Path("compare-smal"))
+
+
+def test_the_small_training_is_the_one_whose_cost_the_demo_tells():
+    keys = ("grid", "network", "objective", "optimiser", "augmentation")
+    small = load_config(Path("train-small")).model_dump(include={*keys})
+    assert small == demo_config("none", 0, DemoSize()).model_dump(include={*keys})
+    full = load_config(Path("train")).model_dump(include={*keys})
+    assert small["grid"] != full["grid"]
 
 
 def test_settings_of_a_training_are_told_from_a_comparison_s(tmp_path):

@@ -32,7 +32,8 @@ def compare(
         Path | None, typer.Option(help="Scans; by default the config's phantom.")
     ] = None,
     held_out: Annotated[
-        list[str] | None, typer.Option(help="Site that no arm is trained on.")
+        list[str] | None,
+        typer.Option(help="Site that no arm is trained on; give it once for each."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each arm.")] = None,
     config: Annotated[

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medvae.cli.console import leave_stdout, progress_bar
+from medvae.cli.console import leave_stdout, progress_bar, warn
 from medvae.cli.named import open_named
 from medvae.cli.noise import Name
 from medvae.cli.outcome import Json, end
-from medvae.cli.scans import DryRun, missing
+from medvae.cli.scans import DryRun, files_of, missing
 from medvae.errors import UserError
 from medvae.lock import sole_writer
 
@@ -24,7 +24,10 @@ def apply(
     name: Name,
     scans: Annotated[
         list[Path],
-        typer.Argument(metavar="SCANS", help="NIfTI files or DICOM folders."),
+        typer.Argument(
+            metavar="SCANS",
+            help="NIfTI files, DICOM series folders, or a cohort (see cohort).",
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     from_: Annotated[
@@ -57,6 +60,9 @@ def apply(
 
     leave_stdout(json)
     noise = open_named(name, from_, to)
+    scans, doubts = files_of(scans, out)
+    for doubt in doubts:
+        warn(str(doubt))
     names = [_name(path) for path in scans]
     check_outputs(out, names, scans)
     targets = [out / file for file in names]

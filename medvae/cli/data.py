@@ -42,11 +42,19 @@ def phantom(
     Example: medvae phantom phantom --sites NYU,UM_1,KKI --subjects 12
     """
     from medvae.phantom import make_phantom, site_names
+    from medvae.phantom.dataset import checked_recipe, is_finished
 
     chosen = tuple(sites.split(",")) if sites else site_names()
     scans = len(chosen) * (subjects + travelers)
+    recipe = checked_recipe(chosen, subjects, travelers, seed, voxel_scale, jobs)
+    is_there = is_finished(out, recipe)
     if dry_run:
-        say(f"would write {scans} scans of {len(chosen)} sites into {out}")
+        words = f"{scans} scans of {len(chosen)} sites"
+        say(
+            f"{out} holds the {words} already; nothing would be written"
+            if is_there
+            else f"would write {words} into {out}"
+        )
         return
     with progress_bar("Scanning") as progress:
         make_phantom(

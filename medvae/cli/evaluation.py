@@ -25,7 +25,7 @@ def evaluate(
     ] = None,
     held_out: Annotated[
         list[str] | None,
-        typer.Option(help="Site to treat as never seen; the run's own."),
+        typer.Option(help="Site to treat as never seen, once for each; the run's."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder; the run's own.")

@@ -34,7 +34,7 @@ def fit_noise(
         bool,
         typer.Option(
             "--with-travelers",
-            help="Fit on people seen at several sites too; they are kept for tests.",
+            help="Fit on people seen at several sites too, else kept for tests.",
         ),
     ] = False,
     report: Annotated[

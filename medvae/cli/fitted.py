@@ -16,6 +16,7 @@ _AUC = ("auc_before", "auc_after", "auc_floor")
 def show_fit(fitted: ScannerNoise) -> None:
     """What came out of a fit, in sentences and tables."""
     from noise_models.scanner import show
+    from noise_models.scanner.summary import DRAWS
 
     content = show(fitted)
     for warning in content["warnings"]:
@@ -56,10 +57,7 @@ def show_fit(fitted: ScannerNoise) -> None:
         *("noise out of reach, % of draws", "blur out of reach x, y, z, % of draws"),
     )
     show_table(columns, added)
-    say(
-        "These are used, certain or not, and corrected, where scans sufficed, by "
-        "what they do to real scans: they are not the differences of the sites above."
-    )
+    say(DRAWS)
     tried = [
         [pair, *(_or_dash(fit[name]) for name in _AUC), fit["verdict"]]
         for pair, fit in content["goodness"].items()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medvae.cli.console import emit_json, progress_bar, say, show_table
+from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.cli.named import open_fit
-from medvae.cli.scans import DryRun
+from medvae.cli.scans import DryRun, files_of
 from medvae.errors import UserError
 from medvae.files import refuse_folders
 
@@ -54,7 +53,10 @@ def report_fit(
 
 def score(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What fit-noise wrote.")],
-    scans: Annotated[list[Path], typer.Argument(metavar="SCANS", help="NIfTI files.")],
+    scans: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCANS", help="NIfTI files, or a cohort (see cohort)."),
+    ],
     site: Annotated[
         str | None, typer.Option(help="The site they are said to be from.")
     ] = None,
@@ -73,18 +75,20 @@ def score(
 
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
-    from medvae.noise.scored import not_comparable, score_scans
-    from medvae.report.p_values import p_value
+    from medvae.noise.scored import drift_told, not_comparable, score_scans
     from noise_models.scanner.words import PARAMETERS
 
     fitted = open_fit(file, "scores need")
+    files, doubts = files_of(scans)
+    for doubt in doubts:
+        warn(str(doubt))
     shut = not_comparable(fitted)
     if shut and not json:
         names = ", ".join(PARAMETERS[name] for name in shut)
         say(f"not compared, since the fit was adjusted or paired: {names}")
     with progress_bar("Measuring") as progress:
         rows, moved = score_scans(
-            fitted, scans, site=site, jobs=jobs, progress=progress
+            fitted, files, site=site, jobs=jobs, progress=progress
         )
     if json:
         emit_json(
@@ -120,11 +124,5 @@ def score(
         if site in (None, one.label)
     ]
     say(f"judged by {', '.join(judges)}")
-    if moved:
-        what, by = PARAMETERS[moved.parameter], f"by {moved.change:+.3f}"
-        if moved.parameter == "log_sigma":
-            by = f"by a factor of {math.exp(moved.change):.2f}"
-        say(
-            f"together: {what} moved {by} from {site} "
-            f"({p_value(moved.p)} over {moved.scans} scans, all parameters counted)"
-        )
+    if moved and site:
+        say(f"together: {drift_told(moved, site)}")

@@ -11,6 +11,7 @@ import typer
 from medvae.errors import UserError
 
 if TYPE_CHECKING:
+    from medvae.cohort import Cohort
     from medvae.encoding.folder import Item
     from medvae.problem import Problem
 
@@ -50,8 +51,6 @@ def scans_of(
         UserError: A cohort cannot be read, or what is written to ``out`` would be taken
             for one of its scans.
     """
-    from medvae.cohort import read_cohort
-    from medvae.cohort.folders import is_searched
     from medvae.encoding.folder import Item
     from medvae.volume.dicom import holds_dicom
 
@@ -64,13 +63,7 @@ def scans_of(
         if is_scan or (path.is_dir() and holds_dicom(path)):
             items.append(Item(path, *_labels(path)))
         else:
-            cohort = read_cohort(path, site_from)
-            if cohort.root.is_dir() and is_searched(cohort.root, out):
-                raise UserError(
-                    f"{out}: inside of {cohort.root}, where what is written would be "
-                    "taken for scans the next time. Choose a folder outside, or "
-                    f"{cohort.root / 'derivatives' / 'medvae'}."
-                )
+            cohort = _cohort_apart(path, out, site_from)
             items += [Item.of(scan) for scan in cohort.scans]
             problems += cohort.problems
             is_cohort = True
@@ -80,6 +73,46 @@ def scans_of(
             "or leave it out."
         )
     return items, problems
+
+
+def files_of(
+    scans: Sequence[Path], out: Path | None = None
+) -> tuple[list[Path], list[Problem]]:
+    """Files and DICOM folders as they are named, and the scans of cohorts among them.
+
+    Raises:
+        UserError: As for `scans_of`.
+    """
+    from medvae.volume.dicom import holds_dicom
+
+    files: list[Path] = []
+    problems: list[Problem] = []
+    for path in scans:
+        is_table = path.suffix.lower() in (".csv", ".tsv", ".json")
+        if is_table or (path.is_dir() and not holds_dicom(path)):
+            cohort = _cohort_apart(path, out, None)
+            files += [scan.path for scan in cohort.scans]
+            problems += cohort.problems
+        else:
+            files.append(path)
+    if not files:
+        raise UserError(f"{scans[0]}: no scans there. Name NIfTI files, or a cohort.")
+    return files, problems
+
+
+def _cohort_apart(path: Path, out: Path | None, site_from: str | None) -> Cohort:
+    """A cohort, of whose scans nothing is that is written to ``out``."""
+    from medvae.cohort import read_cohort
+    from medvae.cohort.folders import is_searched
+
+    cohort = read_cohort(path, site_from)
+    if out and cohort.root.is_dir() and is_searched(cohort.root, out):
+        raise UserError(
+            f"{out}: inside of {cohort.root}, where what is written would be "
+            "taken for scans the next time. Choose a folder outside, or "
+            f"{cohort.root / 'derivatives' / 'medvae'}."
+        )
+    return cohort
 
 
 def missing(scans: Sequence[Path]) -> list[str]:

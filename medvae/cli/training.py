@@ -34,14 +34,21 @@ def train(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="YAML with settings; train: all of them, explained."),
+        typer.Option(
+            help="YAML with settings; train: all of them, explained; train-small: for "
+            "two cores."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override one setting: optimiser.epochs=20."),
     ] = None,
     held_out: Annotated[
-        list[str] | None, typer.Option(help="Site that training must not see.")
+        list[str] | None,
+        typer.Option(
+            help="Site that training must not see; once for each: --held-out A "
+            "--held-out B."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Run folder; runs/NOISE.")

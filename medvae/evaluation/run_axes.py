@@ -43,9 +43,15 @@ def fit_run_axes(
     noise, _ = open_noise(
         str(run / "noise.yaml"), load_config(run / "config.yaml").dispersion
     )
-    store = prepare_scans(
-        learned, encoder.grid, (cache or user_cache()) / "volumes", jobs, progress
-    )
+    both = 2 * len(learned)  # every scan is prepared, then copied
+
+    def told(before: int) -> Progress | None:
+        if progress is None:
+            return None
+        return lambda done, _, label: progress(before + done, both, label)
+
+    place = (cache or user_cache()) / "volumes"
+    store = prepare_scans(learned, encoder.grid, place, jobs, told(0))
     return fit_person_axes(
         encoder,
         dict(enumerate(learned)),
@@ -54,7 +60,7 @@ def fit_run_axes(
         seed=seed,
         cache=cache,
         jobs=jobs,
-        progress=progress,
+        progress=told(len(learned)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from joblib import delayed
 
 from medvae.errors import UserError
+from medvae.report.p_values import p_value
 from medvae.volume.checks import refuse_bad
 from noise_models.workers import workers
 
@@ -65,6 +66,24 @@ class Scored:
                 for found in self.scores
             },
         }
+
+
+def drift_told(moved: Drift, site: str) -> str:
+    """What several scans together say of their scanner, in a sentence.
+
+    Example:
+        >>> from noise_models.scanner.likelihood import Drift
+        >>> drift_told(Drift(3, "psf_y_mm2", -0.8, 1.0), "NYU")
+        'no common drift from NYU seen (p = 1.00 over 3 scans, all parameters counted)'
+    """
+    from noise_models.scanner.likelihood import UNUSUAL_P
+    from noise_models.scanner.words import PARAMETERS, change_of
+
+    sure = f"({p_value(moved.p)} over {moved.scans} scans, all parameters counted)"
+    if moved.p >= UNUSUAL_P:
+        return f"no common drift from {site} seen {sure}"
+    by = change_of(moved.parameter, moved.change)
+    return f"{PARAMETERS[moved.parameter]} moved {by} from {site} {sure}"
 
 
 def not_comparable(noise: ScannerNoise) -> tuple[str, ...]:

@@ -79,11 +79,11 @@ def make_phantom(
         True
     """
     out = Path(out)
-    recipe = _checked(sites, subjects, travelers, seed, voxel_scale, jobs)
-    if _is_finished(out, recipe):
+    recipe = checked_recipe(sites, subjects, travelers, seed, voxel_scale, jobs)
+    if is_finished(out, recipe):
         return out
     with sole_maker(out):
-        if not _is_finished(out, recipe):  # by whoever was there first
+        if not is_finished(out, recipe):  # by whoever was there first
             _make(out, recipe, progress, jobs)
     return out
 
@@ -114,14 +114,20 @@ def scan_rng(seed: int, subject: str, site: str) -> np.random.Generator:
     return subject_rng(seed, subject, "scan", site)
 
 
-def _checked(
+def checked_recipe(
     sites: Sequence[str] | None,
     subjects: int,
     travelers: int,
-    seed: int,
-    voxel_scale: float,
-    jobs: int,
+    seed: int = 0,
+    voxel_scale: float = 1.0,
+    jobs: int = 1,
 ) -> Recipe:
+    """What `make_phantom` is asked for, if it can be made.
+
+    Example:
+        >>> checked_recipe(["NYU"], 2, 1).seed
+        0
+    """
     chosen = tuple(site_names() if sites is None else sites)
     for site in chosen:
         scanner(site)
@@ -145,7 +151,13 @@ def _checked(
     return Recipe(chosen, subjects, travelers, seed, float(voxel_scale))
 
 
-def _is_finished(out: Path, recipe: Recipe) -> bool:
+def is_finished(out: Path, recipe: Recipe) -> bool:
+    """Whether a folder holds the very data set; one that holds another is refused.
+
+    Example:
+        >>> is_finished(Path("nowhere"), checked_recipe(["NYU"], 2, 1))
+        False
+    """
     if not out.exists():
         return False
     if out.is_dir() and not any(out.iterdir()):

@@ -215,5 +215,5 @@ def scanner(site: str) -> Scanner:
     if site in table:
         return table[site]
     near = difflib.get_close_matches(site.upper(), table, n=1, cutoff=0.4)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UserError(f"no phantom site named '{site}'; known: {', '.join(table)}.{hint}")

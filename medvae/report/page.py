@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,16 @@ from markupsafe import Markup
 
 from medvae.files import write_text
 from medvae.report.sides import LEGEND
+
+
+def breakable(text: str) -> Markup:
+    """Text, escaped, whose lines end at a file name's separators, not in its words.
+
+    Example:
+        >>> breakable("sub-01_T1w.nii")
+        Markup('sub-<wbr>01_<wbr>T1w.<wbr>nii')
+    """
+    return Markup("<wbr>").join(re.split(r"(?<=[_./-])", text))
 
 
 def write_page(
@@ -38,6 +49,7 @@ def write_page(
         lstrip_blocks=True,
     )
     environment.globals["sides"] = LEGEND
+    environment.filters["breakable"] = breakable
     style = files("medvae.report").joinpath("page.css").read_text(encoding="utf-8")
     # Of our own file; nothing from outside is marked as safe.
     css = Markup(style)  # nosec B704

@@ -240,6 +240,7 @@ def judge(
     beyond: Sequence[str],
     seed: int,
     unsure: tuple[Array, Array] | None = None,
+    people: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Goodness:
     """Compare A, corrupt(A) and B by their features.
 
@@ -249,10 +250,12 @@ def judge(
 
     Args:
         trials: For each half what corrupt(A) looks like, and the half.
-        parameters: Estimates of the people of A and of B, (N, K) and (M, K).
+        parameters: Estimates of the people of A and of B, a row for each, by name,
+            (N, K) and (M, K).
         beyond: What is unattainable (`unattainable`).
         seed: Of folds and permutations.
         unsure: What an adjustment leaves unsure (`separation_p`).
+        people: The people of A and of B; by default those who are judged.
     """
     before = [(looks(half.test), half) for _, half in trials]
     tables = [joined(found for found, _ in part) for part in (before, trials)]
@@ -260,7 +263,13 @@ def judge(
     unlike, reached, real = (table.features for table in tables)
     first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
     fair = _mean_auc(trials, seed, attainable_features(beyond))
-    p = separation_p(*parameters, also=(unlike, real), unsure=unsure, seed=seed)
+    p = separation_p(
+        *parameters,
+        also=(unlike, real),
+        rows=_rows_of(trials, people),
+        unsure=unsure,
+        seed=seed,
+    )
     fewest = min(len(unlike), len(real))
     return Goodness(
         first,
@@ -276,6 +285,22 @@ def judge(
         quantiles=feature_deciles((unlike, reached, real)),
         spectra=mean_spectra(tables),
     )
+
+
+def _rows_of(
+    trials: Sequence[tuple[Looks, Half]],
+    people: tuple[Sequence[str], Sequence[str]] | None,
+) -> tuple[list[int], list[int]]:
+    """Where those who are judged stand among the people of A and of B, by name."""
+    judged = (
+        [s.subject for _, half in trials for s in half.test],
+        [who for _, half in trials for who in half.real_subjects],
+    )
+    ours, theirs = (
+        [sorted(set(everyone)).index(who) for who in seen]
+        for seen, everyone in zip(judged, people or judged, strict=True)
+    )
+    return ours, theirs
 
 
 def verdict_of(

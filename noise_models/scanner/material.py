@@ -212,11 +212,12 @@ class Material:
                 unattainable(added.clipped_noise, added.clipped_axes),
                 self.seed,
                 tried[pair],
+                (self.people[pair[0]], self.people[pair[1]]),
             )
         return judged, without
 
     def _vectors(self, site: str) -> NDArray[np.float64]:
-        """Parameters of the people of a site, (N, K)."""
+        """Parameters of the people of a site, by name, (N, K)."""
         rows = np.stack([e.vector for e in self.adjusted[site]])
         return per_subject(fill_gaps(rows, site), self.people[site])
 

@@ -29,6 +29,15 @@ from noise_models.scanner.transfer import Pair
 
 AXES = ("x", "y", "z")
 STILL_USED = "A difference too small to be certain is still used as estimated."
+DRAWS = (
+    "A draw sends a scan of the first site to what a scan of the second could be: both "
+    "scatter about their site's mean, and the sites differ as estimated, certain or "
+    "not. The second is taken on the first one's voxels, where interpolation counts as "
+    "blur; steeper contrast raises the noise that a scan has, and added blur lowers "
+    "it. All is corrected, where scans sufficed, by what it does to real scans. So "
+    "these are not the differences of the sites."
+)
+"""What stands beside the medians and shares of `transfer.summarise_pair`."""
 MENTIONED = 0.05  # share of clipped draws from which it is worth a word
 LACKING_MM = 10.0  # of a head; less depends on how the next one lies
 _TISSUES = (

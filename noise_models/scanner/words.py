@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from noise_models.scanner.estimate import NAMES
@@ -57,6 +58,22 @@ def _feature(name: str) -> str:
 
 PARAMETERS = {name: _parameter(name) for name in NAMES}
 """Parameters of a scan, by their name in files: more is more of what the words say."""
+
+
+def change_of(name: str, change: float) -> str:
+    """How far a parameter has moved, in its unit.
+
+    Example:
+        >>> change_of("log_sigma", 0.2), change_of("psf_y_mm2", -0.814)
+        ('by a factor of 1.22', 'by -0.81 mm² (variance of the kernel)')
+    """
+    if name in ("log_sigma", "log_upper_excess"):
+        return f"by a factor of {math.exp(change):.2f}"
+    if name.startswith("psf"):
+        return f"by {change:+.2f} mm² (variance of the kernel)"
+    unit = "log-odds" if name.startswith("logit") else "of the log-field"
+    return f"by {change:+.3f} {unit}"
+
 
 UNITS = {
     "noise": "SD, % of white matter",

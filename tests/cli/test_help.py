@@ -28,6 +28,14 @@ def verbs(group=None, words=()):
 EVERY = dict(verbs())
 
 
+def test_no_word_of_help_is_left_alone_on_a_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = run("fit-noise", "--help").output.split("Arguments")[0]
+    parts = re.split(r"\n\s*\n", told.strip())
+    lines = [line.strip() for part in parts for line in part.splitlines()[:-1]]
+    assert min(map(len, lines)) > 60
+
+
 @pytest.mark.parametrize("words", EVERY, ids=" ".join)
 def test_every_option_has_words_and_every_argument_a_name(words):
     for param in EVERY[words].params:

@@ -35,6 +35,14 @@ def place(tmp_path_factory):
         yield told.output
 
 
+def test_a_phantom_that_is_there_would_not_be_written_again(place):
+    options = ("--sites", "NYU,UM_1,KKI", "--subjects", 3, "--travelers", 1)
+    words = ("phantom", "my scans", *options, "--voxel-scale", 4, "--dry-run")
+    told = " ".join(run(*words).output.split())
+    assert "my scans holds the 12 scans of 3 sites already" in told
+    assert "would write" not in told
+
+
 def hint(output):
     """Words of the command that stands behind 'Next:', without medvae itself."""
     program, *words = shlex.split(re.search(r"Next: (.*)", output)[1])

@@ -127,14 +127,14 @@ def test_a_fit_with_travelers_and_ages_says_what_it_used(tmp_path):
     assert "by arm: raw / as B" in told
 
 
-def scored(path, monkeypatch, *more):
-    """Score three scans, each between the two sites in its noise."""
+def scored(path, monkeypatch, *more, scans=("a.nii", "b.nii", "c.nii"), values=None):
+    """Score three scans, each between the two sites in its noise, or as given."""
     far = np.zeros(len(NAMES))
     far[0] = np.log(0.06)
-    one = ScanEstimate(tuple(far), (1.0,) * 3, 1.0, "air", coils=1.0)
+    one = ScanEstimate(tuple(values or far), (1.0,) * 3, 1.0, "air", coils=1.0)
     monkeypatch.setattr("noise_models.scanner.estimate_cached", lambda *_: one)
     monkeypatch.setattr("medvae.noise.scored.refuse_bad", lambda path: None)
-    return run("noise", "score", path, "a.nii", "b.nii", "c.nii", *more)
+    return run("noise", "score", path, *scans, *more)
 
 
 def test_what_a_fit_adjusted_is_not_held_against_a_scan(tmp_path, monkeypatch):
@@ -153,9 +153,34 @@ def test_what_a_fit_adjusted_is_not_held_against_a_scan(tmp_path, monkeypatch):
 def test_three_scans_of_one_site_tell_of_its_drift(fit, monkeypatch):
     told = " ".join(scored(fit, monkeypatch, "--site", "A").output.split())
     assert "together: " in told
-    assert "moved by" in told
+    assert "noise moved by a factor of " in told
     assert "over 3 scans" in told
     assert "together: " not in scored(fit, monkeypatch).output
+
+
+def test_scans_like_their_site_s_are_not_said_to_have_moved(fit, monkeypatch):
+    mean = fitted_noise().sites[0].mean
+    told = scored(fit, monkeypatch, "--site", "A", values=mean).output
+    assert "together: no common drift from A seen (p = 1.00" in " ".join(told.split())
+    assert "moved" not in told
+
+
+def test_scans_are_scored_by_the_folder(fit, tree, monkeypatch):
+    root = tree(dict.fromkeys(["new/a.nii", "new/b.nii", "new/c.nii"], ""))
+    words = (root / "new", root / "d.nii", "--json")
+    content = json.loads(scored(fit, monkeypatch, scans=words).stdout)
+    names = [Path(row["path"]).name for row in content["scans"]]
+    assert names == ["a.nii", "b.nii", "c.nii", "d.nii"]
+
+
+def test_a_folder_is_corrupted_scan_by_scan_and_not_into_itself(tree):
+    root = tree({"new/a.nii": "", "new/b.nii": "", "none/a.txt": ""})
+    words = ("noise", "apply", "rician", root / "new", "--dry-run", "-o")
+    assert "would write 2 corrupted scans into" in run(*words, root / "out").output
+    with pytest.raises(UserError, match="taken for scans the next time"):
+        run(*words, root / "new" / "out")
+    with pytest.raises(UserError, match="none"):
+        run("noise", "apply", "rician", root / "none", "-o", root / "out")
 
 
 def test_a_noise_that_saw_the_held_out_site_is_warned_of(fit, tree):

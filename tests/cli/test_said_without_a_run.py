@@ -63,7 +63,7 @@ def test_a_file_that_nobody_named_is_not_corrected(tmp_path, monkeypatch):
     (tmp_path / "medvae2.yaml").touch()
     with pytest.raises(UserError, match=r"medvae.yaml not found\. Name the data"):
         read_cohort(Path("medvae.yaml"))
-    with pytest.raises(UserError, match=r"Did you mean medvae2.yaml\?"):
+    with pytest.raises(UserError, match=r"Did you mean 'medvae2.yaml'\?"):
         read_cohort(Path("medvae1.yaml"))
 
 

@@ -200,7 +200,10 @@ def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):
             *[("harmonize", "runs/scanner", "nowhere", "--to", "A", "--from", "AA")],
             "--from AA: not among the training sites of runs/scanner: A, B.",
         ),
-        (("encode", "runs/scaner", "nowhere", "-o", "o"), "Did you mean runs/scanner?"),
+        (
+            ("encode", "runs/scaner", "nowhere", "-o", "o"),
+            "Did you mean 'runs/scanner'?",
+        ),
         (
             ("evaluate", "runs/scanner", "--held-out", "CC", "--data", "scans"),
             "known: A,",
@@ -224,7 +227,7 @@ def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):
                 "--axes",
                 "axes.safetensor",
             ),
-            r"axes.safetensor: not found\. Did you mean axes.safetensors\?",
+            r"axes.safetensor: not found\. Did you mean 'axes.safetensors'\?",
         ),
     ],
 )
@@ -277,7 +280,7 @@ def test_a_path_that_leads_nowhere_is_answered_with_the_nearest_that_is_there(
         (world / file).touch()
     with pytest.raises(UserError) as error:
         run(*words)
-    hints = re.findall(r" Did you mean (\S+)\?", str(error.value))
+    hints = re.findall(r" Did you mean '(\S+)'\?", str(error.value))
     assert hints == ([meant] if meant else [])
 
 
@@ -285,7 +288,7 @@ def test_a_misspelt_scan_is_named_with_the_one_that_is_there(world, tmp_path):
     scan = world / "scans" / "A" / "a1.nii"
     done = run("encode", world / "runs/scanner", scan, "-o", tmp_path, "--jobs", 0)
     assert done.exit_code == 2
-    assert f"file not found. Did you mean {scan}.gz? Correct" in done.stderr
+    assert f"file not found. Did you mean '{scan}.gz'? Correct" in done.stderr
 
 
 def test_a_dry_run_of_training_counts_the_scans_of_every_split(world, monkeypatch):

@@ -132,7 +132,7 @@ def test_a_pipe_and_a_file_too_long_are_not_read(tmp_path):
 
 def test_a_misspelt_file_is_told_the_one_beside_it(tmp_path):
     (tmp_path / "scanner.yaml").write_text("model: none\n")
-    with pytest.raises(FileNotFoundError, match=r"Did you mean .*/scanner\.yaml\?"):
+    with pytest.raises(FileNotFoundError, match=r"Did you mean '.*/scanner\.yaml'\?"):
         noise_models.load(tmp_path / "scaner.yaml")
     with pytest.raises(FileNotFoundError) as told:
         noise_models.load(tmp_path / "elsewhere.yaml")

@@ -23,6 +23,7 @@ from noise_models.scanner.summary import (
     describe_limits,
     describe_pair,
 )
+from noise_models.scanner.transfer import summarise_pair
 
 
 def logit(share):
@@ -43,6 +44,12 @@ def site(label, half=0.05, **means):
         spacing_mm=(1.0, 1.0, 1.0),
         evidence=(10, 0, 0),
     )
+
+
+def test_interpolation_to_the_first_site_s_voxels_is_counted_as_blur():
+    coarse = replace(site("A"), spacing_mm=(1.3, 1.0, 1.0))
+    x, y, _ = summarise_pair(coarse, site("B")).psf_add_fwhm_mm
+    assert y < 0.3 < x
 
 
 def test_noise_ratio_has_the_interval_of_both_sites():

@@ -124,8 +124,15 @@ def test_travelers_move_neither_the_common_mean_nor_the_noise():
 
 def test_a_fit_whose_travelers_all_fail_is_refused():
     failed = Travelers({("A", "B"): [says(f"T{k}", 0, "turned") for k in range(4)]})
-    with pytest.raises(ValueError, match=r"4 did not \(T0: turned\)"):
+    told = r"of A and B, 0 of 4 registered \(T0: turned\).*coarse.*cut.*label"
+    with pytest.raises(ValueError, match=told):
         failed.check()
+
+
+def test_a_paired_fit_of_too_few_counts_the_pair_that_has_most():
+    few = {("A", "C"): [], ("A", "B"): [says("T0", 0), says("T1", 0)]}
+    with pytest.raises(ValueError, match=r"of A and B, 2 of 2 registered\. "):
+        Travelers(few).check()
 
 
 def test_who_is_judged_took_no_part_in_the_fit_of_the_other_half():

@@ -1,6 +1,7 @@
 """The page on a fit: every promised section, nothing from outside, all text escaped."""
 
 import base64
+import html
 import io
 import re
 import sys
@@ -28,6 +29,7 @@ from noise_models.scanner.contrasts import blur_mm
 from noise_models.scanner.features import FEATURES
 from noise_models.scanner.record import Spectra
 from noise_models.scanner.sites import summarise_site
+from noise_models.scanner.summary import DRAWS
 from noise_models.scanner.transfer import summarise_pair
 
 SECTIONS = {
@@ -141,6 +143,14 @@ def test_a_pair_is_shown_in_three_planes_beside_a_real_scan(page):
     assert len(images) == 9
     assert len({image["src"] for image in images}) == 9
     assert sum(f"{LABELS[0]} as {LABELS[1]}" in image["alt"] for image in images) == 3
+
+
+def test_a_file_s_name_breaks_at_its_separators(page):
+    assert re.search(r"<th scope=.col.>.*?, real: .*?\.<wbr>nii", page)
+
+
+def test_what_a_draw_is_stands_beside_what_the_draws_add(page):
+    assert DRAWS.split(";")[0] in html.unescape(section(page, "limits"))
 
 
 def test_numbers_of_the_trial_are_on_the_page(page):

@@ -19,7 +19,12 @@ from medvae.noise.report.trials import quantile_groups, trials
 from medvae.report import write_page
 from noise_models.scanner import ScannerNoise
 from noise_models.scanner.goodness import RULE
-from noise_models.scanner.summary import STILL_USED, describe_limits, describe_pair
+from noise_models.scanner.summary import (
+    DRAWS,
+    STILL_USED,
+    describe_limits,
+    describe_pair,
+)
 from noise_models.scanner.words import in_words
 
 Progress = Callable[[int, int, str], None]
@@ -76,6 +81,7 @@ def write_fit_report(
         "still_used": STILL_USED,
         "limits": _limits(noise),
         "added": _added(noise),
+        "draws": DRAWS,
         "examples": example_pairs(noise, examples, drawn),
         "known": sum(map(len, examples.values())),
         "inputs": noise.record.inputs,

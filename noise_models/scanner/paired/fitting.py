@@ -19,6 +19,11 @@ from noise_models.scanner.record import Record
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
+CAUSES = (
+    "voxels too coarse to lay heads over each other (4 mm or more), fields of view "
+    "that cut the brain, or a subject label that two people share"
+)
+REMEDY = "Give finer or larger scans, correct the labels, or fit without --paired."
 MOST_COUPLES = 6  # people of a pair whose residual is looked at
 HISTOGRAMS = 5  # other people whose histogram is matched
 FEWEST_IN_HALF = 2
@@ -146,11 +151,14 @@ class Travelers:
         """
         if any(_usable(visits) >= FEWEST for visits in self.compared.values()):
             return
-        problems = [c for visits in self.compared.values() for c in visits if c.problem]
-        named = f"{problems[0].subject}: {problems[0].problem}" if problems else "none"
+        (a, b), visits = max(self.compared.items(), key=lambda one: _usable(one[1]))
+        people = len({c.subject for c in visits})
+        failed = next((c for c in visits if c.problem), None)
+        named = f" ({failed.subject}: {failed.problem})" if failed else ""
         raise ValueError(
-            f"a paired fit needs {FEWEST} travelers whose scans register, got fewer: "
-            f"{len(problems)} did not ({named}). Is each subject label one person?"
+            f"a paired fit needs {FEWEST} travelers whose scans register; of {a} and "
+            f"{b}, {_usable(visits)} of {people} registered{named}. Likely causes: "
+            f"{CAUSES}. {REMEDY}"
         )
 
 
