@@ -153,22 +153,23 @@ def separation_p(
         tables.append(np.concatenate(also))
     every = np.arange(len(at_first))
     owners = [every, shown]
-    more = unsure if unsure is not None else [np.zeros(t.shape[1]) for t in tables]
+    plain = [np.zeros(table.shape[1]) for table in tables]
 
-    def parting(at: NDArray[np.bool_]) -> float:
+    def parting(at: NDArray[np.bool_], more: Sequence[Array]) -> float:
         return max(
             _largest(table[at[owner]], table[~at[owner]], extra)
             for table, owner, extra in zip(tables, owners, more, strict=False)
         )
 
-    observed = parting(at_first)
+    # Exchanged groups are adjusted by the same slopes: nothing more is unsure of them.
+    observed = parting(at_first, unsure if unsure is not None else plain)
     strata = [shown, np.setdiff1d(every, shown)]
     count = math.prod(math.comb(len(s), int(at_first[s].sum())) for s in strata)
     if count <= 2 * (1 + repeats):
-        found = [parting(at) for at in _all_exchanges(at_first, strata)]
+        found = [parting(at, plain) for at in _all_exchanges(at_first, strata)]
         return sum(v >= observed for v in found) / count
     rng = np.random.default_rng(seed)
-    drawn = [parting(_exchanged(at_first, strata, rng)) for _ in range(repeats)]
+    drawn = [parting(_exchanged(at_first, strata, rng), plain) for _ in range(repeats)]
     return (1 + sum(v >= observed for v in drawn)) / (1 + repeats)
 
 

@@ -11,6 +11,7 @@ from medvae.cli.app import app
 from medvae.cli.hints import codes_of, reading
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan, read_cohort
+from medvae.encoding.earlier import COLUMNS
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.training.config import load_config
@@ -87,7 +88,9 @@ def test_codes_go_where_no_others_are(tmp_path, monkeypatch):
         Path(name, "model.safetensors").write_text(name)
     run, again = Path("run"), Path("run-2")
     assert codes_of(run, mine) == Path("codes")
-    marked = f"path\tmodel\ndata/a.nii\t{digest(run / 'model.safetensors')}\n"
+    row = dict.fromkeys(COLUMNS, "x") | {"path": "data/a.nii"}
+    row["model"] = digest(run / "model.safetensors")
+    marked = "\n".join("\t".join(cells) for cells in (row, row.values())) + "\n"
     for name in ("codes", "codes-2"):
         Path(name).mkdir()
         Path(name, "index.tsv").write_text(marked)

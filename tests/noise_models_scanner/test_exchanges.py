@@ -28,6 +28,17 @@ def test_p_falls_below_no_share_that_exchanges_allow():
     assert found == [2 / 252] * 9  # less than 2 of 199 draws hit, now and then
 
 
+@pytest.mark.parametrize("people", [4, 12])
+def test_what_an_adjustment_leaves_unsure_makes_p_larger(people):
+    rng = np.random.default_rng(6)
+    a, b = rng.normal(size=(people, 3)), rng.normal(size=(people, 3)) + 4
+    sure, unsure = (
+        separation_p(a, b, unsure=[np.full(3, variance)]) for variance in (0.0, 4.0**2)
+    )
+    assert sure < 0.03
+    assert unsure > 0.3
+
+
 def test_exchanged_people_take_the_rows_of_both_tables_along():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(24, 4))
