@@ -9,6 +9,7 @@ import typer
 
 from medvae.cli.console import emit_json, fail, progress_bar, say, show_table, warn
 from medvae.cli.hints import command
+from medvae.counted import counted
 
 
 def phantom(
@@ -44,9 +45,9 @@ def phantom(
     from medvae.phantom import make_phantom, site_names
 
     chosen = tuple(sites.split(",")) if sites else site_names()
-    scans = len(chosen) * (subjects + travelers)
+    many = counted(len(chosen) * (subjects + travelers), "scan")
     if dry_run:
-        say(f"would write {scans} scans of {len(chosen)} sites into {out}")
+        say(f"would write {many} of {counted(len(chosen), 'site')} into {out}")
         return
     with progress_bar("Scanning") as progress:
         make_phantom(
@@ -60,7 +61,7 @@ def phantom(
             jobs=jobs,
         )
     then = command("cohort", out)
-    say(f"{scans} scans of {', '.join(chosen)} in {out}. Next: {then}")
+    say(f"{many} of {', '.join(chosen)} in {out}. Next: {then}")
 
 
 def cohort(
@@ -104,7 +105,7 @@ def cohort(
         }
         emit_json(content)
     else:
-        say(f"{found.root}: {found.layout}, {len(found)} scans")
+        say(f"{found.root}: {found.layout}, {counted(len(found), 'scan')}")
         if rows:
             show_table(list(rows[0]), [list(row.values()) for row in rows])
         for problem in found.problems:

@@ -142,7 +142,7 @@ def test_a_copy_killed_before_it_was_vouched_for_is_gone_on_with(
         patch.setattr(images, "write_image", killed)
         assert CliRunner().invoke(app, words).exit_code == 130
     assert (tmp_path / scans[0].name).exists()
-    assert "1 scans in" in run(*words).output
+    assert "1 scan in" in run(*words).output
 
 
 def test_the_copy_of_a_pair_of_files_is_one_file(scans, tmp_path):
