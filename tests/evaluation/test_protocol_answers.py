@@ -267,7 +267,7 @@ def test_ages_known_but_too_alike_are_counted():
     count = len({s.subject for s in young if s.split == "test" and s.site != "N"})
     assert reasons(cohort=young)["site leakage beyond age"] == (
         "it needs the age of every test subject, and 5 different ages among them, got "
-        f"4 of {count} test subjects"
+        f"4 different ones of {count} test subjects"
     )
 
 

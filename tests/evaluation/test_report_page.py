@@ -177,8 +177,8 @@ def test_people_are_recognised_at_named_sites():
         "reidentification_seen": Estimate(0.667, None, 3, 1 / 3),
     }
     (text,) = describe(Evaluation("r", ("N",), {"travelers": numbers}))
-    assert "between N and the training sites in 83% of cases (chance 33%, 3 tr" in text
-    assert "between training sites in 67% of cases" in text
+    assert "in 83% of cases between N and the training sites (chance 33%, 3" in text
+    assert "in 67% of cases between training sites (chance 33%" in text
     del numbers["reidentification_held_out"]
     (text,) = describe(Evaluation("r", ("N",), {"travelers": numbers}))
     assert "83%" not in text
@@ -288,6 +288,16 @@ def test_no_p_is_0_and_what_is_0_by_definition_has_no_decimals():
 
 def test_bits_that_may_be_below_0_are_said_to_be_of_a_density():
     assert "density" in words_of("bits_per_voxel_held_out")
+
+
+def test_the_glossary_has_the_terms_of_the_reports():
+    glossary = (Path(__file__).parents[2] / "docs/words.md").read_text()
+    entries = re.findall(r"^### (.+)$", glossary, re.M)
+    assert entries == sorted(entries, key=lambda entry: entry.lower())
+    terms = {"Probe", "RBF", "Whitened", "Bright volume", "Shading", "Site input"}
+    assert terms <= {*entries}
+    for word in ("trend", "bowl", "wave", "by bottom-top"):
+        assert word in glossary
 
 
 def test_errors_are_told_by_site_imitated_and_in_words(page):

@@ -105,11 +105,12 @@ def _beyond_people(
     ages = [setting.scans[i].age for i in index]
     if None in ages or len(set(ages)) < LEAST_AGES:
         people = counted(len(set(setting.subjects(index))), "test subject")
+        known = len({*ages} - {None})
         unknown = f", {ages.count(None)} scans without" if None in ages else ""
         answers.cannot(
             "site leakage beyond age",
             f"it needs the age of every test subject, and {LEAST_AGES} different ages "
-            f"among them, got {len({*ages} - {None})} of {people}{unknown}",
+            f"among them, got {counted(known, 'different one')} of {people}{unknown}",
         )
         return
     table, names = covariate_table(

@@ -106,7 +106,7 @@ def _people(run: Evaluation) -> str | None:
         "between training sites": "seen",
     }
     told = [
-        f"{where} in {100 * found.value:.0f}% of cases (chance "
+        f"in {100 * found.value:.0f}% of cases {where} (chance "
         f"{100 * (found.chance or 0):.0f}%, {counted(found.n, 'traveler')})"
         for where, label in between.items()
         if (found := run.get("travelers", f"reidentification_{label}"))
