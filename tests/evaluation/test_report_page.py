@@ -229,6 +229,8 @@ def transferred():
             ("error", 0.66),
             ("do_nothing", 0.54),
             ("with_detail", 0.29),
+            ("share_of_do_nothing", 1.22),
+            ("with_detail_share_of_do_nothing", 0.54),
         )
     }
     rows = [
@@ -248,7 +250,8 @@ def test_sentence_tables_and_plot_tell_of_transfer_in_one_order():
     assert "harmonised" in text.partition("0.29")[0]
     (table,) = number_rows({"r": run})
     keys = [line["key"] for line in table["lines"]]
-    assert keys == ["do_nothing", "with_detail", "error"]
+    assert keys[:3] == ["do_nothing", "with_detail", "error"]
+    assert keys[3:] == ["with_detail_share_of_do_nothing", "share_of_do_nothing"]
     assert [*target_rows({"r": run})[0]][3:6] == [
         "left alone",
         "harmonised, detail kept",
@@ -264,7 +267,7 @@ def test_every_transfer_error_says_its_unit():
     run = transferred()
     for row in headline_rows({"r": run}):
         assert row["words"].endswith("error (variances)")
-    for line in number_rows({"r": run})[0]["lines"]:
+    for line in number_rows({"r": run})[0]["lines"][:3]:
         assert "in variances of the real scan" in line["name"]
 
 

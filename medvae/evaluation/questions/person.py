@@ -145,7 +145,7 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
             answers.cannot(
                 _WHERE[label],
                 f"it needs {LEAST_AGES} training and {LEAST_AGES} test subjects with "
-                f"an age, got {counts[0]} and {counts[1]}",
+                f"an age, got {counts[0]} training and {counts[1]} test subjects",
             )
             continue
         z, years = setting.latents.mean, _years(setting, train)

@@ -21,7 +21,10 @@ GROUPS = {
     "collapse": "Use of the latent",
 }
 COUNTS = ("dimensions", "inactive_dimensions")
-TRANSFERS = ("do_nothing", "with_detail", "error", "own")
+TRANSFERS = (
+    *("do_nothing", "with_detail", "error", "own", "psnr", "ssim"),
+    *("with_detail_share_of_do_nothing", "share_of_do_nothing"),
+)
 """One order in sentences, tables and plots; a file may have another."""
 # group, name, words, digits, which way is better
 HEADLINE = (
@@ -43,8 +46,14 @@ HEADLINE = (
         "lower",
     ),
     ("leakage", "auc_rbf_mean", "Site leakage (AUC of RBF probe, means)", 2, "lower"),
-    ("travelers", "reidentification_held_out", "Travelers recognised", 2, "higher"),
-    ("travelers", "icc_held_out", "Travelers' ICC(2,1)", 2, "higher"),
+    (
+        "travelers",
+        "reidentification_held_out",
+        "Travelers recognised, held-out site",
+        2,
+        "higher",
+    ),
+    ("travelers", "icc_held_out", "Travelers' ICC(2,1), held-out site", 2, "higher"),
     ("age", "mae_years_across", "Age error across sites (years)", 1, "lower"),
     ("collapse", "inactive_share", "Inactive share of the latent", 2, "lower"),
 )
