@@ -75,7 +75,7 @@ def test_a_copy_of_another_scan_of_the_same_name_is_not_written_over(
         run(*words, pair[1], *dry)
     assert voxels(tmp_path / "out") == before
     pair[0].rename(tmp_path / "x.nii.gz")
-    assert "1 were there already" in run(*words, tmp_path / "x.nii.gz").output
+    assert "1 was there already" in run(*words, tmp_path / "x.nii.gz").output
 
 
 @pytest.mark.parametrize(
