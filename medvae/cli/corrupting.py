@@ -11,8 +11,9 @@ import typer
 from medvae.cli.console import leave_stdout, progress_bar, warn
 from medvae.cli.named import open_named
 from medvae.cli.noise import Name
-from medvae.cli.outcome import Json, end
+from medvae.cli.outcome import Json, end, staying
 from medvae.cli.scans import DryRun, files_of, missing
+from medvae.counted import counted
 from medvae.errors import UserError
 from medvae.lock import sole_writer
 
@@ -71,7 +72,7 @@ def apply(
     check_same(targets, plan)
     check_originals(targets, scans, "scan", scan_digest)
     if dry_run:
-        words = f"would write {len(scans)} corrupted scans into {out}"
+        words = f"would write {counted(len(scans), 'corrupted scan')} into {out}"
         end(words, missing(scans), json=json)
         return
     kept = 0
@@ -92,8 +93,8 @@ def apply(
             else:
                 there.append(target)
             progress(done, len(scans), path.name)
-    stay = f"; {kept} were there already and stay" if kept else ""
-    words = f"{len(there)} scans in {out}{stay}"
+    stay = f"; {staying(kept)}" if kept else ""
+    words = f"{counted(len(there), 'scan')} in {out}{stay}"
     end(words, problems, json=json, written=there)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from medvae.cli.console import emit_json, fail, progress_bar, say, show_table, warn
 from medvae.cli.hints import command
+from medvae.counted import counted
 
 
 def phantom(
@@ -45,14 +46,13 @@ def phantom(
     from medvae.phantom.dataset import checked_recipe, is_finished
 
     chosen = tuple(sites.split(",")) if sites else site_names()
-    scans = len(chosen) * (subjects + travelers)
+    many = counted(len(chosen) * (subjects + travelers), "scan")
     recipe = checked_recipe(chosen, subjects, travelers, seed, voxel_scale, jobs)
-    is_there = is_finished(out, recipe)
     if dry_run:
-        words = f"{scans} scans of {len(chosen)} sites"
+        words = f"{many} of {counted(len(chosen), 'site')}"
         say(
             f"{out} holds the {words} already; nothing would be written"
-            if is_there
+            if is_finished(out, recipe)
             else f"would write {words} into {out}"
         )
         return
@@ -68,7 +68,7 @@ def phantom(
             jobs=jobs,
         )
     then = command("cohort", out)
-    say(f"{scans} scans of {', '.join(chosen)} in {out}. Next: {then}")
+    say(f"{many} of {', '.join(chosen)} in {out}. Next: {then}")
 
 
 def cohort(
@@ -112,7 +112,7 @@ def cohort(
         }
         emit_json(content)
     else:
-        say(f"{found.root}: {found.layout}, {len(found)} scans")
+        say(f"{found.root}: {found.layout}, {counted(len(found), 'scan')}")
         if rows:
             show_table(list(rows[0]), [list(row.values()) for row in rows])
         for problem in found.problems:

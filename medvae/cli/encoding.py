@@ -25,6 +25,7 @@ from medvae.cli.scans import (
     missing,
     scans_of,
 )
+from medvae.counted import counted
 from medvae.errors import UserError
 
 
@@ -83,7 +84,7 @@ def encode(
         warn(str(doubt))
     found = read_axes(axes) if axes is not None else None
     if dry_run:
-        words = f"would encode {len(items)} scans with {run} into {out}"
+        words = f"would encode {counted(len(items), 'scan')} with {run} into {out}"
         end(words, missing([item.path for item in items]), json=json)
         return
     from medvae.encoding.encoder import Encoder

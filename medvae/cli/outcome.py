@@ -15,6 +15,19 @@ Json = Annotated[
 ]
 
 
+def staying(kept: int) -> str:
+    """Of outputs that were finished before.
+
+    Example:
+        >>> staying(1), staying(2)
+        ('1 was there already and stays', '2 were there already and stay')
+    """
+    there = (
+        "was there already and stays" if kept == 1 else "were there already and stay"
+    )
+    return f"{kept} {there}"
+
+
 def end(
     words: str | Sequence[str],
     problems: Sequence[str] = (),

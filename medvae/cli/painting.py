@@ -9,7 +9,7 @@ import typer
 
 from medvae.cli.console import leave_stdout, progress_bar, warn
 from medvae.cli.hints import command
-from medvae.cli.outcome import Json, end
+from medvae.cli.outcome import Json, end, staying
 from medvae.cli.scans import (
     CoverOption,
     Device,
@@ -22,6 +22,7 @@ from medvae.cli.scans import (
     missing,
     scans_of,
 )
+from medvae.counted import counted
 from medvae.errors import UserError
 from medvae.lock import sole_writer
 
@@ -79,8 +80,13 @@ def decode(
             encoder, paths, targets, site, progress, images.__setitem__
         )
     kept = len(images) - sum(images.values())
-    there = f"; {kept} were there already and stay" if kept else ""
-    end(f"{len(images)} images in {out}{there}", problems, json=json, written=[*images])
+    there = f"; {staying(kept)}" if kept else ""
+    end(
+        f"{counted(len(images), 'image')} in {out}{there}",
+        problems,
+        json=json,
+        written=[*images],
+    )
 
 
 def harmonize(
@@ -154,7 +160,7 @@ def harmonize(
     )
     check_originals(targets, paths, "scan", scan_digest)
     if dry_run:
-        words = f"would write {len(paths)} scans as {to} into {out}"
+        words = f"would write {counted(len(paths), 'scan')} as {to} into {out}"
         end(words, missing(paths), json=json)
         return
     from medvae.encoding.encoder import Encoder
@@ -191,5 +197,5 @@ def harmonize(
     then = command("encode", run, out / INDEX, out=codes) if rows else None
     lines = told(rows, out)
     if there := len(new) - sum(new):
-        lines.append(f"{there} were there already and stay.")
+        lines.append(f"{staying(there)}.")
     end(lines, problems, then, json=json, written=[out / row.path for row in rows])

@@ -19,6 +19,7 @@ from medvae.cli.console import (
 )
 from medvae.cli.hints import command
 from medvae.cli.outcome import Json, end
+from medvae.counted import counted
 
 
 def train(
@@ -133,8 +134,8 @@ def train(
     splits = assign_splits(scans, settings.held_out, settings.seed)
     say(told(splits, scans, settings.held_out))
     if dry_run:
-        counted = told_scans(splits, scans, settings.held_out)
-        say(f"would use {counted} of {data or 'medvae.yaml'}, into {run}")
+        would_use = told_scans(splits, scans, settings.held_out)
+        say(f"would use {would_use} of {data or 'medvae.yaml'}, into {run}")
         end(
             f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}", json=json
         )
@@ -145,7 +146,10 @@ def train(
     with progress_bar("Preparing") as progress:
         material = gather(settings, scans, corruption, cache, progress=progress)
     if prepare_only:
-        say(f"{len(material.scans)} scans are prepared. Train without --prepare-only.")
+        say(
+            f"{counted(len(material.scans), 'scan')} prepared. Train without "
+            "--prepare-only."
+        )
         return
     with progress_bar("Training") as progress:
         train_run(
@@ -166,6 +170,7 @@ def _show_end(run: Path, then: str, *, json: bool = False) -> None:
     from medvae.training.progress import read_metrics
 
     rows = read_metrics(run / "metrics.jsonl")
+    epochs = counted(len(rows), "epoch")
     best_epoch: int | None = None
     watched = [row for row in rows if "validation_bound" in row]
     if watched:
@@ -173,13 +178,13 @@ def _show_end(run: Path, then: str, *, json: bool = False) -> None:
         best_epoch = int(best["epoch"]) + 1
         kept, last = best["validation_bound"], watched[-1]["validation_bound"]
         say(
-            f"{len(rows)} epochs; the weights kept are those of epoch "
+            f"{epochs}; the weights kept are those of epoch "
             f"{best_epoch}, best on the validation scans: bound {kept:.0f} nats "
             f"a scan (higher is better), {last:.0f} at the end. All numbers: "
             f"{run / 'metrics.jsonl'}"
         )
     else:
-        say(f"{len(rows)} epochs; no validation scans, so the last weights are kept.")
+        say(f"{epochs}; no validation scans, so the last weights are kept.")
     end(
         f"run written to {run}.",
         then=then,

@@ -200,7 +200,7 @@ def score(setting: Setting, transfers: Sequence[TravelerTransfer], seed: int) ->
 
 
 def reconstructed(setting: Setting, index: Sequence[int]) -> list[Row]:
-    """Error of every scan in its own variances, decoded with the mean site code."""
+    """Error of every scan in its own variances, decoded with the mean site input."""
     if not index or not has_mean_code(setting):
         return []
     size = setting.batch_size

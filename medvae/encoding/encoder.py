@@ -284,7 +284,7 @@ class Encoder:
     def decode_batch(self, z: Tensor, site: str | None = None) -> Tensor:
         """Images (B, 1, X, Y, Z) in reference units, as ``site`` would scan them.
 
-        Without a site the decoder is given the mean of its site codes.
+        Without a site the decoder is given the mean of its site inputs.
 
         Raises:
             UserError: The decoder does not know the site.

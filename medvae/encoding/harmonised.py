@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from medvae.counted import counted
 from medvae.encoding.finished import seen_from
 from medvae.errors import UserError
 from medvae.files import write_text
@@ -151,13 +152,13 @@ def told(rows: Sequence[Harmonised], out: Path) -> list[str]:
     """
     same = [row for row in rows if not row.changed]
     lines = [
-        f"{len(rows)} images in {out}: {len(rows) - len(same)} changed, "
+        f"{counted(len(rows), 'image')} in {out}: {len(rows) - len(same)} changed, "
         f"{len(same)} unchanged ({out / INDEX})."
     ]
     reasons = Counter(_reason(row) for row in same)
     if reasons:
-        counted = "; ".join(f"{count} {why}" for why, count in reasons.items())
-        lines.append(f"unchanged: {counted}.")
+        why_so = "; ".join(f"{count} {why}" for why, count in reasons.items())
+        lines.append(f"unchanged: {why_so}.")
     return lines
 
 

@@ -112,7 +112,7 @@ class PairedDifference:
         difference: Mean of b - a, in the units of the values.
         ratio: Mean of b over mean of a.
         p: Two-sided sign-flip p of the difference. With n subjects it cannot fall
-            below 2 / 2^n (.031 for six).
+            below 2 / 2^n (.031 for six): see `least_p`.
         n: Subjects that both arms measured.
     """
 
@@ -159,6 +159,18 @@ def paired_difference(
         p=sign_flip_p(y - x, rng, draws=draws),
         n=len(x),
     )
+
+
+def least_p(n: int) -> float:
+    """The lowest `sign_flip_p` that n pairs can have, however far apart: 2 / 2^n.
+
+    Random flips, beyond 12 pairs, go no lower than one in their number.
+
+    Example:
+        >>> [least_p(n) for n in (3, 5, 6)]
+        [0.25, 0.0625, 0.03125]
+    """
+    return 2.0 ** (1 - n)
 
 
 def sign_flip_p(

@@ -30,7 +30,7 @@ class EncoderLike(Protocol):
 
     ``encode_batch`` takes (B, 1, X, Y, Z) in reference units and returns posterior
     mean and standard deviation, (B, ...). ``decode_batch`` returns (B, 1, X, Y, Z);
-    ``site=None`` asks for the mean site code, ValueError says there is none.
+    ``site=None`` asks for the mean site input, ValueError says there is none.
     ``detail`` is the gain of `medvae.model.detail`, (BANDS,), and
     ``within_field_of_view`` ends volumes where scans of a site do
     (`medvae.model.field_of_view`).
@@ -190,7 +190,7 @@ def decode_scans(
     noise: FloatArray | float = 0.0,
     batch_size: int = 4,
 ) -> Iterator[tuple[int, FloatArray]]:
-    """Yield (scan number, image) decoded with a site's code; ``noise`` is (d,)."""
+    """Yield (scan number, image) decoded with a site's input; ``noise`` is (d,)."""
     for some in batches(np.asarray(index, dtype=np.intp), batch_size):
         with torch.inference_mode():
             image = encoder.decode_batch(latents.tensor(some, noise), site=site)

@@ -161,7 +161,7 @@ def ask(
 def _training_sites(
     encoder: EncoderLike, prepared: Sequence[PreparedScan], held_out: Sequence[str]
 ) -> tuple[str, ...]:
-    """The encoder's sites; without site codes, those that train subjects come from."""
+    """The encoder's sites; without site inputs, those that train subjects come from."""
     if encoder.sites:
         return tuple(encoder.sites)
     train = {scan.site for scan in prepared if scan.split == "train" and scan.site}

@@ -164,7 +164,11 @@ class Answers:
         if number.is_finite:
             self.metrics.setdefault(group, {})[name] = number
         else:
-            self.cannot(f"{group}: {name}", "the data gave no finite number")
+            self.cannot(
+                f"{group}: {name}",
+                f"it needs finite numbers, got {number.value:g}, interval "
+                f"{number.ci95 or 'none'}",
+            )
 
     def cannot(self, question: str, reason: str) -> None:
         """Keep a refusal."""

@@ -161,7 +161,7 @@ def write_run_report(
     target = encoder.sites[0] if encoder.sites else None
     return write_report(
         path,
-        title=f"What the run {run.name} keeps and what it forgets",
+        title=f'What the run "{run.name}" keeps and what it forgets',
         evaluations={run.name: found},
         noise={run.name: f"{config.noise} (noise.yaml)"},
         pictures=pictures({run.name: encoder}, scans, noise, target),

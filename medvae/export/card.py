@@ -127,7 +127,7 @@ def _evaluation(found: Evaluation | None) -> str:
     lines = [f"- {escaped(sentence)}" for sentence in describe(found)]
     lines += [
         "",
-        "| measure | value | 95 % interval | chance | n |",
+        "| measure | value | 95 % interval | against | n |",
         "|---|---|---|---|---|",
     ]
     for row in headline_rows({found.run: found}):
@@ -135,7 +135,7 @@ def _evaluation(found: Evaluation | None) -> str:
         interval = cell["ci95"].strip("()")
         lines.append(
             f"| {escaped(row['words'])} | {cell['value']} | {interval} | "
-            f"{row['chance']} | {row['n']} |"
+            f"{row['against']} | {row['n']} |"
         )
     lines += [f"- {escaped(note)}" for note in found.notes]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ z the code of x~, the harmonised image
 
     dec(z, s) + k (x~ - dec(z))
 
-should be x, dec(z) painted with the mean site code: the corrupted scan stands for one
+should be x, dec(z) painted with the mean site input: the corrupted scan stands for one
 of a scanner that training has not met. The gain that comes nearest in least squares in
 each band of spatial frequency f, read between the middles of the bands where it is
 used,

@@ -134,7 +134,7 @@ class SiteModulation(nn.Module):
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, features: Tensor, site: Tensor) -> Tensor:
-        """Modulate ``features`` (B, C, ...) by site codes (B, E)."""
+        """Modulate ``features`` (B, C, ...) by site inputs (B, E)."""
         per_voxel = (*features.shape[:2], *(1 for _ in features.shape[2:]))
         scale, shift = self.affine(site).chunk(2, dim=1)
         told: Tensor = features * (1 + scale.view(per_voxel)) + shift.view(per_voxel)
@@ -142,7 +142,7 @@ class SiteModulation(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Codes (B, C, x, y, z) and site codes (B, E) to images (B, 1, X, Y, Z)."""
+    """Codes (B, C, x, y, z) and site inputs (B, E) to images (B, 1, X, Y, Z)."""
 
     def __init__(self, config: NetworkConfig, embedding: int) -> None:
         super().__init__()
@@ -236,11 +236,11 @@ class DenoisingVAE(nn.Module):
         return posterior
 
     def decode(self, z: Tensor, site: Tensor) -> Tensor:
-        """Images (B, 1, X, Y, Z) in reference units of codes and site codes."""
+        """Images (B, 1, X, Y, Z) in reference units of codes and site inputs."""
         return torch.as_tensor(self.decoder(z, site)) * self.SPREAD + self.CENTRE
 
     def site_codes(self, sites: list[str | None]) -> Tensor:
-        """Site codes (B, E) for labels; ``None`` is the mean of all known sites.
+        """Site inputs (B, E) for labels; ``None`` is the mean of all known sites.
 
         Raises:
             ValueError: A label the decoder was not trained with.

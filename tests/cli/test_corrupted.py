@@ -75,7 +75,7 @@ def test_a_copy_of_another_scan_of_the_same_name_is_not_written_over(
         run(*words, pair[1], *dry)
     assert voxels(tmp_path / "out") == before
     pair[0].rename(tmp_path / "x.nii.gz")
-    assert "1 were there already" in run(*words, tmp_path / "x.nii.gz").output
+    assert "1 was there already" in run(*words, tmp_path / "x.nii.gz").output
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_copy_killed_before_it_was_vouched_for_is_gone_on_with(
         patch.setattr(images, "write_image", killed)
         assert CliRunner().invoke(app, words).exit_code == 130
     assert (tmp_path / scans[0].name).exists()
-    assert "1 scans in" in run(*words).output
+    assert "1 scan in" in run(*words).output
 
 
 def test_the_copy_of_a_pair_of_files_is_one_file(scans, tmp_path):

@@ -76,7 +76,7 @@ def test_an_image_of_another_scan_of_the_same_name_is_not_written_over(world, tm
             f"{out / 'x.nii.gz'}: made of ../a/x.nii.gz by an earlier command, "
         )
     assert (out / "x.nii.gz").read_bytes() == before
-    assert "1 were there already" in run(*words, moved).stdout
+    assert "1 was there already" in run(*words, moved).stdout
     for gone in (first, moved):  # then nothing can make the image again
         gone.unlink()
     with pytest.raises(UserError, match="Choose another folder"):
@@ -100,7 +100,7 @@ def test_an_image_of_another_code_of_the_same_name_is_not_written_over(world, tm
         assert f"that of {tmp_path}/codes-C/x_latent.nii.gz" in str(refused.value)
     assert (out / "x.nii.gz").read_bytes() == before
     shutil.move(tmp_path / "codes-A", tmp_path / "moved")
-    assert "1 were there" in run("decode", model, tmp_path / "moved", "-o", out).stdout
+    assert "1 was there" in run("decode", model, tmp_path / "moved", "-o", out).stdout
 
 
 def test_images_of_the_users_are_not_written_over(world, tmp_path):

@@ -29,6 +29,9 @@ def test_the_end_of_training_names_the_epoch_that_was_kept(tmp_path, capsys):
     assert "3 epochs; the weights kept are those of epoch 2" in text
     assert "bound 30 nats a scan" in text
     assert "Next: medvae evaluate 'my run'" in text
+    (tmp_path / "metrics.jsonl").write_text(lines[0] + "\n")
+    _show_end(tmp_path, "medvae evaluate 'my run'")
+    assert "1 epoch; the weights kept are those of epoch 1" in capsys.readouterr().out
 
 
 def test_the_split_is_told_before_training(tmp_path):

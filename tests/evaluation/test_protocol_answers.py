@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_seen_scans_use_their_own_code_and_held_out_scans_the_mean_code(blind):
     expected = -20 * np.log10(GAIN["N"] - mean_gain) + 20 * np.log10(1.0)
     assert blind.get("reconstruction", "psnr_held_out").value < 30
     assert expected < blind.get("reconstruction", "psnr_held_out").value + 6
-    assert any("mean of the training sites' codes" in note for note in blind.notes)
+    assert any("mean of these inputs" in note for note in blind.notes)
 
 
 def test_averaged_codes_are_reported_beside_those_of_the_raw_scan(blind):
@@ -144,7 +145,7 @@ def test_without_a_mean_code_every_training_code_is_averaged():
     assert found.get("reconstruction", "psnr_held_out").value == pytest.approx(
         np.mean(parts)
     )
-    assert any("no mean site code" in note for note in found.notes)
+    assert any("no mean of site inputs" in note for note in found.notes)
 
 
 def test_the_same_seed_gives_the_same_file():
@@ -233,6 +234,41 @@ def test_questions_without_data_are_named_and_nothing_crashes():
     for word in ("travelers", "age", "transfer"):
         assert word in open_questions
     assert "transfer" not in found.metrics
+
+
+def reasons(**options):
+    found = run(permutations=2, **options)
+    return {row.question: row.reason for row in found.unanswered}
+
+
+def test_every_open_question_says_what_it_needs_and_what_it_got():
+    young = [
+        replace(s, age=30.0 + int(s.subject[1:]) % 4)
+        for s in fake_cohort(travelers=2, per_site=4)
+    ]
+    alone = [s for s in young if s.site == "A"]
+    for told in (
+        reasons(cohort=young),
+        reasons(cohort=[replace(s, age=None) for s in young]),
+        reasons(cohort=alone, held_out=[]),
+        reasons(cohort=[replace(s, split="train") for s in alone], held_out=[]),
+    ):
+        assert told
+        for question, reason in told.items():
+            assert re.fullmatch(r"it needs .+, got .+", reason), (question, reason)
+            assert "no site" not in reason
+
+
+def test_ages_known_but_too_alike_are_counted():
+    young = [
+        replace(s, age=30.0 + int(s.subject[1:]) % 4)
+        for s in fake_cohort(travelers=0, per_site=8)
+    ]
+    count = len({s.subject for s in young if s.split == "test" and s.site != "N"})
+    assert reasons(cohort=young)["site leakage beyond age"] == (
+        "it needs the age of every test subject, and 5 different ages among them, got "
+        f"4 different ones of {count} test subjects"
+    )
 
 
 def test_without_held_out_sites_the_rest_is_answered():

@@ -16,9 +16,12 @@ import noise_models
 from medvae.errors import UserError
 from medvae.evaluation import Estimate, Evaluation, evaluate
 from medvae.evaluation.pictures import pictures
-from medvae.evaluation.report import Picture, describe, write_report
-from medvae.evaluation.report.rows import number_rows
+from medvae.evaluation.report import Picture, describe, figures, write_report
+from medvae.evaluation.report.page import _transfers
+from medvae.evaluation.report.rows import headline_rows, number_rows
+from medvae.evaluation.report.targets import target_rows
 from medvae.evaluation.report.words import words_of
+from medvae.evaluation.result import TravelerTransfer
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +134,54 @@ def leak(n, p):
 
 def test_with_few_people_leakage_is_not_judged_and_the_codes_come_first():
     text = leak(4, 0.14)
-    assert text.startswith("With 4 test subjects leakage cannot be judged (AUC 1.00")
-    assert "posterior samples" in text
-    assert leak(40, 0.14).startswith("No site could be read: AUC 1.00")
-    assert leak(4, 0.01).startswith("The site can be read: AUC 1.00")
+    assert text.startswith("With 4 test subjects leakage cannot be judged, 10 are the")
+    assert text.index("(posterior means) 1.00") < text.index("posterior samples 0.67")
+    assert leak(40, 0.14).startswith("No site could be read: AUC from the codes (")
+    assert leak(4, 0.01).startswith("The site can be read: AUC from the codes (")
+
+
+def probed(group, *values):
+    """By view and kind of probe: AUC and p, of forty people."""
+    numbers = {
+        f"auc_{name}": Estimate(auc, None, 40, 0.5, p) for name, auc, p in values
+    }
+    return describe(Evaluation("r", ("N",), {group: numbers}))
+
+
+def test_the_leakage_sentence_names_its_probe_and_the_one_that_reads_most():
+    values = (("rbf_mean", 0.6, 0.3), ("rbf_sample", 0.5, 0.4), ("knn_mean", 0.55, 0.2))
+    (text,) = probed("leakage", *values, ("linear_mean", 0.98, 0.2))
+    assert text.startswith("No site could be read: ")
+    assert (
+        "0.60 by the RBF probe (p = 0.30) and 0.98 by the linear probe (p = 0.20)"
+        in text
+    )
+    assert "0.55" not in text
+    (text,) = probed("leakage", *values, ("linear_mean", 0.98, 0.01))
+    assert text.startswith("The site can be read: ")
+    (text,) = probed("leakage", *values, ("linear_whitened", 0.7, 0.2))
+    assert "from whitened codes 0.70 by the linear probe" in text
+    (text,) = probed("leakage", *values, ("linear_whitened", 0.6, 0.2))
+    assert "whitened" not in text
+
+
+def test_an_unseen_site_that_one_probe_tells_apart_is_told_by_that_probe():
+    values = (("rbf_sample", 0.76, 0.2), ("knn_sample", 0.97, 0.01))
+    (text,) = probed("held_out_distance", *values, ("linear_sample", 0.85, 0.1))
+    assert "0.76 by the RBF probe (p = 0.20) and 0.97 by nearest neighbours" in text
+
+
+def test_people_are_recognised_at_named_sites():
+    numbers = {
+        "reidentification_held_out": Estimate(0.83, None, 3, 1 / 3),
+        "reidentification_seen": Estimate(0.667, None, 3, 1 / 3),
+    }
+    (text,) = describe(Evaluation("r", ("N",), {"travelers": numbers}))
+    assert "in 83% of cases between N and the training sites (chance 33%, 3" in text
+    assert "in 67% of cases between training sites (chance 33%" in text
+    del numbers["reidentification_held_out"]
+    (text,) = describe(Evaluation("r", ("N",), {"travelers": numbers}))
+    assert "83%" not in text
 
 
 def apart(p):
@@ -145,8 +192,8 @@ def apart(p):
 def test_an_unseen_site_that_lies_apart_is_told_with_interval_and_p():
     (text,) = apart(0.01)
     assert text.startswith("Codes of N can be told from those of the training sites")
-    assert "AUC 0.74 (0.54 to 0.94)" in text
-    assert "p = 0.01; chance 0.50 (8 subjects)" in text
+    assert "posterior samples 0.74 (0.54 to 0.94) by the RBF probe (p = 0.01)" in text
+    assert "; chance 0.50 (8 subjects)" in text
     assert apart(0.2) == []
 
 
@@ -174,18 +221,63 @@ def test_the_age_sentence_prints_the_interval_and_p_that_it_judges_by():
     assert "6.3" not in text
 
 
-def test_the_transfer_sentence_opens_with_what_harmonize_writes():
+def transferred():
+    """Numbers in the order of the files."""
     numbers = {
         name: Estimate(value, None, 3)
         for name, value in (
             ("error", 0.66),
             ("do_nothing", 0.54),
             ("with_detail", 0.29),
+            ("share_of_do_nothing", 1.22),
+            ("with_detail_share_of_do_nothing", 0.54),
         )
     }
-    (text,) = describe(Evaluation("r", ("N",), {"transfer": numbers}))
-    assert text.startswith("Harmonised to a training site with its own detail kept")
-    assert re.findall(r"0\.\d\d", text) == ["0.29", "0.54", "0.66"]
+    rows = [
+        TravelerTransfer(
+            *("T", "test", "N", "A", 0.66, 0.54, 0.6, (0, 0, 0), (0, 0, 0)),
+            with_detail=0.29,
+        )
+    ]
+    return Evaluation("r", ("N",), {"transfer": numbers}, tuple(rows))
+
+
+def test_sentence_tables_and_plot_tell_of_transfer_in_one_order():
+    run = transferred()
+    text = describe(run)[0]
+    assert text.startswith("Left alone, a traveler's scan from N misses")
+    assert re.findall(r"0\.\d\d", text) == ["0.54", "0.29", "0.66"]
+    assert "harmonised" in text.partition("0.29")[0]
+    (table,) = number_rows({"r": run})
+    keys = [line["key"] for line in table["lines"]]
+    assert keys[:3] == ["do_nothing", "with_detail", "error"]
+    assert keys[3:] == ["with_detail_share_of_do_nothing", "share_of_do_nothing"]
+    assert [*target_rows({"r": run})[0]][3:6] == [
+        "left alone",
+        "harmonised, detail kept",
+        "decoded alone",
+    ]
+    (measures, _) = _transfers(1)[0]
+    (axes,) = figures.transfer_lines({"r": run}, measures).axes
+    drawn = [" ".join(t.get_text().split()) for t in axes.get_xticklabels()]
+    assert drawn == ["left alone", "harmonised, detail kept", "decoded alone"]
+
+
+def test_every_transfer_error_says_its_unit():
+    run = transferred()
+    for row in headline_rows({"r": run}):
+        assert row["words"].endswith("error (variances)")
+    for line in number_rows({"r": run})[0]["lines"][:3]:
+        assert "in variances of the real scan" in line["name"]
+
+
+def test_counts_are_whole_numbers():
+    numbers = {
+        "dimensions": Estimate(1152.0, None, 21),
+        "kl_nats": Estimate(55, None, 21),
+    }
+    (table,) = number_rows({"r": Evaluation("r", (), {"collapse": numbers})})
+    assert [line["cells"][0]["value"] for line in table["lines"]] == ["1152", "55.0"]
 
 
 def test_no_p_is_0_and_what_is_0_by_definition_has_no_decimals():
@@ -193,12 +285,22 @@ def test_no_p_is_0_and_what_is_0_by_definition_has_no_decimals():
     read = Estimate(0.9, None, 8, chance=1 / 3, p=0.035)
     run = Evaluation("r", (), {"age": {"gap": apart, "auc_rbf_mean": read}})
     first, second = (row["cells"][0] for row in number_rows({"r": run})[0]["lines"])
-    assert (first["chance"], first["p"]) == ("0", "p < 0.001")
-    assert (second["chance"], second["p"]) == ("0.333", "p = 0.04")
+    assert (first["against"], first["p"]) == ("0", "p < 0.001")
+    assert (second["against"], second["p"]) == ("0.333", "p = 0.04")
 
 
 def test_bits_that_may_be_below_0_are_said_to_be_of_a_density():
     assert "density" in words_of("bits_per_voxel_held_out")
+
+
+def test_the_glossary_has_the_terms_of_the_reports():
+    glossary = (Path(__file__).parents[2] / "docs/words.md").read_text()
+    entries = re.findall(r"^### (.+)$", glossary, re.M)
+    assert entries == sorted(entries, key=lambda entry: entry.lower())
+    terms = {"Probe", "RBF", "Whitened", "Bright volume", "Shading", "Site input"}
+    assert terms <= {*entries}
+    for word in ("trend", "bowl", "wave", "by bottom-top"):
+        assert word in glossary
 
 
 def test_errors_are_told_by_site_imitated_and_in_words(page):
@@ -207,6 +309,8 @@ def test_errors_are_told_by_site_imitated_and_in_words(page):
     assert "AUC, RBF probe, of codes (posterior means)" in page
     assert not re.search(r">[^<]*auc rbf", page)
     assert "left alone</td>" in page  # what a transfer error is held against
+    assert re.search(r"<small>n \d+, against 1.000", page)  # of a ratio
+    assert not re.search(r"<small>n \d+, chance", page)
 
 
 def test_ink_of_plots_follows_the_page(page):

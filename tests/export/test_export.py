@@ -106,6 +106,7 @@ def test_the_card_states_sites_noise_evaluation_and_limits(run):
         type(story)(story.settings, None, story.plan, evaluation), encoder
     )
     assert "| Held-out reconstruction (dB) | 19.2 | 18.0 to 20.0 |" in text
+    assert "| 95 % interval | against | n |" in text
 
 
 def test_labels_are_text_in_the_card(run):

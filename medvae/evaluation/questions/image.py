@@ -26,18 +26,24 @@ Scores = dict[str, FloatArray]
 def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
     """Reconstruct test scans of training sites, and every scan of held-out sites.
 
-    Training-site scans are decoded with their own site's code. A held-out site has
-    none: its scans are decoded with the mean code, and once with every training
-    site's code. The like-for-like gap decodes both groups with the mean code.
+    Training-site scans are decoded with their own site's input. A held-out site has
+    none: its scans are decoded with the mean of all inputs, and once with every
+    training site's. The like-for-like gap decodes both groups with the mean.
     """
     rng = generator(seed, GROUP)
     seen, unseen = setting.test_scans(), setting.held_out_scans()
     own = own_code_scores(setting, seen, seed)
     if not seen:
-        answers.cannot("reconstruction on training sites", "no test subject has a scan")
+        answers.cannot(
+            "reconstruction on training sites",
+            "it needs scans of test subjects at training sites, got none",
+        )
     _keep(answers, "seen", own, setting.subjects(seen), rng)
     if not unseen:
-        answers.cannot("reconstruction on a held-out site", "there is no scan of one")
+        answers.cannot(
+            "reconstruction on a held-out site",
+            "it needs scans of a site that training never saw, got none",
+        )
         return
     by_site = {
         site: code_scores(setting, unseen, site, seed, PLAIN)
@@ -50,13 +56,15 @@ def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
         mean_seen = code_scores(setting, seen, None, seed, PLAIN)
         mean_unseen = code_scores(setting, unseen, None, seed, FULL)
         answers.note(
-            "The decoder has no code for an unseen site: held-out scans were decoded "
-            "with the mean of the training sites' codes, all others with their own."
+            "The decoder is told the site by a site input, learned for each training "
+            "site. An unseen site has none: its scans were decoded with the mean of "
+            "these inputs, all others with their own site's."
         )
     else:
         answers.note(
-            "The decoder has no mean site code: held-out scans were decoded with each "
-            f"training site's code ({names_of(setting.seen)}) and the scores averaged."
+            "The decoder takes no mean of site inputs: held-out scans were decoded "
+            f"with the input of each training site ({names_of(setting.seen)}) and the "
+            "scores averaged."
         )
         mean_unseen = _average(list(by_site.values()))
     _keep(answers, "held_out", mean_unseen, setting.subjects(unseen), rng)
@@ -76,7 +84,7 @@ def averaged_codes(
 ) -> None:
     """Reconstruct the same scans from codes averaged over corrupted copies.
 
-    Training-site scans with their own site's code, held-out ones with the mean code:
+    Training-site scans with their own site's input, held-out ones with the mean input:
     the numbers to hold against those of the raw scan, ``..._seen`` and
     ``..._held_out``.
     """
@@ -96,7 +104,7 @@ def averaged_codes(
 
 
 def own_code_scores(setting: Setting, index: Sequence[int], seed: int) -> Scores:
-    """Scores of training-site scans, each decoded with its own site's code."""
+    """Scores of training-site scans, each decoded with its own site's input."""
     rows: dict[int, dict[str, float]] = {}
     for site in setting.seen:
         mine = [i for i in index if setting.scans[i].site == site]
@@ -120,7 +128,7 @@ def code_scores(
     seed: int,
     wanted: Sequence[str],
 ) -> Scores:
-    """Scores of scans that are all decoded with one code."""
+    """Scores of scans that are all decoded with one site input."""
     return _columns(_score(setting, index, site, seed, wanted), index)
 
 

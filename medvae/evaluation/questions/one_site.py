@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from medvae.evaluation.biology import predict_age, score_ages
@@ -19,6 +21,7 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
     which differences are the scanner's, so it errs where latents carry them.
     """
     guesses, truths, flats, people = [], [], [], []
+    counts: dict[str, tuple[int, int]] = {}
     seen, unseen = setting.test_scans(), setting.held_out_scans()
     asked = [i for i in (*seen, *unseen) if setting.scans[i].age is not None]
     z = setting.latents.mean
@@ -32,6 +35,7 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
             for i in asked
             if setting.scans[i].site != site and setting.scans[i].subject not in known
         ]
+        counts[site] = len(known), len(set(setting.subjects(test)))
         if len(known) < LEAST_TAUGHT or not test:
             continue
         years = np.array([setting.scans[i].age for i in taught], dtype=np.float64)
@@ -43,7 +47,7 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
         answers.cannot(
             "age, from each training site alone",
             f"it needs {LEAST_TAUGHT} training subjects with an age at one site and "
-            f"{LEAST_ASKED} test subjects elsewhere, got {len(set(people))} of these",
+            f"{LEAST_ASKED} test subjects with an age elsewhere, got {_best(counts)}",
         )
         return
     found = score_ages(
@@ -55,3 +59,12 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
     )
     answers.add("age", "mae_years_one_site", found.mae)
     answers.add("age", "share_of_chance_one_site", found.share)
+
+
+def _best(counts: Mapping[str, tuple[int, int]]) -> str:
+    """The site that comes nearest: how many it teaches by, and are asked elsewhere."""
+    if not counts:
+        return "no training site"
+    site = max(counts, key=lambda s: (min(counts[s][0], LEAST_TAUGHT), counts[s][1]))
+    taught, asked = counts[site]
+    return f"{taught} at {site} and {asked} elsewhere at best"

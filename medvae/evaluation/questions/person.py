@@ -23,6 +23,10 @@ from medvae.evaluation.travelers import image_icc, recognised
 LEAST = 3  # travelers below this number give no agreement worth printing
 LEAST_RESAMPLED = 6  # of fewer, most draws repeat someone, and agreement shrinks
 LEAST_AGES = 5
+_BETWEEN = {
+    "seen": "two training sites",
+    "held_out": "a held-out site and a training site",
+}
 _WHERE = {
     "within": "age, within the training sites",
     "across": "age, from all training sites together to the held-out one",
@@ -46,12 +50,14 @@ def travelers(setting: Setting, answers: Answers, seed: int) -> None:
     }
     for label, pairs in questions.items():
         shared = {pair: _both(people, pair) for pair in pairs}
+        most = max(map(len, shared.values()), default=0)
         shared = {pair: who for pair, who in shared.items() if len(who) >= LEAST}
         if not shared:
-            what = "two training sites" if label == "seen" else "a held-out site"
+            where = _BETWEEN[label]
             answers.cannot(
-                f"travelers between {what}" + (" and training" * (label != "seen")),
-                f"no pair of such sites shares {LEAST} travelers",
+                f"travelers between {where}",
+                f"it needs {LEAST} people scanned at the same two such sites, "
+                f"got {most}",
             )
             continue
         answers.add(
@@ -139,7 +145,7 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
             answers.cannot(
                 _WHERE[label],
                 f"it needs {LEAST_AGES} training and {LEAST_AGES} test subjects with "
-                f"an age, got {counts[0]} and {counts[1]}",
+                f"an age, got {counts[0]} training and {counts[1]} test subjects",
             )
             continue
         z, years = setting.latents.mean, _years(setting, train)

@@ -41,7 +41,7 @@ class Setting:
         ]
 
     def code(self, site: str) -> str | None:
-        """The site as the decoder knows it: None if it takes no site codes."""
+        """The site as the decoder knows it: None if it takes no site input."""
         return site if site in self.encoder.sites else None
 
     def test_scans(self) -> list[int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
 
+from medvae.counted import counted
 from medvae.evaluation.bootstrap import percentiles
 from medvae.evaluation.covariates import covariate_table
 from medvae.evaluation.distribution import prior_width, squared_distances, two_sample
@@ -29,10 +30,10 @@ def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) ->
     }
     kept = [site for site, count in people.items() if count >= 2]
     if len(kept) < 2:
-        counts = names_of([f"{s}: {n}" for s, n in people.items()])
         answers.cannot(
             "site leakage",
-            f"it needs two training sites with two test subjects each, got {counts}",
+            "it needs two training sites with two test subjects each, got "
+            f"{_at(people) or 'no training site'}",
         )
     else:
         if len(kept) < len(people):
@@ -73,8 +74,8 @@ def _same_people(
     if len(shown) < 2 or min(shown.values()) < 2:
         answers.cannot(
             "site leakage among travelers",
-            "needs two training sites that share two travelers, got "
-            f"{names_of([f'{s}: {n}' for s, n in shown.items()])}",
+            "it needs travelers seen at several training sites, two of them at each, "
+            f"got {_at(shown) or 'none'}",
         )
         return
     z = setting.latents
@@ -89,6 +90,10 @@ def _same_people(
     answers.add("leakage", "auc_rbf_sample_travelers", found.auc)
 
 
+def _at(counts: Mapping[str, int]) -> str:
+    return names_of([f"{n} at {s}" for s, n in counts.items()]) if counts else ""
+
+
 def _beyond_people(
     setting: Setting,
     answers: Answers,
@@ -99,9 +104,13 @@ def _beyond_people(
     """The RBF probe again, without what age and sex explain of the latents."""
     ages = [setting.scans[i].age for i in index]
     if None in ages or len(set(ages)) < LEAST_AGES:
+        people = counted(len(set(setting.subjects(index))), "test subject")
+        known = len({*ages} - {None})
+        unknown = f", {ages.count(None)} scans without" if None in ages else ""
         answers.cannot(
             "site leakage beyond age",
-            f"needs every test subject's age, and {LEAST_AGES} different ages at least",
+            f"it needs the age of every test subject, and {LEAST_AGES} different ages "
+            f"among them, got {counted(known, 'different one')} of {people}{unknown}",
         )
         return
     table, names = covariate_table(

@@ -46,7 +46,8 @@ def transfer(
     if not people:
         answers.cannot(
             "transfer from a held-out site",
-            "no traveler has scans at a held-out site and at a training site",
+            "it needs a traveler with scans at a held-out site and at a training site, "
+            "got none",
         )
         return
     averaged = _averaged(setting)

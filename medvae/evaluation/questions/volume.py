@@ -38,7 +38,7 @@ def bright_volume_ml(
 def bright_volume(setting: Setting, answers: Answers, seed: int) -> None:
     """Within-person variation of the bright volume over all sites of a traveler.
 
-    ``raw``: of the scans as they are; ``harmonised``: of all decoded with the code of
+    ``raw``: of the scans as they are; ``harmonised``: of all decoded with the input of
     the first training site.
     """
     everyone = setting.travelers()
@@ -46,7 +46,7 @@ def bright_volume(setting: Setting, answers: Answers, seed: int) -> None:
     people = [at for _, at in sorted(everyone.items()) if len(at) == most]
     if len(people) < LEAST:
         answers.cannot(
-            "variation of a volume over scanners",
+            "variation of the bright volume over scanners",
             f"it needs {LEAST} travelers at the same number of sites, got "
             f"{len(people)}",
         )
@@ -70,8 +70,8 @@ def bright_volume(setting: Setting, answers: Answers, seed: int) -> None:
         table = np.reshape(values, (len(people), most))
         if not (table > 0).all():
             answers.cannot(
-                f"variation of a volume over scanners, {name}",
-                "a scan has no bright voxel",
+                f"variation of the bright volume over scanners, {name}",
+                "it needs a bright voxel in every scan, got a scan without",
             )
             continue
 

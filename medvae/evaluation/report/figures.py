@@ -120,7 +120,7 @@ def _whiskers(number: Estimate) -> list[list[float]] | None:
     return [[max(number.value - low, 0.0)], [max(high - number.value, 0.0)]]
 
 
-TRANSFERS = {"error": "decoded alone", "with_detail": "detail kept"}
+TRANSFERS = {"with_detail": "harmonised,\ndetail kept", "error": "decoded\nalone"}
 
 
 def transfer_lines(

@@ -1,8 +1,13 @@
-"""A measured number as text."""
+"""A measured number as text, and what too few people cannot say."""
 
 from __future__ import annotations
 
+from medvae.counted import counted
+from medvae.evaluation.bootstrap import least_p
 from medvae.evaluation.estimate import Estimate
+
+LEVEL = 0.05
+"""Of p, from which on a difference is said to be chance's, perhaps."""
 
 
 def number(estimate: Estimate, digits: int = 2) -> str:
@@ -17,3 +22,17 @@ def number(estimate: Estimate, digits: int = 2) -> str:
         return text
     low, high = (f"{v:.{digits}f}" for v in estimate.ci95)
     return f"{text} ({low} to {high})"
+
+
+def on_travelers(n: int) -> str:
+    """On how many people a sign-flip p rests, and whether so few can decide.
+
+    Example:
+        >>> on_travelers(6), on_travelers(3)
+        ('6 travelers', '3 travelers cannot decide: p cannot fall below 0.25')
+    """
+    people = counted(n, "traveler")
+    least = least_p(n)
+    if least < LEVEL:
+        return people
+    return f"{people} cannot decide: p cannot fall below {least:.2f}"

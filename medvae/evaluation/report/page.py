@@ -173,7 +173,7 @@ def viewed(pictures: Sequence[Picture]) -> dict[str, Any] | None:
 def _transfers(arms: int) -> list[tuple[tuple[str, ...], str]]:
     """Which errors go into a plot: both of one arm, or one of several arms."""
     if arms == 1:
-        return [(("error", "with_detail"), "Error of every traveler")]
+        return [(("with_detail", "error"), "Error of every traveler")]
     return [
         (("with_detail",), "Error of every traveler, harmonised, detail kept"),
         (("error",), "Error of every traveler, decoded alone"),

@@ -20,16 +20,40 @@ GROUPS = {
     "age": "Age probe",
     "collapse": "Use of the latent",
 }
+COUNTS = ("dimensions", "inactive_dimensions")
+TRANSFERS = (
+    *("do_nothing", "with_detail", "error", "own", "psnr", "ssim"),
+    *("with_detail_share_of_do_nothing", "share_of_do_nothing"),
+)
+"""One order in sentences, tables and plots; a file may have another."""
 # group, name, words, digits, which way is better
 HEADLINE = (
-    ("transfer", "with_detail", "Harmonised, detail kept: error", 2, "lower"),
+    (
+        "transfer",
+        "with_detail",
+        "Harmonised, detail kept: error (variances)",
+        2,
+        "lower",
+    ),
     ("transfer", "error", "Decoded alone: error (variances)", 2, "lower"),
     ("reconstruction", "psnr_held_out", "Held-out reconstruction (dB)", 1, "higher"),
     ("reconstruction", "psnr_seen", "Training-site reconstruction (dB)", 1, "higher"),
-    ("leakage", "auc_rbf_sample", "Site leakage (AUC, samples)", 2, "lower"),
-    ("leakage", "auc_rbf_mean", "Site leakage (AUC, mean)", 2, "lower"),
-    ("travelers", "reidentification_held_out", "Travelers recognised", 2, "higher"),
-    ("travelers", "icc_held_out", "Travelers' ICC(2,1)", 2, "higher"),
+    (
+        "leakage",
+        "auc_rbf_sample",
+        "Site leakage (AUC of RBF probe, samples)",
+        2,
+        "lower",
+    ),
+    ("leakage", "auc_rbf_mean", "Site leakage (AUC of RBF probe, means)", 2, "lower"),
+    (
+        "travelers",
+        "reidentification_held_out",
+        "Travelers recognised, held-out site",
+        2,
+        "higher",
+    ),
+    ("travelers", "icc_held_out", "Travelers' ICC(2,1), held-out site", 2, "higher"),
     ("age", "mae_years_across", "Age error across sites (years)", 1, "lower"),
     ("collapse", "inactive_share", "Inactive share of the latent", 2, "lower"),
 )
@@ -49,7 +73,7 @@ def headline_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, Any]]
                 "words": words,
                 "better": better,
                 "cells": cells,
-                "chance": _reference(evaluations, group, chance, digits),
+                "against": _reference(evaluations, group, chance, digits),
                 "n": max(e.n for e in found if e),
             }
         )
@@ -79,18 +103,18 @@ def number_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
     """Every number of every arm, by group."""
     tables = []
     for group, words in GROUPS.items():
-        names = list(
-            dict.fromkeys(
-                name
-                for run in evaluations.values()
-                for name in run.metrics.get(group, {})
-            )
+        there = dict.fromkeys(
+            name for run in evaluations.values() for name in run.metrics.get(group, {})
         )
+        first = [name for name in TRANSFERS if name in there and group == "transfer"]
+        names = [*first, *(name for name in there if name not in first)]
         rows = [
             {
                 "name": words_of(name),
                 "key": name,
-                "cells": [_full(run.get(group, name)) for run in evaluations.values()],
+                "cells": [
+                    _full(run.get(group, name), name) for run in evaluations.values()
+                ],
             }
             for name in names
         ]
@@ -99,21 +123,21 @@ def number_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
     return tables
 
 
-def _full(estimate: Estimate | None) -> dict[str, str]:
+def _full(estimate: Estimate | None, name: str) -> dict[str, str]:
     if estimate is None:
-        return {"value": "–", "ci95": "", "n": "", "chance": "", "p": ""}
+        return {"value": "–", "ci95": "", "n": "", "against": "", "p": ""}
     size = max(abs(estimate.value), 1e-12)
-    digits = 3 if size < 10 else 1
+    digits = 0 if name in COUNTS else 3 if size < 10 else 1
     cell = _cell(estimate, digits)
     return {
         **cell,
         "n": str(estimate.n),
-        "chance": "" if estimate.chance is None else _chance(estimate.chance, digits),
+        "against": "" if estimate.chance is None else _level(estimate.chance, digits),
         "p": "" if estimate.p is None else p_value(estimate.p),
     }
 
 
-def _chance(level: float, digits: int) -> str:
+def _level(level: float, digits: int) -> str:
     """Zero by definition, as of a difference where there is none, has no decimals."""
     return f"{level:.{digits}f}" if level else "0"
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from medvae.evaluation.bootstrap import PairedDifference
+from medvae.counted import counted
+from medvae.evaluation.bootstrap import PairedDifference, least_p
 from medvae.evaluation.estimate import Estimate
-from medvae.evaluation.report.numbers import number
+from medvae.evaluation.report.numbers import LEVEL, number, on_travelers
+from medvae.evaluation.report.probes import leak, stranger
 from medvae.evaluation.report.targets import worse_than_alone
 from medvae.evaluation.result import Evaluation, names_of
 from medvae.report.p_values import p_value
-
-FEW = 10
-"""Below so many test subjects, a site that was not read says nothing."""
 
 
 def describe(evaluation: Evaluation) -> list[str]:
@@ -23,7 +22,7 @@ def describe(evaluation: Evaluation) -> list[str]:
         'Scans come back at 24.0 dB on training sites (9 test subjects) and at 22.5 dB
         on NYU, never seen in training (12 subjects).'
     """
-    tellers = (_images, *HEADLINES, _stranger, _people, _age, _quiet)
+    tellers = (_images, *HEADLINES, stranger, _people, _age, _quiet)
     return [text for teller in tellers if (text := teller(evaluation))]
 
 
@@ -54,10 +53,12 @@ def describe_comparison(
     change = 100 * abs(1 - difference.ratio)
     word = "less" if difference.ratio < 1 else "more"
     verdict = "outside the margin of error" if sure else "within the margin of error"
+    if least_p(difference.n) >= LEVEL:
+        verdict += f", but {on_travelers(difference.n)}"
     return (
-        f"Over {difference.n} travelers, {challenger} has {number(ratio)} times the "
-        f"transfer error of {reference} ({p_value(difference.p)}): {change:.0f}% "
-        f"{word}, {verdict}."
+        f"Over {counted(difference.n, 'traveler')}, {challenger} has {number(ratio)} "
+        f"times the transfer error of {reference} ({p_value(difference.p)}): "
+        f"{change:.0f}% {word}, {verdict}."
     )
 
 
@@ -67,13 +68,13 @@ def _images(run: Evaluation) -> str | None:
         return None
     text = (
         f"Scans come back at {seen.value:.1f} dB on training sites "
-        f"({seen.n} test subjects)"
+        f"({counted(seen.n, 'test subject')})"
     )
     if away is None:
         return text + "."
     return (
         f"{text} and at {away.value:.1f} dB on {names_of(run.held_out)}, never seen in "
-        f"training ({away.n} subjects)."
+        f"training ({counted(away.n, 'subject')})."
     )
 
 
@@ -83,70 +84,38 @@ def _transfer(run: Evaluation) -> str | None:
         return None
     changed = run.get("transfer", "with_detail")
     if changed is None:
-        return (
-            f"Decoded to a training site, a traveler's scan from "
-            f"{names_of(run.held_out)} misses the real scan there by {number(error)} "
-            f"of its variance; left alone it misses by {still.value:.2f} "
-            f"({error.n} travelers)."
+        made = f"decoded to that site, by {number(error)}"
+    else:
+        made = (
+            f"harmonised to that site with its own detail kept, by {number(changed)}; "
+            f"decoded from its code alone, blurred, by {number(error)}"
         )
     return (
-        f"Harmonised to a training site with its own detail kept, a traveler's scan "
-        f"from {names_of(run.held_out)} misses the real scan there by "
-        f"{number(changed)} of its variance; left alone it misses by "
-        f"{still.value:.2f}; decoded from its code alone, blurred, by {number(error)} "
-        f"({error.n} travelers)."
+        f"Left alone, a traveler's scan from {names_of(run.held_out)} misses the real "
+        f"scan at a training site by {still.value:.2f} of its variance; {made} "
+        f"({counted(error.n, 'traveler')})."
     )
 
 
-def _leak(run: Evaluation) -> str | None:
-    mean = run.get("leakage", "auc_rbf_mean")
-    sample = run.get("leakage", "auc_rbf_sample")
-    if sample is None or mean is None:
-        return None
-    told = (
-        f"AUC {number(mean)} from the codes (posterior means), {p_value(mean.p or 1)}; "
-        f"{number(sample)} from posterior samples, {p_value(sample.p or 1)}; "
-        f"chance 0.50"
-    )
-    if _found(mean) or _found(sample):
-        return f"The site can be read: {told} ({mean.n} test subjects)."
-    if mean.n < FEW:
-        return (
-            f"With {mean.n} test subjects leakage cannot be judged ({told}). "
-            f"{FEW} are the least."
-        )
-    return f"No site could be read: {told} ({mean.n} test subjects)."
-
-
-HEADLINES = (_transfer, worse_than_alone, _leak)
-
-
-def _stranger(run: Evaluation) -> str | None:
-    apart = run.get("held_out_distance", "auc_rbf_sample")
-    if apart is None or not _found(apart):
-        return None
-    return (
-        f"Codes of {names_of(run.held_out)} can be told from those of the training "
-        f"sites: AUC {number(apart)} from posterior samples, {p_value(apart.p or 1)}; "
-        f"chance 0.50 ({apart.n} subjects). Other people were scanned there, so not "
-        f"all of it need be the scanner."
-    )
-
-
-def _found(number: Estimate) -> bool:
-    return number.p is not None and number.p < 0.05
+HEADLINES = (_transfer, worse_than_alone, leak)
 
 
 def _people(run: Evaluation) -> str | None:
-    found = run.get("travelers", "reidentification_held_out") or run.get(
-        "travelers", "reidentification_seen"
-    )
-    if found is None:
+    between = {
+        f"between {names_of(run.held_out)} and the training sites": "held_out",
+        "between training sites": "seen",
+    }
+    told = [
+        f"in {100 * found.value:.0f}% of cases {where} (chance "
+        f"{100 * (found.chance or 0):.0f}%, {counted(found.n, 'traveler')})"
+        for where, label in between.items()
+        if (found := run.get("travelers", f"reidentification_{label}"))
+    ]
+    if not told:
         return None
     return (
-        f"Across scanners a traveler's nearest latent is their own in "
-        f"{100 * found.value:.0f}% of cases (chance "
-        f"{100 * (found.chance or 0):.0f}%, {found.n} travelers)."
+        f"A traveler's nearest latent on another scanner is their own "
+        f"{', '.join(told)}."
     )
 
 
@@ -161,7 +130,7 @@ def _age(run: Evaluation) -> str | None:
     )
     share = run.get("age", "share_of_chance_across")
     if share is None:
-        return f"{text} ({across.n} subjects)."
+        return f"{text} ({counted(across.n, 'subject')})."
     better = share.ci95 is not None and share.ci95[1] < 1
     told = p_value(share.p) if share.p is not None else ""
     judged = ", ".join(
@@ -169,7 +138,7 @@ def _age(run: Evaluation) -> str | None:
     )
     return (
         f"{text}, so {number(share)} of that error is left"
-        f"{': ' * bool(judged)}{judged} ({across.n} subjects)."
+        f"{': ' * bool(judged)}{judged} ({counted(across.n, 'subject')})."
     )
 
 
@@ -182,5 +151,6 @@ def _quiet(run: Evaluation) -> str | None:
     return (
         f"{quiet.value:.0f} of {whole.value:.0f} latent dimensions are inactive "
         f"({100 * quiet.value / whole.value:.0f}%): they hardly differ between the "
-        f"{quiet.n} scans evaluated here. Fewer scans, or ones more alike, leave more."
+        f"{counted(quiet.n, 'scan')} evaluated here. Fewer scans, or ones more alike, "
+        f"leave more."
     )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from medvae.evaluation.bootstrap import mean_estimate, paired_difference
+from medvae.evaluation.bootstrap import least_p, mean_estimate, paired_difference
 from medvae.evaluation.questions.setting import generator
 from medvae.evaluation.questions.transfer import by_traveler
-from medvae.evaluation.report.numbers import number
+from medvae.evaluation.report.numbers import LEVEL, number, on_travelers
 from medvae.evaluation.result import Evaluation, TravelerTransfer, names_of
 from medvae.report.p_values import p_value
-
-LEVEL = 0.05
-"""Of p, from which on a difference is said to be chance's, perhaps."""
 
 COLUMNS = {
     "left alone": "do_nothing",
@@ -53,11 +50,10 @@ def worse_than_alone(run: Evaluation) -> str | None:
         >>> worse_than_alone(Evaluation("r", ("KKI",), {}, tuple(rows)))
         "Towards NYU harmonising does worse than leaving alone: 0.31 (0.31 to 0.31) of
         the real scan's variance is missed against 0.28 (0.28 to 0.28), p = 0.50
-        (2 travelers; chance alone may do that)."
+        (2 travelers cannot decide: p cannot fall below 0.50)."
     """
     told: dict[str, str] = {}
-    people: set[str] = set()
-    by_chance = False
+    judged: dict[str, str] = {}
     for target in dict.fromkeys(t.target for t in run.travelers):
         mine = [t for t in run.travelers if t.target == target]
         moved, alone = (by_traveler(mine, key) for key in ("with_detail", "do_nothing"))
@@ -68,8 +64,7 @@ def worse_than_alone(run: Evaluation) -> str | None:
         )
         if found.difference <= 0:
             continue
-        people |= set(moved)
-        by_chance |= found.p >= LEVEL
+        judged[target] = _judged(found.n, found.p)
         missed = "" if told else " of the real scan's variance is missed"
         told[target] = (
             f"{_mean(mine, 'with_detail')}{missed} against "
@@ -77,20 +72,22 @@ def worse_than_alone(run: Evaluation) -> str | None:
         )
     if not told:
         return None
-    many = len(told) > 1
+    alike = len(set(judged.values())) == 1
     numbers = "; ".join(
-        f"{site} {text}" if many else text for site, text in told.items()
+        f"{site} " * (len(told) > 1) + text + f" ({judged[site]})" * (not alike)
+        for site, text in told.items()
     )
-    doubt = f"; {_doubt(many)}" if by_chance else ""
+    whole = f" ({next(iter(judged.values()))})" * alike
     return (
         f"Towards {names_of([*told])} harmonising does worse than leaving alone: "
-        f"{numbers} ({len(people)} travelers{doubt})."
+        f"{numbers}{whole}."
     )
 
 
-def _doubt(many: bool) -> str:
-    where = f" where p is not below {LEVEL:g}" if many else ""
-    return f"chance alone may do that{where}"
+def _judged(n: int, p: float) -> str:
+    """On how many people it rests, and what they cannot rule out."""
+    doubtful = least_p(n) < LEVEL <= p
+    return on_travelers(n) + "; chance alone may do that" * doubtful
 
 
 def _mean(rows: Sequence[TravelerTransfer], measure: str) -> str:
