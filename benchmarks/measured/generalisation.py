@@ -36,8 +36,8 @@ network, number of steps, augmentation and seeds ({seeds}){but}.{choices}
 Corruption strengths were set to equal energy where a model has a level.
 `{command}`{made}
 
-- *own error*: a held-out site's scan, encoded and decoded with the mean of all site inputs,
-  against itself; mean square in units of its variance, inside the head.
+- *own error*: a held-out site's scan, encoded and decoded with the mean of all site
+  inputs, against itself; mean square in units of its variance, inside the head.
 - *decoded error*: a traveler's scan of a held-out site, decoded for a training site,
   against the traveler's real scan there. *Harmonised error*: the same of what
   `medvae harmonize` makes, which keeps the scan's detail, before it fades into the scan
