@@ -127,9 +127,10 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
             command=found["command"],
             but=_but(plan["arms"]),
             choices=_choices(found["settings"]),
-            made=f". {found['note']}" if "note" in found else "",
+            made=f". {found['note']}." if "note" in found else "",
             nothing=shown(nothing),
         ),
+        answer_section(found),
         f"## What came out\n\n{_short(found)}\n",
         table(
             ["arm", *(word for _, word in COLUMNS)],
@@ -138,7 +139,6 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
                 for name, numbers in arms.items()
             ],
         ),
-        answer_section(found),
         f"### {plan['challenger']} against the other arms\n",
         table(["against", *MEASURES.values()], _against(found["differences"])),
         "Challenger less the other arm, with interval; **better** or *worse* where the "
