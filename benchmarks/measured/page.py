@@ -22,14 +22,7 @@ is the one to read). What misses its target is marked, and [docs/scale.md](scale
 says why.
 """
 
-_BEFORE = (
-    "The fitted model was timed before it scaled the scalp and ended scans; it is to "
-    "be measured again."
-)
 _NOTES = {
-    "Corruption, 128 voxels a side": _BEFORE,
-    "Corruption, 192 voxels a side": _BEFORE,
-    "Training step": _BEFORE,
     "Encoders": "Stanford's MedVAE is `medvae` 0.1.7 on PyPI, whose import name is "
     "ours, too; its encoder is built from its unpacked wheel, with the settings of its "
     "`medvae_4_1_3d` and random weights: cost hangs on none. Its code keeps a "
