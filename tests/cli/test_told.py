@@ -176,7 +176,7 @@ def test_json_is_one_line_with_what_was_written_and_what_failed(world, tmp_path)
     train = ("train", "--data", world / "scans", "-o", tmp_path / "r", "--dry-run")
     small = ("--set", "grid.shape=[16,16,16]", "--set", "network.channels=[4,8]")
     assert told(*train, *small) == (0, nothing)
-    assert "images in" in run("decode", model, codes, "-o", back).stdout
+    assert "1 image in" in run("decode", model, codes, "-o", back).stdout
 
 
 def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):

@@ -55,7 +55,7 @@ def test_a_phantom_that_another_has_made_meanwhile_is_taken(tmp_path, monkeypatc
     asked = {"sites": ["NYU"], "subjects": 1, "travelers": 0, "voxel_scale": 8.0}
     made = make_phantom(tmp_path / "out", **asked)
     answers = iter([False, True])  # before the lock, and with it
-    monkeypatch.setattr("medvae.phantom.dataset._is_finished", lambda *_: next(answers))
+    monkeypatch.setattr("medvae.phantom.dataset.is_finished", lambda *_: next(answers))
     before = sorted(made.rglob("*"))
     assert make_phantom(tmp_path / "out", **asked) == made
     assert sorted(made.rglob("*")) == before
