@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from medvae.evaluation import evaluate
 from medvae.model.detail import BANDS
 
 SHAPE = (12, 12, 12)
@@ -109,3 +110,10 @@ def fake_cohort(
         for site in sites:
             scan(f"T{k}", site, age, "test", body)
     return scans
+
+
+def evaluated(blind=1.0, cohort=None, **options):
+    """The evaluation of a `FakeEncoder` with site N held out."""
+    options = {"held_out": ["N"], "permutations": 40, "align": False} | options
+    scans = fake_cohort() if cohort is None else cohort
+    return evaluate(FakeEncoder(blind=blind), scans, **options)
