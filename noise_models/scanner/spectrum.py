@@ -21,6 +21,7 @@ from noise_models.scanner.resampling import (
 from noise_models.separable import along_all
 
 _FAINT = 1e-3  # a response below this is none
+_STEEP = 6  # power of the frequency by which a raw-data filter falls
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ def spectra(
         grid_mm: Its voxel size.
         extents: Share of k-space that A and B fill, (n, >= ndim) each; all of it when
             not given. Noise that fills less is stronger there, and absent beyond.
-        apodisation: q of a further factor ``exp(-q (2 native_B f)^4)`` per axis, (n,):
-            a raw-data filter falls faster than a Gaussian towards the edge of k-space,
-            or, where it is negative, later.
+        apodisation: q of a further factor ``exp(-q (2 native_B f)^6)`` per axis, (n,):
+            a raw-data filter (Hann, Fermi) is flat in the middle of k-space and falls
+            faster than a Gaussian towards its edge; negative, where A's did so.
 
     Example:
         >>> one = torch.ones(1, 3)
@@ -144,7 +145,8 @@ def _axis(
     """Transfer, and both noises before it, of one volume along one axis."""
     variance, a_mm, b_mm, filled_a, filled_b, edge = row
     f = np.arange(size) / (2 * size * grid_mm)
-    fall = 2 * np.pi**2 * variance * f**2 + edge * np.minimum(2 * b_mm * f, 1) ** 4
+    to_edge = np.minimum(2 * b_mm * f, 1)
+    fall = 2 * np.pi**2 * variance * f**2 + edge * to_edge**_STEEP
     blur = np.exp(np.minimum(-fall, 50.0))
     (have, noise_a), (want, noise_b) = (
         _resampled(native_mm, grid_mm, size) for native_mm in (a_mm, b_mm)
