@@ -13,7 +13,7 @@ from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.evidence_file import CovariateFile, PairedFile
 
 FORMAT = "medvae-scanner-noise"
-VERSION = 1
+VERSION = 2
 UNITS = {
     "intensity": "fractions of the white-matter level",
     "length": "mm",

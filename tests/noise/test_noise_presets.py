@@ -114,7 +114,7 @@ def test_fitted_file_goes_to_the_scanner_with_its_options(tmp_path, monkeypatch)
     scanner = types.ModuleType("noise_models.scanner")
     scanner.load_scanner = lambda path, **options: (path, options)
     monkeypatch.setitem(sys.modules, "noise_models.scanner", scanner)
-    path = write(tmp_path, "format: medvae-scanner-noise\nversion: 1\n", "scanner.yaml")
+    path = write(tmp_path, "format: medvae-scanner-noise\nversion: 2\n", "scanner.yaml")
     assert noise_models.load(path, source="A") == (path, {"source": "A"})
 
 

@@ -70,8 +70,8 @@ def test_a_broken_file_is_refused_with_line_and_key(fitted, tmp_path):
         ValueError, match=rf"scanner.yaml:{line}: sites.sharp.subjects: .*got 'many'"
     ):
         noise_models.load(path)
-    path.write_text(text.replace("version: 1", "version: 9", 1))
-    with pytest.raises(ValueError, match="version must be 1, got 9"):
+    path.write_text(text.replace("version: 2", "version: 9", 1))
+    with pytest.raises(ValueError, match="version must be 2, got 9"):
         noise_models.load(path)
     path.write_text(text.replace("      log_sigma: -", "      log_sgma: -", 1))
     with pytest.raises(ValueError, match="log_sgma"):
