@@ -24,7 +24,7 @@ UNTRAINED = ("pca", "combat", "axes")
 """Baselines that train no network of their own."""
 OF_OTHERS = ("combat", "axes")
 """Baselines that need another arm to be finished."""
-OWN_FILES = ("scanner-unseen", "scanner-fitted", "scanner-energy")
+OWN_FILES = ("scanner-unseen", "scanner-fitted", "scanner-many", "scanner-energy")
 """Names in the folder of fits and levels that no arm may take."""
 
 
@@ -58,7 +58,8 @@ class Arm(_Section):
             (fitted by the comparison itself), ``oracle`` or ``oracle_wide``.
         dispersion: Of a fitted noise.
         regime: ``unseen``: nothing of the held-out sites; ``fitted``: their unlabelled
-            scans join the fit of the noise, and nothing else.
+            scans join the fit of the noise, and nothing else; ``many``: those of the
+            plan's ``fit_only`` sites do.
         overrides: Training settings of this arm, such as ``objective.beta: 0.5``.
         choices: Sets of further settings, tried on every seed; the best one is chosen
             on the training sites' validation subjects.
@@ -73,7 +74,7 @@ class Arm(_Section):
     name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
     noise: str = "none"
     dispersion: float = Field(1.0, ge=0)
-    regime: Literal["unseen", "fitted"] = "unseen"
+    regime: Literal["unseen", "fitted", "many"] = "unseen"
     overrides: dict[str, Any] = {}
     choices: tuple[dict[str, Any], ...] = ()
     baseline: Baseline | None = None
@@ -114,6 +115,8 @@ class Plan(_Section):
     Args:
         phantom: What to make where no data is named.
         held_out: Sites that no arm is trained on.
+        fit_only: Sites whose unlabelled scans join the fit of arms of the regime
+            ``many``, and nothing else: no training, no question.
         seeds: How many runs of every arm.
         arms: What is compared, the challenger ``scanner`` among them.
         train: Settings that all arms share; see train.yaml in configs.
@@ -124,6 +127,7 @@ class Plan(_Section):
 
     phantom: PhantomSettings | None = None
     held_out: tuple[str, ...] = ()
+    fit_only: tuple[str, ...] = ()
     seeds: int = Field(3, ge=1)
     arms: tuple[Arm, ...] = ()
     train: dict[str, Any] = {}
@@ -281,7 +285,16 @@ def _check(plan: Plan, where: str) -> None:
     combat = [arm.name for arm in plan.arms if arm.baseline == "combat"]
     if combat and not any(a.noise == "none" and a.baseline is None for a in plan.arms):
         raise UserError(f"{where}: {combat[0]} corrects the arm 'none'. Name it too.")
+    if both := sorted({*plan.fit_only} & {*plan.held_out}):
+        raise UserError(
+            f"{where}: {both[0]} is held out and in fit_only. Name it in one of them."
+        )
     for arm in plan.arms:
+        if arm.regime == "many" and not (plan.fit_only and arm.noise == "scanner"):
+            raise UserError(
+                f"{where}: {arm.name}: the regime many fits the noise scanner on more "
+                "sites. Name them in fit_only."
+            )
         if arm.baseline in UNTRAINED and arm.choices:
             raise UserError(f"{where}: {arm.name} trains nothing: leave choices out.")
         if (arm.baseline == "axes") != bool(arm.of):

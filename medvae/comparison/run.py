@@ -10,7 +10,7 @@ from typing import Any
 
 from joblib import delayed
 
-from medvae.cohort import Cohort, check_cohort, read_cohort
+from medvae.cohort import Cohort, Scan, check_cohort, read_cohort
 from medvae.comparison.claim import claim
 from medvae.comparison.plan import NO_DATA, OF_OTHERS, ORACLES, Plan
 from medvae.comparison.report import write_comparison_report
@@ -24,6 +24,7 @@ from medvae.files import write_json
 from medvae.lock import sole_writer
 from medvae.phantom import make_phantom
 from medvae.phantom.reimage import read_recipe
+from medvae.settings import nearest
 from medvae.threads import one_thread
 from medvae.training.material import check_held_out
 from noise_models.workers import workers
@@ -83,7 +84,8 @@ def check_comparable(plan: Plan, cohort: Cohort) -> None:
     """Refuse a plan that the cohort cannot carry, before any work.
 
     Raises:
-        UserError: No or unknown held-out sites, or an oracle without a phantom.
+        UserError: No or unknown held-out sites, unknown sites in ``fit_only``, or an
+            oracle without a phantom.
     """
     if not plan.held_out:
         raise UserError(
@@ -91,6 +93,10 @@ def check_comparable(plan: Plan, cohort: Cohort) -> None:
             f"known: {', '.join(cohort.sites)}."
         )
     check_held_out(cohort, plan.held_out)
+    unknown = [site for site in plan.fit_only if site not in cohort.sites]
+    if unknown:
+        hint = nearest(unknown[0], [*cohort.sites])
+        raise UserError(f"fit_only: no scan of site {unknown[0]!r}.{hint}")
     if any(arm.noise in ORACLES for arm in plan.arms):
         read_recipe(cohort.root)
 
@@ -136,9 +142,10 @@ def _run(
     say: Say,
     bar: Bar,
 ) -> Compared:
+    cohort, fit_only = set_apart(cohort, plan.fit_only)
     store = open_store(plan, cohort, cache, jobs, bar)
     stages = [
-        Stage(plan, cohort, store, seed, out, cache, jobs, bar)
+        Stage(plan, cohort, store, seed, out, cache, jobs, bar, fit_only)
         for seed in range(plan.seeds)
     ]
     units = {arm.name: [Unit(arm, stage) for stage in stages] for arm in plan.arms}
@@ -162,6 +169,19 @@ def _run(
     write_json(out / "compare.json", content)
     report = write_comparison_report(out / "report.html", content, units)
     return Compared(content, out / "compare.json", report)
+
+
+def set_apart(cohort: Cohort, sites: Sequence[str]) -> tuple[Cohort, tuple[Scan, ...]]:
+    """The cohort without sites that only a fit sees, and scans of their own people.
+
+    Example:
+        >>> cohort = Cohort(Path(), "csv", ())
+        >>> set_apart(cohort, ["OHSU"]) == (cohort, ())
+        True
+    """
+    others = cohort.without_subjects(cohort.travelers())
+    scans = tuple(scan for scan in others.scans if scan.site in sites)
+    return cohort.without_sites(sites), scans
 
 
 def _share(stage: Stage, waiting: Sequence[Unit]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,6 +60,7 @@ class Stage:
         cache: Folder of prepared scans, estimates and views.
         jobs: Processes.
         bar: Opens a progress display with a title.
+        fit_only: Scans of further sites, for the fits of the regime ``many``.
     """
 
     plan: Plan
@@ -70,6 +71,7 @@ class Stage:
     cache: Path
     jobs: int
     bar: Bar
+    fit_only: tuple[Scan, ...] = ()
 
     @cached_property
     def splits(self) -> dict[str, str]:
@@ -79,9 +81,12 @@ class Stage:
     @cached_property
     def content(self) -> list[tuple[str, str | None, str]]:
         """Subject, site and SHA-256 of every scan: what a result depends on."""
-        return [
-            (scan.subject, scan.site, digest(scan.path)) for scan in self.cohort.scans
-        ]
+        return _content(self.cohort.scans)
+
+    @cached_property
+    def fit_only_content(self) -> list[tuple[str, str | None, str]]:
+        """The same of the scans that only a fit sees."""
+        return _content(self.fit_only)
 
     @cached_property
     def sites(self) -> tuple[str, ...]:
@@ -112,6 +117,8 @@ class Stage:
             "energy_scans": self.plan.energy_scans,
             "grid": [*grid.shape, *grid.spacing_mm],
         }
+        if self.fit_only:
+            content["fit_only"] = self.fit_only_content
         return mark_of(content)
 
     @property
@@ -123,7 +130,8 @@ class Stage:
         """The fitted noise of a regime, made when first asked for.
 
         Unlabelled scans of subjects that are learned from; in the regime ``fitted``
-        also those of the held-out sites' own people. No traveler.
+        also those of the held-out sites' own people, in the regime ``many`` those of
+        sites that nothing else sees. No traveler.
         """
         path = self.folder / f"scanner-{regime}.yaml"
         if path.exists():
@@ -137,6 +145,8 @@ class Stage:
                 for scan in self.cohort.scans
                 if scan.site in away and scan.subject not in travelers
             ]
+        if regime == "many":
+            scans += self.fit_only
         with self.bar(f"Measuring ({regime}, seed {self.seed})") as progress:
             fit_sites(
                 self.cohort.keeping(scans),
@@ -252,6 +262,10 @@ class Stage:
                     progress,
                 )
         return Material(self.cohort.scans, self.store, self.splits, sources, views)
+
+
+def _content(scans: Sequence[Scan]) -> list[tuple[str, str | None, str]]:
+    return [(scan.subject, scan.site, digest(scan.path)) for scan in scans]
 
 
 def _number(path: Path, key: str) -> float:

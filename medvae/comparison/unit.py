@@ -74,6 +74,8 @@ class Unit:
             "permutations": plan.permutations,
             "matched": any(a.noise == "scanner" for a in plan.arms),
         }
+        if self.arm.regime == "many":
+            content["fit_only"] = self.stage.fit_only_content
         file = Path(self.arm.noise)
         if file.suffix in (".yaml", ".yml") and file.is_file():
             content["noise"] = digest(file)
