@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
 from fit_parts.markdown import prose, table
 
 _WHO = {"other people": "other people", "same people": "the same people"}
@@ -16,6 +20,12 @@ def judged(found: Mapping[str, Any]) -> str:
         f"{count} of {found['of']} with {_WHO[who]}"
         for who, count in found["auc_after_at_most_0.65"].items()
     )
+    reachable = [pair for pair in found["reachable"] if pair in found["pairs"]]
+    after, perfect = (
+        np.array([found["pairs"][pair]["other people"][key] for pair in reachable])
+        for key in ("auc_after", "perfect")
+    )
+    more, low, high = _mean_and_interval(after - perfect)
     text = f"""## Does corrupt(A) pass for B?
 
     Phantom, voxels {found["voxel_scale"]:g} times as large as the sites' own,
@@ -42,8 +52,10 @@ def judged(found: Mapping[str, Any]) -> str:
     1.03.
 
     Of the pairs whose B is at least as noisy and as blurred as A by the sites' own
-    settings, the target of an AUC of at most .65 is reached by {reached}.
-    {found.get("note", "")}"""
+    settings, the target of an AUC of at most .65 is reached by {reached}. With other
+    people their mean is {after.mean():.2f}, where a perfect model would have
+    {perfect.mean():.2f}: a difference of {more:.2f} ({low:.2f} to {high:.2f}, Student's t
+    over {len(reachable)} pairs, as if they shared no site)."""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
         *("after, same people", "out of reach", "Nyul", "hand-set ranges"),
@@ -51,6 +63,16 @@ def judged(found: Mapping[str, Any]) -> str:
     )
     rows = [_pair(name, v) for name, v in found["pairs"].items()]
     return prose(text) + table(head, rows) + _reasons(found["pairs"])
+
+
+def _mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval; none of one value."""
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    error = float(values.std(ddof=1)) / len(values) ** 0.5
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    return mean, mean - half, mean + half
 
 
 def _pair(name: str, v: Mapping[str, Any]) -> list[str]:
