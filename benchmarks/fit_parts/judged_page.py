@@ -54,8 +54,8 @@ def judged(found: Mapping[str, Any]) -> str:
     Of the pairs whose B is at least as noisy and as blurred as A by the sites' own
     settings, the target of an AUC of at most .65 is reached by {reached}. With other
     people their mean is {after.mean():.2f}, where a perfect model would have
-    {perfect.mean():.2f}: a difference of {more:.2f} ({low:.2f} to {high:.2f}, Student's t
-    over {len(reachable)} pairs, as if they shared no site)."""
+    {perfect.mean():.2f}: a difference of {more:.2f} ({low:.2f} to {high:.2f}, Student's
+    t over {len(reachable)} pairs, as if they shared no site)."""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
         *("after, same people", "out of reach", "Nyul", "hand-set ranges"),
