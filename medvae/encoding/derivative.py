@@ -68,8 +68,8 @@ def data_set_of(path: Path) -> Path | None:
 def links(paths: Sequence[Path], out: Path) -> dict[Path, str]:
     """A short name for every BIDS data set that the scans come from.
 
-    The folder of codes is none, though scans may lie in it. Names of earlier calls stay:
-    the codes that they made go by them.
+    The folder of codes is none, though scans may lie in it. Names of earlier calls
+    stay: the codes that they made go by them.
     """
     folders = {folder for path in paths if (folder := data_set_of(path))}
     known = _linked_before(out)

@@ -210,9 +210,7 @@ def test_codes_of_a_second_data_set_leave_the_first_one_its_name(encoder, tmp_pa
     first, second = (small_bids(tmp_path / name) for name in ("raw b", "raw a"))
     for item in second:
         item.path.rename(item.path.with_name(item.path.name.replace("01", "02")))
-    second = [
-        Item(p, "02") for p in sorted((tmp_path / "raw a").rglob("*_T1w.nii.gz"))
-    ]
+    second = [Item(p, "02") for p in sorted((tmp_path / "raw a").rglob("*_T1w.nii.gz"))]
     out = tmp_path / "derivatives"
     for items in (first, second, first[:1]):
         encode_folder(encoder, items, out)
