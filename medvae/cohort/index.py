@@ -175,8 +175,8 @@ def _watched(cohort: Cohort, data: Path) -> list[str]:
         inner = {scan.path.parent for scan in cohort.scans}
         above = {a for folder in inner for a in folder.parents}
         found.update(map(str, inner))
-        for folder in inner | {a for a in above if a.is_relative_to(root.parent)}:
-            found.update(str(p) for p in folder.glob("*.json"))
+        for place in inner | {a for a in above if a.is_relative_to(root.parent)}:
+            found.update(str(p) for p in place.glob("*.json"))
     return sorted(found)
 
 
