@@ -100,7 +100,7 @@ def check(out: Path, paths: list[Path], last: Call) -> dict[str, object]:
     """What the table holds, and what was said of the bad scan."""
     bad = paths[len(paths) // 2]
     index, vectors = read_table(out)
-    good = {str(path) for path in paths if path != bad}
+    good = {str(path.absolute()) for path in paths if path != bad}
     return {
         "exit_code": last.code,
         "bad_scan_is_named": f"error: {bad}" in last.told,

@@ -42,12 +42,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         []
     """
     made = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UserError(
-            f"{folder}: not a folder to write to. Choose another."
-        ) from None
+    _make(folder)
     if sys.platform == "win32":
         yield
         return
@@ -70,7 +65,7 @@ def sole_maker(folder: Path) -> Iterator[None]:
     """Hold the name of a folder that appears when complete: the lock lies beside it.
 
     Raises:
-        UserError: Another process makes it.
+        UserError: Another process makes it, or there is no folder to make it in.
 
     Example:
         >>> import tempfile
@@ -82,7 +77,7 @@ def sole_maker(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make(folder.parent)
     path = folder.parent / f".{folder.name}{LOCK}"
     handle = _taken(path, folder)
     try:
@@ -111,6 +106,15 @@ def sweep_old(folder: Path, pattern: str = LEFT_BEHIND) -> None:
             continue
         if is_old:
             _remove(left)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(
+            f"{folder}: not a folder to write to. Choose another."
+        ) from None
 
 
 def _remove(left: Path) -> None:

@@ -11,6 +11,7 @@ from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import Json, end
 from medvae.cli.scans import DryRun
+from medvae.files import refuse_folders
 
 
 def axes(
@@ -43,11 +44,12 @@ def axes(
     from medvae.model.folder import check_sites
 
     leave_stdout(json)
+    path = out or run / "axes.safetensors"
+    refuse_folders(path)
     check_sites(run)
     scans = open_cohort(data, site_from)
     from medvae.evaluation.run_axes import fit_run_axes, scans_learned
 
-    path = out or run / "axes.safetensors"
     if dry_run:
         count = len(scans_learned(run, scans))
         told = f"would read {run} and {count} scans of {scans.root} it was trained on"

@@ -66,6 +66,7 @@ def site_scans(
     if len(set(sites)) < 2:
         raise UserError(f"two different sites are needed, got {', '.join(sites)}.")
     if data is None and all(Path(site).is_dir() for site in sites):
+        _check_names(sites)
         found = read_site_folders([Path(site) for site in sites])
         with progress_bar("Checking") as progress:
             return check_cohort(found, skip_bad=skip_bad, progress=progress)
@@ -77,6 +78,19 @@ def site_scans(
             f"{suggest(unknown[0], found.sites)}"
         )
     return found.without_sites([site for site in found.sites if site not in sites])
+
+
+def _check_names(folders: Sequence[str]) -> None:
+    """Refuse folders of one name: each is the site that it is called by."""
+    seen: dict[str, str] = {}
+    for folder in folders:
+        name = Path(folder).resolve().name
+        if name in seen:
+            raise UserError(
+                f"{seen[name]} and {folder}: both are called {name!r}, and a folder's "
+                "name is its site. Rename one, or give a table with --data."
+            )
+        seen[name] = folder
 
 
 def other_sites(

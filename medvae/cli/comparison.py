@@ -15,6 +15,7 @@ from medvae.cli.console import (
     say,
     show_table,
 )
+from medvae.cli.outcome import end
 from medvae.errors import UserError
 
 
@@ -71,8 +72,13 @@ def compare(
         runs = sum(len(arm.settings) for arm in plan.arms) * plan.seeds
         source = data or f"a phantom in {out}"
         arms = ", ".join(arm.name for arm in plan.arms)
-        say(f"would read {source}; held out: {', '.join(plan.held_out) or 'no site'}")
-        say(f"would run {runs} settings of {arms}, {plan.seeds} seed(s), into {out}")
+        unseen = ", ".join(plan.held_out) or "no site"
+        leave_stdout(json)
+        lines = [
+            f"would read {source}; held out: {unseen}",
+            f"would run {runs} settings of {arms}, {plan.seeds} seed(s), into {out}",
+        ]
+        end(lines, json=json)
         return
     from medvae.comparison.run import open_data, run_comparison, table_of
 

@@ -66,8 +66,12 @@ def decode(
     names = image_names(paths)
     check_outputs(out, names, paths)
     targets = [out / name for name in names]
-    check_same(targets, {"site": site or ""})
-    check_originals(targets, paths, "code", code_digest)
+
+    def check() -> None:
+        check_same(targets, {"site": site or ""})
+        check_originals(targets, paths, "code", code_digest)
+
+    check()
     if dry_run:
         end(f"would decode {len(paths)} latents with {run} into {out}", json=json)
         return
@@ -76,6 +80,7 @@ def decode(
     encoder = Encoder.load(run, device)
     images: dict[Path, bool] = {}
     with sole_writer(out), progress_bar("Decoding") as progress:
+        check()  # another may have written there while the run was opened
         problems = decode_files(
             encoder, paths, targets, site, progress, images.__setitem__
         )
@@ -154,11 +159,14 @@ def harmonize(
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
     targets = [out / name for name in names]
-    before = read_index(out)  # refuses a folder that holds another table
-    check_same(
-        targets, {"to": to}, {row["path"]: {"to": row["target"]} for row in before}
-    )
-    check_originals(targets, paths, "scan", scan_digest)
+
+    def check() -> None:
+        before = read_index(out)  # refuses a folder that holds another table
+        made_for = {row["path"]: {"to": row["target"]} for row in before}
+        check_same(targets, {"to": to}, made_for)
+        check_originals(targets, paths, "scan", scan_digest)
+
+    check()
     if dry_run:
         words = f"would write {counted(len(paths), 'scan')} as {to} into {out}"
         end(words, missing(paths), json=json)
@@ -175,6 +183,7 @@ def harmonize(
         new.append(is_new)
 
     with sole_writer(out):
+        check()  # another may have written there while the run was opened
         try:
             with progress_bar("Harmonizing") as progress:
                 _, problems = harmonize_files(

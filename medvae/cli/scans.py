@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -106,6 +107,10 @@ def _cohort_apart(path: Path, out: Path | None, site_from: str | None) -> Cohort
     from medvae.cohort.folders import is_searched
 
     cohort = read_cohort(path, site_from)
+    for scan in cohort.scans:
+        if not _can_be(scan.path):
+            name = repr(str(scan.path))
+            raise UserError(f"{path}: no file can be called {name}. Correct the name.")
     if out and cohort.root.is_dir() and is_searched(cohort.root, out):
         raise UserError(
             f"{out}: inside of {cohort.root}, where what is written would be "
@@ -113,6 +118,14 @@ def _cohort_apart(path: Path, out: Path | None, site_from: str | None) -> Cohort
             f"{cohort.root / 'derivatives' / 'medvae'}."
         )
     return cohort
+
+
+def _can_be(path: Path) -> bool:
+    """Whether a system can have a file of that name."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def missing(scans: Sequence[Path]) -> list[str]:

@@ -146,9 +146,10 @@ def train(
     with progress_bar("Preparing") as progress:
         material = gather(settings, scans, corruption, cache, progress=progress)
     if prepare_only:
-        say(
+        end(
             f"{counted(len(material.scans), 'scan')} prepared. Train without "
-            "--prepare-only."
+            "--prepare-only.",
+            json=json,
         )
         return
     with progress_bar("Training") as progress:

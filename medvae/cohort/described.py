@@ -15,7 +15,7 @@ from medvae.cohort.covariates import (
     parse_age,
     parse_sex,
 )
-from medvae.cohort.labels import parse_name
+from medvae.cohort.labels import is_writable, parse_name
 from medvae.cohort.site import SiteRule
 from medvae.errors import UserError
 
@@ -66,6 +66,7 @@ def described_scan(
     Raises:
         UserError: A value cannot be used; names the row.
     """
+    _refuse_unwritable(cells, where)
     path, parts = folder / name, parse_name(Path(name))
     mask = cell(cells, MASK_COLUMNS)
     session = cell(cells, SESSION_COLUMNS) or parts.session
@@ -90,6 +91,15 @@ def described_scan(
         _split(cell(cells, SPLIT_COLUMNS), where) or split,
         other_columns(cells, KNOWN_COLUMNS),
     )
+
+
+def _refuse_unwritable(cells: Mapping[str, str], where: str) -> None:
+    for column, text in cells.items():
+        if column.casefold() not in PATH_COLUMNS and not is_writable(text):
+            raise UserError(
+                f"{where}: {column!r} holds a character that no table can hold, got "
+                f"{text[:60]!r}. Correct it."
+            )
 
 
 def _split(value: str | None, where: str) -> str | None:

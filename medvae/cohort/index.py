@@ -163,17 +163,27 @@ def _remember(examined: Examined, data: Path, kept: Path) -> None:
 
 def _watched(cohort: Cohort, data: Path) -> list[str]:
     """Folders in which scans could appear, and tables that could change."""
-    found = {str(data), str(cohort.root)}
-    if cohort.root.is_dir():
-        for folder, _, files in os.walk(cohort.root):
-            found.add(folder)
-            tables = (name for name in files if name.lower().endswith(_TABLES))
-            found.update(os.path.join(folder, name) for name in tables)  # noqa: PTH118 (a Path each takes longer than the walk)
-    else:  # sidecars may lie beside the scans that a table names
-        for parent in {scan.path.parent for scan in cohort.scans}:
-            found.add(str(parent))
-            found.update(str(p) for p in parent.glob("*.json"))
+    root = cohort.root
+    found = {str(data), str(root)}
+    if root.is_dir():
+        for top in (root, *_linked(root)):
+            for folder, _, files in os.walk(top):
+                found.add(folder)
+                tables = (name for name in files if name.lower().endswith(_TABLES))
+                found.update(os.path.join(folder, name) for name in tables)  # noqa: PTH118 (a Path each takes longer than the walk)
+    else:  # sidecars may lie beside the scans that a table names, and above them
+        inner = {scan.path.parent for scan in cohort.scans}
+        above = {a for folder in inner for a in folder.parents}
+        found.update(map(str, inner))
+        for place in inner | {a for a in above if a.is_relative_to(root.parent)}:
+            found.update(str(p) for p in place.glob("*.json"))
     return sorted(found)
+
+
+def _linked(root: Path) -> Iterator[Path]:
+    """Folders of sites and people that are links, which no walk follows."""
+    for pattern in ("*", "*/sub-*"):
+        yield from (p for p in root.glob(pattern) if p.is_symlink() and p.is_dir())
 
 
 def _cohort(content: dict[str, Any]) -> Cohort:

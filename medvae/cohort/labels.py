@@ -65,6 +65,17 @@ def as_seen(label: str) -> str:
     return " ".join(kept.split())
 
 
+def is_writable(label: str) -> bool:
+    r"""Whether a label can stand in a table; halves of letters, from JSON, cannot.
+
+    Example:
+        >>> is_writable("Zürich"), is_writable("\ud800"), is_writable("a\0")
+        (True, False, False)
+    """
+    halves = not label.isascii() and any("\ud800" <= c <= "\udfff" for c in label)
+    return "\0" not in label and not halves
+
+
 def stem(path: Path) -> str:
     """File name without ``.nii`` or ``.nii.gz``."""
     name = path.name

@@ -63,6 +63,8 @@ def over_seeds(found: Sequence[Estimate]) -> Estimate:
 def pooled(name: str, runs: Sequence[Evaluation]) -> Evaluation:
     """An arm's evaluations over seeds as one; numbers that every seed has.
 
+    What one seed could not answer is unanswered.
+
     The p of a pooled number is the largest of the seeds.
     """
     metrics: dict[str, dict[str, Estimate]] = {}
@@ -79,7 +81,7 @@ def pooled(name: str, runs: Sequence[Evaluation]) -> Evaluation:
         held_out=runs[0].held_out,
         metrics=metrics,
         travelers=tuple(row for run in runs for row in run.travelers),
-        unanswered=runs[0].unanswered,
+        unanswered=tuple(dict.fromkeys(row for run in runs for row in run.unanswered)),
         notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
         points=runs[0].points,
     )
@@ -209,6 +211,8 @@ def gaps_of(
             "metric": "mean of " + ", ".join(SHARES),
             "each": {key: share.as_dict() for key, share in each.items()},
         }
+    if plan.challenger in drawn:
+        return gaps, f"arm {plan.challenger} is an end of the way, or reads another's"
     return gaps, f"arm {plan.challenger} was not run"
 
 

@@ -168,19 +168,27 @@ class Stage:
         noise = open_noise(arm.noise, arm.dispersion)[0]
         if not is_generic(noise) or not self._energy_wanted():
             return noise
-        path = self.folder / f"{arm.name}.yaml"
+        path = self._matched(arm, noise)
         if not path.exists():
             found = match_energy(noise, self._wanted(), self.energy_of)
-            freeze(found.noise, path)
             write_json(path.with_suffix(".json"), {"factor": found.factor})
+            freeze(found.noise, path)
         return open_noise(str(path))[0]
 
     def level_factor(self, arm: Arm) -> float | None:
         """By which an arm's preset levels were multiplied; None if they were not."""
-        path = self.folder / f"{arm.name}.json"
-        if not path.exists():
+        if arm.noise in (*ORACLES, "scanner") or arm.baseline is not None:
             return None
-        return _number(path, "factor")
+        noise = open_noise(arm.noise, arm.dispersion)[0]
+        path = self._matched(arm, noise).with_suffix(".json")
+        return _number(path, "factor") if path.exists() else None
+
+    def _matched(self, arm: Arm, noise: NoiseModel) -> Path:
+        """Where an arm's corruption is kept whose strength is matched.
+
+        What was matched for an arm of the same name and another corruption is no use.
+        """
+        return self.folder / f"{arm.name}-{mark_of(repr(noise))[:12]}.yaml"
 
     def _energy_wanted(self) -> bool:
         return any(arm.noise == "scanner" for arm in self.plan.arms)

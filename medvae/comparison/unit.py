@@ -76,9 +76,8 @@ class Unit:
         }
         if self.arm.regime == "many":
             content["fit_only"] = self.stage.fit_only_content
-        file = Path(self.arm.noise)
-        if file.suffix in (".yaml", ".yml") and file.is_file():
-            content["noise"] = digest(file)
+        if (preset := _preset_digest(self.arm)) is not None:
+            content["noise"] = preset
         return mark_of(content)
 
     @property
@@ -229,8 +228,7 @@ def _along_axes(unit: Unit) -> AxesEncoder:
     stage, other = unit.stage, unit.other
     choice = other.finished().choice
     inner = encoder_of(other, choice)
-    kind = f"{Path(unit.arm.noise).stem}-{unit.arm.regime}"
-    path = other.at(choice) / f"axes-{kind}.safetensors"
+    path = other.at(choice) / axes_name(unit.arm)
     if not path.exists():
         with stage.bar(f"Copying ({unit.arm.name}, seed {stage.seed})") as progress:
             fit_person_axes(
@@ -246,6 +244,28 @@ def _along_axes(unit: Unit) -> AxesEncoder:
             ).write(path)
     axes = read_axes(path).first(unit.arm.axes)
     return AxesEncoder(inner, axes, network_of(other.config(choice)).latent_shape)
+
+
+def axes_name(arm: Arm) -> str:
+    """What the file of axes is called: by all that its copies were corrupted with.
+
+    Example:
+        >>> axes_name(Arm(name="along", baseline="axes", of="none", noise="gaussian"))
+        'axes-gaussian-unseen.safetensors'
+    """
+    parts = [Path(arm.noise).stem, arm.regime]
+    if arm.dispersion != 1:
+        parts.append(f"{arm.dispersion:g}")
+    if (preset := _preset_digest(arm)) is not None:
+        parts.append(preset[:12])
+    return f"axes-{'-'.join(parts)}.safetensors"
+
+
+def _preset_digest(arm: Arm) -> str | None:
+    """SHA-256 of the file that holds an arm's corruption, if one does."""
+    file = Path(arm.noise)
+    is_preset = file.suffix in (".yaml", ".yml") and file.is_file()
+    return digest(file) if is_preset else None
 
 
 def corrected(setting: Setting, *, fitted: bool) -> Setting:

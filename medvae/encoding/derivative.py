@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from medvae.encoding.earlier import COLUMNS
 from medvae.errors import UserError
 from medvae.files import write_json, write_text
 from medvae.inputs import DAMAGED, is_there, read_json, read_text
@@ -24,6 +28,8 @@ _DEPTH = 6  # sub-X/ses-Y/anat/file lies four below the root
 
 def refuse_others(out: Path) -> None:
     """Refuse a folder whose table or description is not one of codes.
+
+    Nor is a table that has been given columns of another's.
 
     Raises:
         UserError: Names the file.
@@ -48,7 +54,7 @@ def _is_described(path: Path) -> bool:
 
 
 def _is_indexed(path: Path) -> bool:
-    return read_text(path).partition("\n")[0].split("\t")[:2] == ["row", "name"]
+    return read_text(path).partition("\n")[0].split("\t") == [*COLUMNS]
 
 
 def data_set_of(path: Path) -> Path | None:
@@ -62,11 +68,29 @@ def data_set_of(path: Path) -> Path | None:
 def links(paths: Sequence[Path], out: Path) -> dict[Path, str]:
     """A short name for every BIDS data set that the scans come from.
 
-    The folder of codes is none, though scans may lie in it.
+    The folder of codes is none, though scans may lie in it. Names of earlier calls
+    stay: the codes that they made go by them.
     """
     folders = {folder for path in paths if (folder := data_set_of(path))}
-    folders.discard(out.resolve())
-    return {folder: f"raw{i}" for i, folder in enumerate(sorted(folders), start=1)}
+    known = _linked_before(out)
+    taken = {*known.values()}
+    free = (name for i in itertools.count(1) if (name := f"raw{i}") not in taken)
+    new = sorted(folders - {out.resolve(), *known})
+    return known | dict(zip(new, free, strict=False))
+
+
+def _linked_before(out: Path) -> dict[Path, str]:
+    """Names that the description gives to folders; none where it cannot be read."""
+    try:
+        told = read_json(out / DESCRIPTION)["DatasetLinks"].items()
+        parts = {name: urlsplit(uri) for name, uri in told}
+    except (*DAMAGED, AttributeError, UserError):
+        return {}
+    return {
+        Path(os.fsdecode(unquote_to_bytes(uri.path))): name
+        for name, uri in parts.items()
+        if uri.scheme == "file" and uri.path.startswith("/")
+    }
 
 
 def source_of(path: Path, known: dict[Path, str]) -> str:

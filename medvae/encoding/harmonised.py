@@ -130,13 +130,18 @@ def write_index(out: Path, rows: Sequence[Harmonised]) -> None:
     made = {row.path for row in rows}
     kept = [row for row in read_index(out) if row["path"] not in made]
     every = [*kept, *(row.cells(out) for row in rows)]
-    columns = [*COLUMNS, *(name for row in every for name in row)]
+    columns = {name: name for name in COLUMNS}  # readers of tables ignore their case
+    for name in (name for row in every for name in row):
+        columns.setdefault(name.casefold(), name)
     lines = io.StringIO()
     table = csv.DictWriter(
-        lines, list(dict.fromkeys(columns)), "", delimiter="\t", lineterminator="\n"
+        lines, [*columns.values()], "", delimiter="\t", lineterminator="\n"
     )
     table.writeheader()
-    table.writerows(every)
+    table.writerows(
+        {columns[name.casefold()]: told for name, told in row.items() if told}
+        for row in every
+    )
     write_text(out / INDEX, lines.getvalue())
 
 

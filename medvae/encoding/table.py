@@ -103,7 +103,7 @@ def _cells(
     }
     return {
         "name": row.name,
-        "path": str(row.path),
+        "path": str(row.path.absolute()),  # the next call may be made elsewhere
         **labels,
         "digest": mark,
         "model": model or "",

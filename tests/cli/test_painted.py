@@ -9,7 +9,7 @@ from tiny_run import run
 from typer.testing import CliRunner
 
 from medvae.cli.app import app
-from medvae.encoding import images
+from medvae.encoding import Encoder, images
 from medvae.encoding.harmonised import read_index
 from medvae.errors import UserError
 
@@ -101,6 +101,28 @@ def test_an_image_of_another_code_of_the_same_name_is_not_written_over(world, tm
     assert (out / "x.nii.gz").read_bytes() == before
     shutil.move(tmp_path / "codes-A", tmp_path / "moved")
     assert "1 was there" in run("decode", model, tmp_path / "moved", "-o", out).stdout
+
+
+@pytest.mark.parametrize(
+    ("verb", "option"), [("harmonize", "--to"), ("decode", "--site")]
+)
+def test_images_that_another_made_while_the_run_was_opened_stay(
+    world, tmp_path, monkeypatch, verb, option
+):
+    model, scan, out = world / "runs/scanner", world / "scans/C/c1.nii.gz", tmp_path
+    run("encode", model, scan, "-o", tmp_path / "codes", "--jobs", 0)
+    given = scan if verb == "harmonize" else tmp_path / "codes"
+    run(verb, model, given, option, "A", "-o", tmp_path / "A")
+    before, load = (tmp_path / "A/c1.nii.gz").read_bytes(), Encoder.load
+
+    def meanwhile(*words):
+        shutil.copytree(tmp_path / "A", out / "out")
+        return load(*words)
+
+    monkeypatch.setattr(Encoder, "load", meanwhile)
+    with pytest.raises(UserError, match="painted for A by an earlier command"):
+        run(verb, model, given, option, "B", "-o", out / "out")
+    assert (out / "out/c1.nii.gz").read_bytes() == before
 
 
 def test_images_of_the_users_are_not_written_over(world, tmp_path):

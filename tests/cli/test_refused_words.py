@@ -68,6 +68,12 @@ def test_two_folders_are_two_sites_and_there_is_no_third(tree):
         site_scans([folders[0]] * 2, None, None, skip_bad=False)
 
 
+def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
+    root = tree({f"{at}/NYU/{at}{k}.nii": "" for at in "AB" for k in range(2)})
+    with pytest.raises(UserError, match="both are called 'NYU'"):
+        run("fit-noise", root / "A/NYU", root / "B/NYU", "--dry-run")
+
+
 @pytest.mark.parametrize(
     ("words", "match"),
     [
@@ -181,6 +187,32 @@ def test_a_folder_is_corrupted_scan_by_scan_and_not_into_itself(tree):
         run(*words, root / "new" / "out")
     with pytest.raises(UserError, match="none"):
         run("noise", "apply", "rician", root / "none", "-o", root / "out")
+
+
+@pytest.mark.parametrize("name", ["a\0.nii", "\ud800.nii"])
+def test_a_name_that_no_file_can_have_is_told(tree, name):
+    root = tree({"list.json": json.dumps([{"image": name, "site": "A"}])})
+    with pytest.raises(UserError, match="no file can be called"):
+        run("noise", "apply", "rician", root / "list.json", "-o", root / "out")
+
+
+def test_what_trains_nothing_ends_in_json_as_well(tree, monkeypatch, tmp_path):
+    names = [f"{site}/sub-{site}{k}_T1w.nii" for site in "AB" for k in range(3)]
+    root, prepared = tree(dict.fromkeys(names, "")), SimpleNamespace(scans=names)
+    monkeypatch.setattr("medvae.training.material.gather", lambda *_, **__: prepared)
+    words = ("train", "--noise", "rician", "--data", root, "-o", root / "run")
+    done = run(*words, "--prepare-only", "--json")
+    assert json.loads(done.stdout) == {"written": [], "failed": []}
+    assert "6 scans prepared" in done.stderr
+    words = ("compare", "--config", "compare-small", "--dry-run", "-o", tmp_path)
+    done = run(*words, "--json")
+    assert json.loads(done.stdout) == {"written": [], "failed": []}
+    assert "would run" in done.stderr
+
+
+def test_a_folder_for_a_file_of_axes_is_refused_before_the_work(tmp_path):
+    with pytest.raises(UserError, match=r"is a folder\. Name a file"):
+        run("axes", tmp_path / "run", "-o", tmp_path)
 
 
 def test_a_noise_that_saw_the_held_out_site_is_warned_of(fit, tree):

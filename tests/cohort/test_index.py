@@ -1,6 +1,7 @@
 """What was found in a cohort is remembered, and looked at again once it changes."""
 
 import gc
+import json
 
 import nibabel as nib
 import numpy as np
@@ -145,3 +146,25 @@ def test_the_collector_of_garbage_is_left_as_it_was(look, was_on):
         assert gc.isenabled() is was_on
     finally:
         gc.enable()
+
+
+def test_a_new_scan_behind_a_link_is_found(tmp_path):
+    for site in ("A", "B"):
+        save(tmp_path / "store" / site / "p1.nii")
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / site).symlink_to(tmp_path / "store" / site)
+    options = {"header_only": True, "cache": tmp_path / "cache"}
+    assert len(examined_cohort(tmp_path / "data", **options).cohort) == 2
+    save(tmp_path / "store" / "A" / "new" / "p2.nii")
+    assert len(examined_cohort(tmp_path / "data", **options).cohort) == 3
+
+
+def test_a_sidecar_above_the_scans_of_a_table_is_read_again(tmp_path):
+    save(tmp_path / "sub-1" / "anat" / "sub-1_T1w.nii.gz")
+    (tmp_path / "table.csv").write_text("path\nsub-1/anat/sub-1_T1w.nii.gz\n")
+    for maker in ("GE", "Siemens"):
+        words = {"Manufacturer": maker, "ManufacturersModelName": "X"}
+        (tmp_path / "T1w.json").write_text(json.dumps(words))
+        words = tmp_path / "table.csv", "sidecar"
+        found = examined_cohort(*words, header_only=True, cache=tmp_path / "cache")
+        assert found.cohort.sites == (f"{maker}_X",)

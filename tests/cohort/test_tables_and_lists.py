@@ -114,6 +114,8 @@ def test_a_datalist_gives_splits_where_it_has_several_sections(tmp_path):
         ({"training": []}, "no items"),
         ({"training": [{"image": "a", "age": "x"}]}, r"training\[0\]: age must"),
         (3, "must be an object with 'training'"),
+        ([{"image": "a", "subject": "\ud800"}], "'subject' holds a character that no"),
+        ([{"image": "a", "group": "a\0"}], "'group' holds a character that no"),
     ],
 )
 def test_a_wrong_datalist_is_named_by_its_item(tmp_path, content, message):

@@ -145,6 +145,15 @@ def test_without_a_generic_arm_or_an_oracle_there_is_no_gap_and_why_is_said():
         assert told.startswith(why)
 
 
+def test_a_challenger_that_was_run_is_not_said_to_be_missing():
+    arms = tuple(Arm(name=name, noise=name) for name in ("none", "scanner", "oracle"))
+    some = {arm.name: ARMS[arm.name] for arm in arms}
+    drawn = draw_people(some, np.random.default_rng(0), draws=10)
+    for challenger, why in (("none", "an end of the way"), ("wide", "was not run")):
+        plan = Plan(held_out=("X",), arms=arms, challenger=challenger)
+        assert why in gaps_of(plan, drawn)[1]
+
+
 def test_every_other_arm_is_told_from_the_challenger_by_each_measure():
     drawn = draw_people(ARMS, np.random.default_rng(0), draws=50)
     found = differences(drawn, "scanner")

@@ -4,7 +4,7 @@ import pytest
 
 from medvae.comparison.result import pooled
 from medvae.evaluation.estimate import Estimate
-from medvae.evaluation.result import Evaluation
+from medvae.evaluation.result import Evaluation, Unanswered
 
 
 def seed(auc, error):
@@ -35,3 +35,10 @@ def test_a_number_that_one_seed_lacks_is_left_out():
     assert (
         pooled("a", [seed(1.0, 0.9), lacking]).get("leakage", "auc_rbf_sample") is None
     )
+
+
+def test_what_one_seed_could_not_answer_is_unanswered():
+    open_ = Unanswered("age, within the training sites", "it needs 5, got 4")
+    lacking = Evaluation("a", ("X",), {}, unanswered=(open_,))
+    for runs in ([seed(1.0, 0.9), lacking], [lacking, lacking]):
+        assert pooled("a", runs).unanswered == (open_,)

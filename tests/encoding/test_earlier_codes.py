@@ -53,6 +53,19 @@ def test_the_code_of_another_scan_of_the_same_name_is_not_written_over(
     assert every_file(out) == before
 
 
+def test_a_path_is_that_of_the_call_that_was_given_it(encoder, tmp_path, monkeypatch):
+    items, out = named_alike(tmp_path, "A", "B"), tmp_path / "out"
+    here = Item(items[0].path.relative_to(tmp_path / "A"))
+    monkeypatch.chdir(tmp_path / "A")
+    encode_folder(encoder, [here], out)
+    before = every_file(out)
+    monkeypatch.chdir(tmp_path / "B")  # where another scan is called so
+    with pytest.raises(UserError, match=r"A/scan0.*would be overwritten"):
+        encode_folder(encoder, [here], out)
+    assert every_file(out) == before
+    assert list(read_table(out)[0]["path"]) == [str(items[0].path)]
+
+
 def test_a_scan_that_was_moved_or_is_missing_is_no_other(encoder, tmp_path):
     (first,), out = named_alike(tmp_path, "A"), tmp_path / "out"
     encode_folder(encoder, [first], out)
@@ -110,6 +123,17 @@ def test_a_scan_under_a_longer_name_stands_in_the_table_once(encoder, tmp_path):
     encode_folder(encoder, items[:1], out)
     encode_folder(encoder, items, out)
     assert list(read_table(out)[0].index) == ["A_scan0", "B_scan0"]
+
+
+def test_a_table_with_columns_of_another_s_is_not_written_over(encoder, tmp_path):
+    items, out = folder_of(tmp_path, 2), tmp_path / "out"
+    encode_folder(encoder, items[:1], out)
+    header, row = (out / "index.tsv").read_text().splitlines()
+    (out / "index.tsv").write_text(f"{header}\tdiagnosis\n{row}\tnone\n")
+    before = every_file(out)
+    with pytest.raises(UserError, match=r"index\.tsv: not written by medvae encode"):
+        encode_folder(encoder, items[1:], out)
+    assert every_file(out) == before
 
 
 @pytest.mark.parametrize("told", ["../out/scan0_latent.nii.gz", "a\0b", "a\tb"])

@@ -206,6 +206,24 @@ def test_codes_of_a_bids_data_set_are_a_bids_derivative(encoder, tmp_path):
     assert len(find_latents([out])) == 2
 
 
+def test_codes_of_a_second_data_set_leave_the_first_one_its_name(encoder, tmp_path):
+    first, second = (small_bids(tmp_path / name) for name in ("raw b", "raw a"))
+    for item in second:
+        item.path.rename(item.path.with_name(item.path.name.replace("01", "02")))
+    second = [Item(p, "02") for p in sorted((tmp_path / "raw a").rglob("*_T1w.nii.gz"))]
+    out = tmp_path / "derivatives"
+    for items in (first, second, first[:1]):
+        encode_folder(encoder, items, out)
+    about = json.loads((out / "dataset_description.json").read_text())
+    links = {"raw1": tmp_path / "raw b", "raw2": tmp_path / "raw a"}
+    assert about["DatasetLinks"] == {n: at.as_uri() for n, at in links.items()}
+    for item, name in ((first[0], "raw1"), (second[0], "raw2")):
+        who = item.path.name.removesuffix("_T1w.nii.gz")
+        (told,) = out.rglob(f"{who}_desc-medvaeT1w_latent.json")
+        (source,) = json.loads(told.read_text())["Sources"]
+        assert source.startswith(f"bids:{name}:")
+
+
 def test_the_bids_validator_accepts_the_derivative(encoder, tmp_path):
     beside = Path(sys.executable).with_name("bids-validator-deno")
     validator = str(beside) if beside.exists() else shutil.which("bids-validator-deno")

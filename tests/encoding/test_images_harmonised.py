@@ -197,6 +197,13 @@ def test_images_harmonised_again_keep_one_row_of_their_own(tmp_path):
     assert (found["source"], found["iq"], "Source" in found) == ("A", "99", False)
 
 
+def test_one_column_in_two_spellings_is_one(tmp_path):
+    write_index(tmp_path, [row("a", subject="1", more={"IQ": "99"})])
+    write_index(tmp_path, [row("b", subject="2", more={"iq": "98"})])
+    scans = read_cohort(tmp_path / "index.tsv").scans
+    assert [scan.covariates["IQ"] for scan in scans] == ["99", "98"]
+
+
 @pytest.mark.parametrize("text", ["", "name\tpath\n", "file\n\x00", '"'])
 def test_another_table_is_not_written_over(tmp_path, text):
     (tmp_path / "index.tsv").write_text(text)

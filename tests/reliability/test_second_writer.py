@@ -122,3 +122,11 @@ def test_where_the_system_has_no_such_locks_folders_are_written_unheld(
         turn(tmp_path / ".index.lock"),
     ):
         assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+@pytest.mark.parametrize("hold", [sole_writer, sole_maker])
+@pytest.mark.parametrize("place", ["file/out", "file/in/out"])
+def test_a_file_where_a_folder_is_to_be_is_told(hold, place, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(UserError, match="not a folder to write to"):
+        hold(tmp_path / place).__enter__()
