@@ -173,7 +173,7 @@ class ScannerFile(_Strict):
     """The whole file."""
 
     format: Literal["medvae-scanner-noise"]
-    version: Literal[1]
+    version: Literal[2]
     units: dict[str, str]
     evidence: Literal["paired", "matched", "unpaired"]
     sites: Annotated[dict[str, SiteFile], Field(min_length=1)]
