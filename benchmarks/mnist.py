@@ -103,7 +103,7 @@ def main() -> None:
     for run in queue() if not args.summarise else []:
         wanted = not args.only or run.arm in args.only
         wanted &= not args.sizes or run.train_size in args.sizes
-        if wanted and not run.path(args.work).exists():
+        if wanted and not run.is_finished(args.work):
             perform(run, args.data, args.work, args.seeds, partial(print, flush=True))
             record(args.work)
             write(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from mnist_parts.training import Plan, stacked, train
 PLANS = {  # the best of every arm lies before the end, or its last looks are flat
     500: Plan(500, steps=3000, batch=50),
     5000: Plan(5000, steps=12_000, batch=100),
-    50000: Plan(50_000, steps=60_000, batch=100),
+    50000: Plan(50_000, steps=180_000, batch=100),
 }
 SELECTED = {  # larger sets take longer: one arm for every question that is asked
     5000: (
@@ -52,6 +53,14 @@ class Run:
     def path(self, work: Path) -> Path:
         """Where its measurements are kept."""
         return work / f"{self.arm}-{self.train_size}.json"
+
+    def is_finished(self, work: Path) -> bool:
+        """Whether it is there, and as long as its plan says today."""
+        path = self.path(work)
+        if not path.exists():
+            return False
+        plan: dict[str, int] = json.loads(path.read_text())["plan"]
+        return plan == asdict(self.plan)
 
 
 def queue() -> list[Run]:

@@ -60,3 +60,14 @@ def test_no_denoising_arm_beats_the_vae_at_the_best_stop():
         denoising = row["noise"] != "none" and not row["augmented"]
         if denoising and row["stopping"] == "best":
             assert row["minus_vae"]["nll"]["ci95"][1] > 0, row["name"]
+
+
+def test_the_page_names_every_arm_whose_curve_was_still_falling():
+    falling = {
+        (row["name"], row["train_size"]) for row in FOUND["arms"] if not row["flat"]
+    }
+    assert falling == {
+        ("dvae_salt_and_pepper_0.4", 500),
+        ("dvae_gaussian_0.8", 500),
+        *((f"augmentation{kind}", n) for kind in ("", "_dvae") for n in (500, 5000)),
+    }
