@@ -23,6 +23,13 @@ def shown(number: Result | None) -> str:
     return f"{number['mean']:.3f} ({low:.3f} to {high:.3f})"
 
 
+def training_sites(found: Result) -> list[str]:
+    """The sites of a phantom that its arms learned from."""
+    plan = found["plan"]
+    apart = {*found["held_out"], *plan.get("fit_only", ())}
+    return [site for site in plan["phantom"]["sites"] if site not in apart]
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

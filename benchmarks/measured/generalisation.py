@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from measured.answer import answer_section
 from measured.axes import axes_section
-from measured.cells import Result, kind, shown, table, verdict
+from measured.cells import Result, kind, shown, table, training_sites, verdict
 from measured.same_setting import same_setting_section
 from measured.view import view_section
 
@@ -31,8 +31,8 @@ _METHOD = """## How it was measured
 fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
 {travelers} travelers were scanned at every site and are in no training. {held_out}
 took no part in any training, normalisation or choice among settings; in arms named
-*fitted* their unlabelled scans went into `fit-noise` only. Every arm has the same
-network, number of steps, augmentation and seeds ({seeds}){but}.{choices}
+*fitted* their unlabelled scans went into `fit-noise` only.{fit_only} Every arm has the
+same network, number of steps, augmentation and seeds ({seeds}){but}.{choices}
 Corruption strengths were set to equal energy where a model has a level.
 `{command}`{made}
 
@@ -72,6 +72,8 @@ _LIMITS = """## What this does not show
   corrupted scans end where other sites' end and that codes are made of what those show;
   *randomised_full* was given the same two effects, unfitted, and *scanner_wide* the
   choice between two settings that the others had.
+- *scanner_many* was added when the other arms had been seen, and after a first version
+  of it (seed 0, other people in the fit) had been looked at, too.
 - The target set for this study, {target} of the way to the oracle on average, is the
   yardstick of the tables above; where a share is empty the oracle itself was no better
   than the best generic corruption, and there is no way to speak of.
@@ -113,13 +115,13 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
     """
     arms, plan = found["arms"], found["plan"]
     phantom, seeds = plan["phantom"], len(found["seeds"])
-    seen = [site for site in phantom["sites"] if site not in found["held_out"]]
     nothing = next(iter(arms.values()))["transfer.do_nothing"]
     one_seed = "One seed: how much chance in training decides was not measured."
     texts = (
         _HEAD,
         _METHOD.format(
-            sites=f"Training sites: {', '.join(seen)}.",
+            sites=f"Training sites: {', '.join(training_sites(found))}.",
+            fit_only=_fit_only(plan.get("fit_only", ())),
             subjects=phantom["subjects"],
             travelers=phantom["travelers"],
             held_out=" and ".join(found["held_out"]),
@@ -173,6 +175,15 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
 def _along(found: Result) -> dict[str, Result]:
     """Arms that read another's codes along axes of people, as the plan has them."""
     return {a["name"]: a for a in found["plan"]["arms"] if a["baseline"] == "axes"}
+
+
+def _fit_only(sites: Sequence[str]) -> str:
+    if not sites:
+        return ""
+    return (
+        f" Unlabelled scans of {', '.join(sites[:-1])} and {sites[-1]} went into the "
+        "fit of *scanner_many*, and into nothing else."
+    )
 
 
 def _but(arms: Sequence[Result]) -> str:
@@ -245,7 +256,8 @@ def _short(found: Result) -> str:
         "Of the way from the best corruption that looked at no scan to the true "
         f"scanners, that is the share: {'; '.join(fitted)}. *scanner_wide* spreads "
         "the fitted scanners twice as far, for hospitals that nobody has seen; for "
-        "*scanner_fitted* their unlabelled scans joined the fit."
+        "*scanner_many* unlabelled scans of six more hospitals joined the fit, for "
+        "*scanner_fitted* those of the new ones."
     )
     lines += [
         f"*{challenger}* against *{rival}*: {_told(found['differences'].get(rival))}."
