@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ PLANS = {  # the best of every arm lies before the end, or its last looks are fl
     5000: Plan(5000, steps=12_000, batch=100),
     50000: Plan(50_000, steps=180_000, batch=100),
 }
+AUGMENTED_STEPS = {500: 20_000, 5000: 36_000}  # moved images go on teaching
 SELECTED = {  # larger sets take longer: one arm for every question that is asked
     5000: (
         "vae",
@@ -47,8 +48,11 @@ class Run:
 
     @property
     def plan(self) -> Plan:
-        """Steps and batch of its size."""
-        return PLANS[self.train_size]
+        """Steps and batch of its size; augmentation goes on for longer."""
+        plan = PLANS[self.train_size]
+        if ARMS[self.arm].augmented:
+            return replace(plan, steps=AUGMENTED_STEPS[self.train_size])
+        return plan
 
     def path(self, work: Path) -> Path:
         """Where its measurements are kept."""

@@ -69,5 +69,6 @@ def test_the_page_names_every_arm_whose_curve_was_still_falling():
     assert falling == {
         ("dvae_salt_and_pepper_0.4", 500),
         ("dvae_gaussian_0.8", 500),
-        *((f"augmentation{kind}", n) for kind in ("", "_dvae") for n in (500, 5000)),
+        ("augmentation", 5000),
+        ("augmentation_dvae", 5000),
     }
