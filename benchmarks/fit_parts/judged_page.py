@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
+from measured.students import spread
 
 from fit_parts.markdown import prose, table
 
@@ -25,7 +24,8 @@ def judged(found: Mapping[str, Any]) -> str:
         np.array([found["pairs"][pair]["other people"][key] for pair in reachable])
         for key in ("auc_after", "perfect")
     )
-    more, low, high = _mean_and_interval(after - perfect)
+    change = spread(after - perfect)
+    more, (low, high) = change["mean"], change["ci95"]
     text = f"""## Does corrupt(A) pass for B?
 
     Phantom, voxels {found["voxel_scale"]:g} times as large as the sites' own,
@@ -63,16 +63,6 @@ def judged(found: Mapping[str, Any]) -> str:
     )
     rows = [_pair(name, v) for name, v in found["pairs"].items()]
     return prose(text) + table(head, rows) + _reasons(found["pairs"])
-
-
-def _mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean and its 95 % interval; none of one value."""
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    error = float(values.std(ddof=1)) / len(values) ** 0.5
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * error
-    return mean, mean - half, mean + half
 
 
 def _pair(name: str, v: Mapping[str, Any]) -> list[str]:

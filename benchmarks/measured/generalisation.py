@@ -256,7 +256,7 @@ def _short(found: Result) -> str:
         "Of the way from the best corruption that looked at no scan to the true "
         f"scanners, that is the share: {'; '.join(fitted)}. *scanner_wide* spreads "
         "the fitted scanners twice as far, for hospitals that nobody has seen; for "
-        "*scanner_many* unlabelled scans of six more hospitals joined the fit, for "
+        "*scanner_many* unlabelled scans of further hospitals joined the fit, for "
         "*scanner_fitted* those of the new ones."
     )
     lines += [

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from measured.students import spread
 
 from mnist_parts.arms import ARMS, USUAL
 from mnist_parts.measuring import COPIES, IMAGES, INFORMED, SAMPLES, SEEN
@@ -38,23 +36,6 @@ PROTOCOL = {
     "flat": "no seed's validation NLL fell by over 0.5 nats in the last sixth of steps",
 }
 COMPARED = ("nll", "nll_corrupted", "nll_refined", "elbo_clean")
-
-
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation and 95 % interval (Student's t) over seeds.
-
-    Example:
-        >>> spread([1.0, 2.0, 3.0])
-        {'mean': 2.0, 'sd': 1.0, 'ci95': [-0.484, 4.484]}
-    """
-    numbers = np.asarray(values, dtype=float)
-    mean, sd = numbers.mean(), numbers.std(ddof=1)
-    half = stats.t.ppf(0.975, len(numbers) - 1) * sd / math.sqrt(len(numbers))
-    return {
-        "mean": round(float(mean), 3),
-        "sd": round(float(sd), 3),
-        "ci95": [round(float(mean - half), 3), round(float(mean + half), 3)],
-    }
 
 
 def summary(work: Path) -> dict[str, Any]:

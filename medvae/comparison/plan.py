@@ -293,7 +293,7 @@ def _check(plan: Plan, where: str) -> None:
         if arm.regime == "many" and not (plan.fit_only and arm.noise == "scanner"):
             raise UserError(
                 f"{where}: {arm.name}: the regime many fits the noise scanner on more "
-                "sites. Name them in fit_only."
+                f"sites. Name them in fit_only, and scanner as noise, got {arm.noise}."
             )
         if arm.baseline in UNTRAINED and arm.choices:
             raise UserError(f"{where}: {arm.name} trains nothing: leave choices out.")

@@ -92,11 +92,11 @@ def check_comparable(plan: Plan, cohort: Cohort) -> None:
             "a comparison keeps a site out of all training. Name one with --held-out; "
             f"known: {', '.join(cohort.sites)}."
         )
-    check_held_out(cohort, plan.held_out)
     unknown = [site for site in plan.fit_only if site not in cohort.sites]
-    if unknown:
+    if unknown and any(arm.regime == "many" for arm in plan.arms):
         hint = nearest(unknown[0], [*cohort.sites])
         raise UserError(f"fit_only: no scan of site {unknown[0]!r}.{hint}")
+    check_held_out(cohort.without_sites(plan.fit_only), plan.held_out)
     if any(arm.noise in ORACLES for arm in plan.arms):
         read_recipe(cohort.root)
 

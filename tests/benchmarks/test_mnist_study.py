@@ -14,11 +14,11 @@ from medvae.errors import UserError
 from medvae.training.seeds import generator
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from measured.students import spread
 from mnist_parts.arms import ARMS, corrupted
 from mnist_parts.digits import Digits, digits, images, read_idx
 from mnist_parts.measuring import Judge
 from mnist_parts.network import Stack
-from mnist_parts.summary import spread
 from mnist_parts.training import Batches, Plan, moved, train
 
 

@@ -36,7 +36,7 @@ def whole(tmp_path):
 
 def plan_of(tmp_path, **content):
     path = tmp_path / "plan.yaml"
-    path.write_text(yaml.safe_dump({"held_out": ["PITT"], "arms": [*ARMS], **content}))
+    path.write_text(yaml.safe_dump({"held_out": ["PITT"], "arms": [*ARMS]} | content))
     return load_plan(path)
 
 
@@ -79,6 +79,18 @@ def test_what_depends_on_them_is_made_anew_with_other_scans(stage):
     scanner, many = stage.plan.arms
     assert Unit(scanner, stage).digest() == Unit(scanner, other).digest()
     assert Unit(many, stage).digest() != Unit(many, other).digest()
+
+
+def test_sites_that_only_other_data_have_matter_to_the_regime_alone(whole, tmp_path):
+    plan = plan_of(tmp_path, fit_only=["OLIN"], arms=[ARMS[0]])
+    check_comparable(plan, whole)
+    assert set_apart(whole, plan.fit_only) == (whole, ())
+
+
+def test_a_site_of_the_fit_alone_is_none_to_train_on(whole, tmp_path):
+    plan = plan_of(tmp_path, fit_only=["KKI", "NYU", "OHSU"])
+    with pytest.raises(UserError, match="leaves no site to train on"):
+        check_comparable(plan, whole)
 
 
 @pytest.mark.parametrize(
