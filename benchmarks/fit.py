@@ -74,7 +74,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
         ),
         "judged": lambda: judged(
             work,
-            8 if small else 24,
+            8 if small else args.scans,
             2.0 if small else args.scale,
             1 if small else len(PAIRS),
             jobs,
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="phantom voxels, judged"
     )
+    parser.add_argument("--scans", type=int, default=24, help="a site, judged")
     parser.add_argument("--work", type=Path, default=Path("build/fit-study"))
     parser.add_argument("--out", type=Path, default=RESULT)
     parser.add_argument(
@@ -122,7 +123,8 @@ def main() -> None:
             software = {p: metadata.version(p) for p in packages}
             options = " --quick" if args.quick else ""
             header = {
-                "command": f"python benchmarks/fit.py{options} --scale {args.scale:g}",
+                "command": f"python benchmarks/fit.py{options} --scale {args.scale:g} "
+                f"--scans {args.scans}",
                 "seed": 0,
                 "software": {"python": platform.python_version(), **software},
             }

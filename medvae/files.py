@@ -64,6 +64,25 @@ def refuse_folders(*outputs: Path | None) -> None:
             raise UserError(f"{path} is a folder. Name a file.")
 
 
+def refuse_unlike(path: Path | None, *suffixes: str) -> None:
+    """Stop if a file is to be named as what it will not be: it may be someone's scan.
+
+    Raises:
+        UserError: ``path`` is a folder, or ends in none of ``suffixes``.
+
+    Example:
+        >>> refuse_unlike(Path("scan.nii.gz"), ".png")
+        Traceback (most recent call last):
+        medvae.errors.UserError: scan.nii.gz: PNG is written. Name it scan.png.
+    """
+    refuse_folders(path)
+    if path is not None and path.suffix.lower() not in suffixes:
+        stem = path.name.removesuffix("".join(path.suffixes)) or path.name
+        better = path.with_name(stem + suffixes[0])
+        kind = suffixes[0][1:].upper()
+        raise UserError(f"{path}: {kind} is written. Name it {better}.")
+
+
 def to_disk(path: Path) -> None:
     """Past the caches, so that a power cut leaves the old file or the new one."""
     handle = os.open(path, os.O_RDONLY)

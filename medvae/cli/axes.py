@@ -11,7 +11,7 @@ from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import Json, end
 from medvae.cli.scans import DryRun
-from medvae.files import refuse_folders
+from medvae.files import refuse_unlike
 
 
 def axes(
@@ -41,11 +41,14 @@ def axes(
     Example: medvae axes runs/scanner --data my_scans
     """
     from medvae.cli.cohorts import open_cohort
+    from medvae.encoding.axes import read_axes
     from medvae.model.folder import check_sites
 
     leave_stdout(json)
     path = out or run / "axes.safetensors"
-    refuse_folders(path)
+    refuse_unlike(path, ".safetensors")
+    if out is not None and out.exists():
+        read_axes(out)  # refuses a file of anything else
     check_sites(run)
     scans = open_cohort(data, site_from)
     from medvae.evaluation.run_axes import fit_run_axes, scans_learned

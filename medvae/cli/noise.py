@@ -12,7 +12,7 @@ from medvae.cli.console import emit_json, say, show_table
 from medvae.cli.named import open_named
 from medvae.cli.outcome import end
 from medvae.cli.scans import DryRun, missing
-from medvae.errors import UserError
+from medvae.files import refuse_unlike
 
 group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use them.")
 
@@ -85,8 +85,7 @@ def preview(
     """
     from medvae.noise.scan import preview as draw_preview
 
-    if out.resolve() == scan.resolve():
-        raise UserError(f"{out} is the scan itself. Name another file with -o.")
+    refuse_unlike(out, ".png")
     noise = open_named(name, from_, to)
     if dry_run:
         words = f"would draw {scan} and {draws} corruptions of it into {out}"

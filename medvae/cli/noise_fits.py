@@ -11,8 +11,7 @@ import typer
 from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.cli.named import open_fit
 from medvae.cli.scans import DryRun, files_of
-from medvae.errors import UserError
-from medvae.files import refuse_folders
+from medvae.files import refuse_unlike
 
 
 def report_fit(
@@ -34,9 +33,7 @@ def report_fit(
     noise = open_fit(file, "a report needs")
     from medvae.noise.report import inputs_among, write_fit_report
 
-    refuse_folders(out)
-    if out.resolve() == file.resolve():
-        raise UserError(f"{out} would be overwritten by its report. Name another file.")
+    refuse_unlike(out, ".html", ".htm")
     scans = []
     if data is not None:
         from medvae.cohort import read_cohort

@@ -70,6 +70,7 @@ def save_scanner(noise: ScannerNoise, path: str | os.PathLike[str]) -> Path:
                 },
                 "inherited": _short(pair.inherited),
                 "apodisation": _short(pair.apodisation),
+                "grain": _short(pair.grain),
             }
             for key, pair in record.pairs.items()
         },
@@ -264,6 +265,7 @@ def _read_pair(pair: PairFile) -> Pair:
         offset if any(offset) else (),
         pair.inherited,
         pair.apodisation,
+        pair.grain,
     )
 
 

@@ -37,11 +37,14 @@ LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _PHYSICAL = NAMES[:7]
 # How far an estimator may err, one SD (docs/fit.md): noise and contrast of tissues by a
 # few per cent; sharpness by some tenths of mm^2, since a raw-data filter is the
-# apodisation's; fat by what lies in the scalp. And the steps that slopes are taken by.
-_TRUST = (0.05, 0.3, 0.3, 0.3, 0.03, 0.03, 0.1)
+# apodisation's; fat by what lies in the scalp, and by how the shading goes on there;
+# the spread of noise by its colour, and by what else is in the air. And the steps that
+# slopes are taken by.
+_TRUST = (0.05, 0.3, 0.3, 0.3, 0.03, 0.03, 0.3)
 _STEPS = (0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.2)
 _TRUST_SHADING, _STEP_SHADING = 0.015, 0.02
 _TRUST_APODISATION, _STEP_APODISATION = 4.0, 0.5
+_TRUST_GRAIN, _STEP_GRAIN = 0.03, 0.05
 _LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
 _SHADING_TERMS = cosine_terms(3, SHADING_ORDER)
@@ -55,10 +58,10 @@ _KNOBS = np.array(
     ]
 )
 _LIMITS, _MOVES = (
-    np.array([*physical, *[shading] * len(_SHADING_TERMS), apodisation])
-    for physical, shading, apodisation in (
-        (_TRUST, _TRUST_SHADING, _TRUST_APODISATION),
-        (_STEPS, _STEP_SHADING, _STEP_APODISATION),
+    np.array([*physical, *[shading] * len(_SHADING_TERMS), apodisation, grain])
+    for physical, shading, apodisation, grain in (
+        (_TRUST, _TRUST_SHADING, _TRUST_APODISATION, _TRUST_GRAIN),
+        (_STEPS, _STEP_SHADING, _STEP_APODISATION, _STEP_GRAIN),
     )
 )
 
@@ -76,6 +79,7 @@ class Calibration:
             same head errs in the same way at B.
         apodisation: How much faster than a Gaussian the transfer falls towards the
             edge of B's k-space (`spectrum.spectra`).
+        grain: How much further B's noise spreads about its mean (`transfer.Pair`).
 
     Example:
         >>> NO_CALIBRATION.inherited
@@ -85,11 +89,12 @@ class Calibration:
     offset: Array
     inherited: float = 0.0
     apodisation: float = 0.0
+    grain: float = 0.0
 
     @property
     def knobs(self) -> Array:
         """What the search turns, (knobs,)."""
-        return np.append(self.offset[_KNOBS], self.apodisation)
+        return np.append(self.offset[_KNOBS], (self.apodisation, self.grain))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -98,14 +103,19 @@ class Calibration:
             "offset": tuple(self.offset.tolist()),
             "inherited": self.inherited,
             "apodisation": self.apodisation,
+            "grain": self.grain,
         }
 
     def turned(self, by: Array) -> Calibration:
         """With every knob moved."""
         offset = self.offset.copy()
-        offset[_KNOBS] += by[:-1]
+        offset[_KNOBS] += by[:-2]
+        apodisation, grain = float(by[-2]), float(by[-1])
         return replace(
-            self, offset=offset, apodisation=float(self.apodisation + by[-1])
+            self,
+            offset=offset,
+            apodisation=self.apodisation + apodisation,
+            grain=self.grain + grain,
         )
 
 

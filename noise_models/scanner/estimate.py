@@ -31,7 +31,7 @@ from noise_models.scanner.power_spectrum import head_spectrum
 from noise_models.scanner.resolution import sharpness
 from noise_models.scanner.tissue import BIAS_ORDER, Tissue, fit_tissue
 
-ESTIMATOR_VERSION = 7
+ESTIMATOR_VERSION = 8
 BIAS_NAMES = tuple(
     "bias_" + "".join(str(k) for k in term) for term in cosine_terms(3, BIAS_ORDER)
 )

@@ -99,9 +99,25 @@ def head_mask(blocks: NDArray[np.floating]) -> Mask:
     # Bone parts the brain from a scalp thinner than two blocks: close, then fill.
     padded = np.pad(raw, 4)  # closing must not eat into the edge of the view
     closed = ndimage.binary_closing(padded, iterations=3)[4:-4, 4:-4, 4:-4]
-    filled = ndimage.binary_fill_holes(closed)
+    filled = _filled(closed)
     body = largest_component(ndimage.binary_opening(filled))
     return body if body.any() else largest_component(filled)
+
+
+def _filled(mask: Mask) -> Mask:
+    """Holes filled, also those that the edge of the field of view lays open.
+
+    A sinus that the lowest plane cuts is a hole of that plane, and not the outside.
+    """
+    sealed = np.pad(mask, 1)
+    for axis in range(3):
+        for end in (0, -1):
+            face = ndimage.binary_fill_holes(mask.take(end, axis))
+            place = [slice(1, -1)] * 3
+            place[axis] = slice(end, end + 1 or None)
+            sealed[tuple(place)] = np.expand_dims(face, axis)
+    filled = ndimage.binary_fill_holes(sealed)[1:-1, 1:-1, 1:-1]
+    return np.asarray(filled)
 
 
 def _depth_mm(mask: Mask, spacing_mm: Sequence[float]) -> NDArray[np.floating]:

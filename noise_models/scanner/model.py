@@ -121,7 +121,8 @@ class ScannerNoise(NoiseModel):
             ``shape_source``, ``centre_source_voxels`` (n, 3);
             ``coefficients_source``, ``coefficients_target`` (n, K);
             ``noise_field_source``, ``noise_field_target`` (n, 9); ``coils_source``,
-            ``coils_target``, ``apodisation``, ``target`` (index of the site), (n,);
+            ``coils_target``, ``apodisation``, ``grain``, (n,); ``target``, index of the
+            site, (n,);
             ``field_of_view_mm`` (n, 3, 2), faces from the head's centre.
         """
         origins = [None] * n if source is None else list(source)
@@ -156,7 +157,7 @@ class ScannerNoise(NoiseModel):
             "spacing_target_mm": spacings[index],
             "extent_source": torch.tensor([scan.extent for scan in known]),
             "extent_target": extents[index],
-            "apodisation": self._apodisations(own, index.tolist()),
+            **self._found(own, index.tolist()),
             "coils_source": torch.tensor([scan.coils for scan in known]),
             "coils_target": torch.tensor([_coils(s) for s in self.sites])[index],
             "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
@@ -243,13 +244,17 @@ class ScannerNoise(NoiseModel):
         grand = means.mean(0)
         return grand + self.dispersion * (torch.cat(rows) - grand)
 
-    def _apodisations(self, own: Sequence[int | None], target: Sequence[int]) -> Tensor:
-        """What the calibration of each volume's pair found, (n,)."""
+    def _found(self, own: Sequence[int | None], target: Sequence[int]) -> Params:
+        """What the calibration of each volume's pair found beside offsets, (n,)."""
         pairs = [
             None if mine is None else self._pair(mine, goal)
             for mine, goal in zip(own, target, strict=True)
         ]
-        return torch.tensor([pair.apodisation if pair else 0.0 for pair in pairs])
+        known = [pair or Pair() for pair in pairs]
+        return {
+            "apodisation": torch.tensor([pair.apodisation for pair in known]),
+            "grain": torch.tensor([pair.grain for pair in known]),
+        }
 
     def _pair(self, source: int, target: int) -> Pair | None:
         key = f"{self.labels[source]}->{self.labels[target]}"

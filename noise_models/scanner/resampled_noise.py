@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Generator, Tensor
 
-from noise_models.base import Params
+from noise_models.base import Params, of_volumes
 from noise_models.scanner.fields import ENDS, LEAST
 from noise_models.scanner.local import Local, coil_counts, filled, steady_power
 from noise_models.scanner.rice import air_power, moments_table, rice_moments
@@ -37,6 +37,9 @@ def add_resampled(
         name: getattr(both, name).to(y)[:, None]
         for name in ("power_a", "power_b", "skew_a", "skew_b")
     }
+    grain = of_volumes(params, "grain", y)[:, None].exp()
+    gains["power_b"] = gains["power_b"] * grain**2
+    gains["skew_b"] = gains["skew_b"] * grain**3
     spectrum = lacking_spectrum(both, fields.sigma["source"], fields.sigma["target"], y)
     fresh = coloured_noise(spectrum, y, rng).flatten(1)
 

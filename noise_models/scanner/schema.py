@@ -117,6 +117,7 @@ class PairFile(_Strict):
     offset: dict[str, FiniteFloat] = {}
     inherited: Share = 0.0
     apodisation: FiniteFloat = 0.0
+    grain: Annotated[float, Field(ge=-1, le=1)] = 0.0
 
     @model_validator(mode="after")
     def _known(self) -> PairFile:

@@ -53,6 +53,8 @@ class Pair:
         inherited: Share of a scan's deviation from A that it takes along to B.
         apodisation: How much faster than a Gaussian the transfer falls at high
             frequencies; see `spectrum.spectra`.
+        grain: Log of how much further B's noise spreads about its mean, on grids that
+            B does not store, than its fitted colour says.
 
     Example:
         >>> Pair(0.02, (0.0, 0.0, 1.2), 0.1, 0.5).clipped_psf
@@ -67,6 +69,7 @@ class Pair:
     offset: tuple[float, ...] = ()
     inherited: float = 0.0
     apodisation: float = 0.0
+    grain: float = 0.0
 
 
 def landmark_curve(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,6 +169,7 @@ def summarise_pair(
     offset: Sequence[float] = (),
     inherited: float = 0.0,
     apodisation: float = 0.0,
+    grain: float = 0.0,
     draws: int = 400,
     seed: int = 0,
 ) -> Pair:
@@ -177,6 +181,7 @@ def summarise_pair(
         offset: Calibration of the pair, (K,).
         inherited: Likewise, the share that scans take along.
         apodisation: Likewise.
+        grain: Likewise.
         draws: Number of simulated (A scan, B scan) pairs.
         seed: Of those draws.
     """
@@ -209,6 +214,7 @@ def summarise_pair(
         tuple(offset),
         inherited,
         apodisation,
+        grain,
     )
 
 

@@ -77,11 +77,11 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        (("noise", "preview", "rician", "a.nii", "-o", "a.nii"), "is the scan itself"),
-        (
-            ("noise", "report", "scanner.yaml", "-o", "scanner.yaml"),
-            "would be overwritten by its report",
-        ),
+        (("noise", "preview", "rician", "a.nii", "-o", "a.nii"), "PNG is written"),
+        (("noise", "report", "scanner.yaml", "-o", "scanner.yaml"), "HTML is written"),
+        (("fit-noise", "A", "B", "--report", "a.nii"), "Name it a.html"),
+        (("axes", "r", "-o", "a.nii"), "Name it a.safetensors"),
+        (("axes", "r", "-o", "model.safetensors"), "holds no axes"),
         (
             (
                 *("harmonize", "r", "a.nii", "-o", "out"),
@@ -95,7 +95,7 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
 def test_words_that_would_do_harm_or_nothing_are_refused(
     words, match, fit, tree, tmp_path, monkeypatch
 ):
-    monkeypatch.chdir(tree({"a.nii": ""}))
+    monkeypatch.chdir(tree({"a.nii": "", "model.safetensors": "weights"}))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(UserError, match=match):
         run(*words)

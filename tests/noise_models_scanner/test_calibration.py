@@ -77,8 +77,10 @@ def test_fewer_scans_move_less(world):
 
 def test_settings_and_knobs_say_the_same():
     turned = NO_CALIBRATION.turned(np.arange(len(LIMITS), dtype=float))
-    assert turned.settings["apodisation"] == turned.knobs[-1] == len(LIMITS) - 1
-    again = Calibration(np.array(turned.settings["offset"]), 0.0, turned.apodisation)
+    assert turned.settings["apodisation"] == turned.knobs[-2] == len(LIMITS) - 2
+    assert turned.settings["grain"] == turned.knobs[-1] == len(LIMITS) - 1
+    found = dict(turned.settings, offset=np.array(turned.settings["offset"]))
+    again = Calibration(**found)
     assert again.knobs.tolist() == turned.knobs.tolist()
 
 

@@ -28,3 +28,14 @@ def test_a_head_that_the_view_cuts_is_marked_up_to_the_edge(axis, end):
     inner = ball(shape, middle, 7) > 0.5
     assert not (missed & inner).any()
     assert mask.take(end, axis=axis).any()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("end", [0, -1])
+def test_a_sinus_that_the_view_lays_open_is_inside(axis, end):
+    shape, middle = [20, 22, 24], [10, 11, 12]
+    middle[axis] = 0 if end == 0 else shape[axis] - 1
+    head, sinus = ball(shape, middle, 9), ball(shape, middle, 4) > 0.5
+    mask = head_mask(np.where(sinus, 0.02, head))
+    assert mask[sinus].all()
+    assert not mask[head < 0.5].any()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from noise_models.scalp import scalp_share
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.model import ScannerNoise
@@ -14,11 +15,12 @@ from noise_models.scanner.sites import summarise_site
 STEP = (4.0, 4.0, 4.0)
 
 
-def scan(fat: float, **more) -> ScanEstimate:
+def scan(fat: float, changes: dict[str, float] | None = None, **more) -> ScanEstimate:
     """Of a scanner without noise, blur or shading; grey matter at .7, CSF at .35."""
     values = dict.fromkeys(NAMES, 0.0) | {"log_sigma": -9.0}
     values["logit_gm_over_wm"] = float(np.log(0.7 / 0.3))
     values["log_upper_excess"] = float(np.log(fat - 1))
+    values |= changes or {}
     return ScanEstimate(tuple(values.values()), STEP, 1.0, "air", **more)
 
 
@@ -56,10 +58,37 @@ def test_fat_fades_and_the_brain_stays(head):
 
 def test_a_voxel_half_of_fat_fades_as_fat_does_not_as_tissue(head):
     x, depth = head
-    half = (depth > 0) & (depth < 2)
+    half = (depth > 4) & (depth < 6)  # with bone, under the skin
     x = torch.where(half, x / 2, x)  # .65: the curve would leave it alone
     y = corrupted(noise(1.3, 1.05), x)
-    assert (y / x)[half].mean().item() == pytest.approx(1.05 / 1.3, abs=0.03)
+    share = scalp_share(x, STEP)[half].mean().item()
+    assert share > 0.5
+    expected = 1 - share * (1 - 1.05 / 1.3)
+    assert (y / x)[half].mean().item() == pytest.approx(expected, abs=0.03)
+
+
+def test_skin_that_shares_its_voxel_with_air_does_not_fade_as_fat_does(head):
+    x, depth = head
+    outermost = (depth > 0) & (depth < 2)
+    x = torch.where(outermost, 0.3, x)  # grey matter is .7, skin .56
+    y = corrupted(noise(1.3, 1.05), x)
+    assert (y / x)[outermost].mean().item() == pytest.approx(1, abs=0.05)
+
+
+def test_skin_shines_where_grey_matter_does(head):
+    x, depth = head
+    outermost = (depth > 0) & (depth < 2)
+    x = torch.where(outermost, 0.3, x)
+    brighter = {"logit_gm_over_wm": float(np.log(0.85 / 0.15))}
+    a, b = (
+        summarise_site(k, [scan(1.3, more)] * 4)
+        for k, more in (("A", {}), ("B", brighter))
+    )
+    y = corrupted(ScannerNoise((a, b), source="A", target="B"), x)
+    inner = (depth > 32) & (x < 0.71)  # grey matter
+    gain = (y / x)[inner].mean().item()
+    assert gain == pytest.approx(0.85 / 0.7, abs=0.02)
+    assert (y / x)[outermost].mean().item() == pytest.approx(gain, abs=0.08)
 
 
 def test_noise_in_the_scalp_is_scaled_with_it(head):
@@ -71,9 +100,10 @@ def test_noise_in_the_scalp_is_scaled_with_it(head):
         model(v, rng=torch.Generator().manual_seed(0), spacing_mm=STEP, source=[own])
         for v in (x, loud)
     ]
-    skin = (depth > 0) & (depth < 2)
-    left = (change[1] - change[0])[skin].std() / (loud - x)[skin].std()
-    assert left.item() == pytest.approx(1.05 / 1.3, abs=0.05)
+    fat = (depth > 0) & (depth < 2)
+    left = (change[1] - change[0])[fat].std() / (loud - x)[fat].std()
+    # Of two tissues, skin at .56 of both sites and fat: the slope between them.
+    assert left.item() == pytest.approx((1.05 - 0.56) / (1.3 - 0.56), abs=0.05)
 
 
 @pytest.mark.parametrize("told_by", ["the scan", "the site", "most sites"])

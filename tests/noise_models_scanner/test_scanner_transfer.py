@@ -241,3 +241,18 @@ def test_unknown_sites_are_refused_with_the_known_ones(fitted):
         noise_models.get("scanner")
     with pytest.raises(ValueError, match="dispersion must be at least 0, got -1"):
         replace(fitted, dispersion=-1)
+
+
+def test_grain_spreads_resampled_noise_and_keeps_its_mean(fitted, images, own):
+    grid = (3.0, 3.0, 3.0)
+    x = to_spacing(images["sharp"][0][0] / np.float32(own.reference), STEP, grid)
+    batch = torch.from_numpy(x)[None, None]
+    model = replace(fitted, target="worse")
+    params = model.draw(1, generator(), source=[own])
+    grainy = params | {"grain": torch.full((1,), float(np.log(1.1)))}
+    fine, coarse = (
+        model.apply(batch, p, generator(), spacing_mm=grid)[0, 0, :4].flatten()
+        for p in (params, grainy)  # the first planes hold air alone
+    )
+    assert coarse.mean().item() == pytest.approx(fine.mean().item(), rel=0.01)
+    assert (coarse.std() / fine.std()).item() == pytest.approx(1.1, abs=0.02)
