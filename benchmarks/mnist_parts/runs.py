@@ -23,7 +23,9 @@ PLANS = {  # the best of every arm lies before the end, or its last looks are fl
     5000: Plan(5000, steps=12_000, batch=100),
     50000: Plan(50_000, steps=180_000, batch=100),
 }
-AUGMENTED_STEPS = {500: 20_000, 5000: 36_000}  # moved images go on teaching
+AUGMENTED_STEPS = {500: 20_000, 5000: 100_000}  # moved images go on teaching
+STRONGEST = {"dvae_salt_and_pepper_0.4", "dvae_gaussian_0.8"}  # learn slowly
+STRONGEST_STEPS = {500: 6000}
 SELECTED = {  # larger sets take longer: one arm for every question that is asked
     5000: (
         "vae",
@@ -48,11 +50,20 @@ class Run:
 
     @property
     def plan(self) -> Plan:
-        """Steps and batch of its size; augmentation goes on for longer."""
+        """Steps and batch of its size; what learns more slowly goes on for longer."""
         plan = PLANS[self.train_size]
         if ARMS[self.arm].augmented:
             return replace(plan, steps=AUGMENTED_STEPS[self.train_size])
+        if self.arm in STRONGEST:
+            return replace(plan, steps=STRONGEST_STEPS[self.train_size])
         return plan
+
+    @property
+    def end(self) -> int:
+        """Step of the second stop: the VAE's own, except with augmentation."""
+        if ARMS[self.arm].augmented:
+            return self.plan.steps
+        return PLANS[self.train_size].steps
 
     def path(self, work: Path) -> Path:
         """Where its measurements are kept."""
@@ -78,7 +89,7 @@ def perform(
     """Train and measure one run; its JSON is there if and only if it is finished."""
     arm = ARMS[run.arm]
     sets = [digits(data, seed, run.train_size) for seed in seeds]
-    trained = train(arm, run.plan, sets, seeds, told)
+    trained = train(arm, run.plan, sets, seeds, told, end=run.end)
     test = stacked([each.test for each in sets])
     found: dict[str, Any] = {}
     for stopping, weights in (("best", trained.best), ("end", trained.end)):
@@ -95,6 +106,7 @@ def perform(
     content = {
         "arm": asdict(arm),
         "plan": asdict(run.plan),
+        "end_step": run.end,
         "seeds": seeds,
         "seconds": trained.seconds / len(seeds),
         "best_step": trained.best_step,

@@ -20,7 +20,7 @@ PROTOCOL = {
     "stopping": {
         "best": f"lowest NLL of {VALIDATION_IMAGES} validation images, "
         f"{VALIDATION_SAMPLES} samples, clean-input proposal",
-        "end": "after the last step; minus_vae there only after as many steps",
+        "end": "after end_step steps; minus_vae there only where the VAE took as many",
     },
     "nll": f"{SAMPLES} samples for {IMAGES} test images, carried to all 10000 by the "
     "bound (difference estimator); proposal: the clean-input encoder",
@@ -95,7 +95,7 @@ def _row(
     name: str, size: int, stopping: str, run: dict[str, Any], vae: dict[str, Any] | None
 ) -> dict[str, Any]:
     arm, plan, stop = run["arm"], run["plan"], run["stops"][stopping]
-    curve = run["curve"]
+    curve, end_step = run["curve"], _end_step(run)
     row: dict[str, Any] = {
         "name": name,
         "train_size": size,
@@ -110,12 +110,13 @@ def _row(
         "steps": plan["steps"],
         "epochs": round(plan["steps"] * plan["batch"] / size, 1),
         "best_step": run["best_step"],
+        "end_step": end_step,
         "seconds": round(run["seconds"], 1),
         "flat": _flat(curve),
     }
     for key, values in stop.items():
         row[key] = _spreads(values)
-    if vae is not None and (stopping == "best" or plan == vae["plan"]):
+    if vae is not None and (stopping == "best" or end_step == _end_step(vae)):
         baseline = vae["stops"][stopping]
         row["minus_vae"] = {
             key: spread(np.subtract(stop[key], baseline[key])) for key in COMPARED
@@ -126,6 +127,10 @@ def _row(
         }
         row["equal_seconds"] = _equal_seconds(curve, vae["curve"])
     return row
+
+
+def _end_step(run: dict[str, Any]) -> int:
+    return int(run.get("end_step", run["plan"]["steps"]))
 
 
 def _spreads(values: Any) -> Any:  # noqa: ANN401 (numbers of seeds, or a dict of them)

@@ -44,7 +44,7 @@ class Trained:
 
     Args:
         best: Weights with the best validation NLL, each seed at its own step.
-        end: Weights after the last step.
+        end: Weights after the step that was named, or the last.
         best_step: One step a seed.
         curve: Step, seconds of computing and validation NLL (S,), at every look.
         seconds: Of computing, training alone, for all seeds together.
@@ -68,12 +68,22 @@ def train(
     data: list[Digits],
     seeds: list[int],
     told: Callable[[str], None] = lambda line: None,
+    *,
+    end: int | None = None,
 ) -> Trained:
     """Train one network a seed with Adam at a constant rate.
 
     The stop is chosen by the importance-sampled NLL of the first 400 validation
     images, 10 samples, clean-input proposal: the same rule for every arm, because
     their own bounds have different gaps.
+
+    Args:
+        arm: How each step is made.
+        plan: How many, and with how many images at a time.
+        data: Of every seed.
+        seeds: One network each.
+        told: What to do with a line of progress.
+        end: The step after which the second stop is taken; by default the last.
     """
     model = Stack(seeds)
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
@@ -89,6 +99,8 @@ def train(
         loss.backward()
         optimiser.step()
         found.seconds += time.process_time() - start
+        if step == end:
+            found.end = _copy(model)
         if step in plan.looks:
             nll = validation_nll(model, watched)
             if not torch.isfinite(nll).all():
@@ -97,7 +109,7 @@ def train(
             line = {"step": step, "seconds": found.seconds, "nll": nll.tolist()}
             found.curve.append(line)
             told(f"{arm.name} {plan.train_size}: {line}")
-    found.end = _copy(model)
+    found.end = found.end or _copy(model)
     return found
 
 

@@ -67,8 +67,5 @@ def test_the_page_names_every_arm_whose_curve_was_still_falling():
         (row["name"], row["train_size"]) for row in FOUND["arms"] if not row["flat"]
     }
     assert falling == {
-        ("dvae_salt_and_pepper_0.4", 500),
-        ("dvae_gaussian_0.8", 500),
-        ("augmentation", 5000),
         ("augmentation_dvae", 5000),
     }
