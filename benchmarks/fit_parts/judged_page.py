@@ -20,7 +20,11 @@ def judged(found: Mapping[str, Any]) -> str:
         for who, count in found["auc_after_at_most_0.65"].items()
     )
     reachable = [pair for pair in found["reachable"] if pair in found["pairs"]]
-    means = ". ".join(_against_perfect(found["pairs"], who, reachable) for who in _WHO)
+    means = ". ".join(
+        _against_perfect(found["pairs"], who, reachable)
+        for who in _WHO
+        if all("perfect" in found["pairs"][pair].get(who, {}) for pair in reachable)
+    )
     text = f"""## Does corrupt(A) pass for B?
 
     Phantom, voxels {found["voxel_scale"]:g} times as large as the sites' own,
