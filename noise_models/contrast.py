@@ -82,7 +82,7 @@ class Contrast(NoiseModel):
         """Map ``x`` through each volume's curve; ``rng`` is not used.
 
         ``params["knots_in"]`` and ``params["knots_out"]`` are (n, K), K >= 2, the first
-        strictly ascending. A curve is a line plus one hinge ``bend * max(x - knot, 0)``
+        strictly ascending. A curve is a line plus one hinge ``bend * min(x, knot)``
         at each inner knot: a few cheap passes, far less than a search per voxel.
         """
         clean = computable(x)
@@ -101,11 +101,14 @@ class Contrast(NoiseModel):
 class Curve:
     """Piecewise linear curves, one a volume: a line plus hinges at the inner knots.
 
+    ``start + slope x + sum of bend min(x, knot)``: one pass less a hinge than with the
+    usual ``max(x - knot, 0)``, and 0 stays 0 to the bit.
+
     Attributes:
         start: Height of the first line at 0, (n, 1).
-        slope: Its slope, (n, 1).
+        slope: Slope of the last line, (n, 1).
         knots: Inner knots, (n, K - 2).
-        bends: What the slope gains at each, (n, K - 2).
+        bends: How much steeper it is below each, (n, K - 2).
 
     Example:
         >>> knots = {"knots_in": torch.tensor([[0.0, 1.0, 2.0]]),
@@ -142,7 +145,7 @@ class Curve:
                 f"contrast: knots_out must not fall, got {levels.tolist()}."
             )
         start = levels[:, :1] - slopes[:, :1] * knots[:, :1]
-        parts = (start, slopes[:, :1], knots[:, 1:-1], slopes.diff(dim=1))
+        parts = (start, slopes[:, -1:], knots[:, 1:-1], -slopes.diff(dim=1))
         first, slope, inner, bends = (part.to(like) for part in parts)
         return cls(first, slope, inner, bends)
 
@@ -153,17 +156,15 @@ class Curve:
         y = torch.mul(x, self.slope[volumes], out=out).add_(self.start[volumes])
         hinge = torch.empty_like(x)
         for knot, bend in self._hinges(volumes):
-            torch.sub(x, knot, out=hinge).relu_()
-            y.addcmul_(hinge, bend)
+            y.addcmul_(torch.minimum(x, knot, out=hinge), bend)
         return y
 
     def slope_at(self, x: Tensor, volumes: slice = slice(None)) -> Tensor:
         """Slopes there; at a knot that of the segment below."""
         y = self.slope[volumes].expand(x.shape).contiguous()
-        above = torch.empty_like(x)
+        below = torch.empty_like(x)
         for knot, bend in self._hinges(volumes):
-            torch.gt(x, knot, out=above)
-            y.addcmul_(above, bend)
+            y.addcmul_(torch.le(x, knot, out=below), bend)
         return y
 
     def _hinges(self, volumes: slice) -> Iterator[tuple[Tensor, Tensor]]:

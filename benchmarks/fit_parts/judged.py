@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,17 @@ def judged(work: Path, scans: int, scale: float, pairs: int, jobs: int) -> dict:
     place = work / f"judged-{scale:g}"
     found = {}
     for a, b in PAIRS[:pairs]:
-        found[f"{a}->{b}"] = keep(
-            place / "pairs",
-            f"{a}-{b}-{scans}",
-            lambda a=a, b=b: _judge_pair(place, (a, b), scans, scale, jobs),
+        name = f"{a}-{b}-{scans}"
+        judged_pair, again = (
+            keep(
+                place / folder,
+                name,
+                lambda a=a, b=b, do=do: do(place, (a, b), scans, scale, jobs),
+            )
+            for folder, do in (("pairs", _judge_pair), ("again", perfect_again))
         )
+        judged_pair["same people"]["perfect"] = again
+        found[f"{a}->{b}"] = judged_pair
     reachable = [f"{a}->{b}" for a, b in REACHABLE[:pairs]]
     return {
         "pairs": found,
@@ -163,13 +170,38 @@ def perfect(both: Sequence[Half], true: Material) -> float:
     A's people, imaged by B itself, moved as a model would be that had to learn the
     mean of B's features from the other half.
     """
-    seen = {one.subject: one.features for one, _ in true}
+    seen = {one.subject: one for one, _ in true}
+    return perfect_of(
+        [
+            replace(
+                half,
+                learn=tuple(seen[one.subject] for one in half.learn),
+                test=tuple(seen[one.subject] for one in half.test),
+            )
+            for half in both
+        ]
+    )
+
+
+def perfect_again(
+    place: Path, pair: tuple[str, str], scans: int, scale: float, jobs: int
+) -> float:
+    """The same among A's own people: B's scans of them, of another day.
+
+    Noise, shading and place differ from day to day, so that a mean that is learned
+    from few days is off, even where the people are the same.
+    """
+    own, site = people_of(pair[0], scans), pair[1]
+    one, other = (material(place, site, own, scale, jobs, day=day) for day in (0, 1))
+    return perfect_of(split((pair[0], site), other, one))
+
+
+def perfect_of(both: Sequence[Half]) -> float:
+    """AUC of scans that are B's but for their mean, learned from the other half."""
     scores = []
     for half in both:
-        learned = feature_table(half.learn_b).mean(0) - np.mean(
-            [seen[one.subject] for one in half.learn], axis=0
-        )
-        table = np.stack([seen[one.subject] + learned for one in half.test])
+        theirs, ours = feature_table(half.learn_b), feature_table(half.learn)
+        table = feature_table(half.test) + theirs.mean(0) - ours.mean(0)
         groups = ([s.subject for s in half.test], half.real_subjects)
         scores.append(two_sample_auc(table, half.real.features, groups=groups))
     return float(np.mean(scores))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,11 @@ def judged(found: Mapping[str, Any]) -> str:
         for who, count in found["auc_after_at_most_0.65"].items()
     )
     reachable = [pair for pair in found["reachable"] if pair in found["pairs"]]
-    after, perfect = (
-        np.array([found["pairs"][pair]["other people"][key] for pair in reachable])
-        for key in ("auc_after", "perfect")
+    means = ". ".join(
+        _against_perfect(found["pairs"], who, reachable)
+        for who in _WHO
+        if all("perfect" in found["pairs"][pair].get(who, {}) for pair in reachable)
     )
-    change = spread(after - perfect)
-    more, (low, high) = change["mean"], change["ci95"]
     text = f"""## Does corrupt(A) pass for B?
 
     Phantom, voxels {found["voxel_scale"]:g} times as large as the sites' own,
@@ -39,10 +38,13 @@ def judged(found: Mapping[str, Any]) -> str:
     - **after**: corrupted scans of A against the same scans of B.
     - **a perfect model**: A's people, imaged by B itself, in place of corrupted scans.
     Only the mean of the features is learned, from as many people as the fit has; more
-    can hardly be learned from so few.
+    can hardly be learned from so few. Where the people are the same, it is B's scans of
+    another day: noise, shading and place vary from day to day, and few days tell their
+    mean badly, too.
     - **floor**: B against B, split at random.
     - **after, same people**: as after, but A's own people are scanned at B, too, so
-    that what differs between heads cancels. What is left is the model's own error.
+    that what differs between heads cancels. What a perfect model does better is the
+    model's own error.
     - **out of reach**: what B has less of than A, noise or blur, by the fit; no
     corruption can make up for it.
     - **Nyul**, **hand-set ranges**: other methods in place of the fit, against other
@@ -52,17 +54,33 @@ def judged(found: Mapping[str, Any]) -> str:
     1.03.
 
     Of the pairs whose B is at least as noisy and as blurred as A by the sites' own
-    settings, the target of an AUC of at most .65 is reached by {reached}. With other
-    people their mean is {after.mean():.2f}, where a perfect model would have
-    {perfect.mean():.2f}: a difference of {more:.2f} ({low:.2f} to {high:.2f}, Student's
-    t over {len(reachable)} pairs, as if they shared no site)."""
+    settings, the target of an AUC of at most .65 is reached by {reached}. {means}
+    (Student's t over {len(reachable)} pairs, as if they shared no site)."""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
-        *("after, same people", "out of reach", "Nyul", "hand-set ranges"),
+        *("after, same people", "a perfect model", "out of reach"),
+        *("Nyul", "hand-set ranges"),
         "gm, csf over B's",
     )
     rows = [_pair(name, v) for name, v in found["pairs"].items()]
     return prose(text) + table(head, rows) + _reasons(found["pairs"])
+
+
+def _against_perfect(
+    pairs: Mapping[str, Any], who: str, reachable: Sequence[str]
+) -> str:
+    """Mean AUC after, that of a perfect model, and the difference."""
+    after, perfect = (
+        np.array([pairs[pair][who][key] for pair in reachable])
+        for key in ("auc_after", "perfect")
+    )
+    change = spread(after - perfect)
+    more, (low, high) = change["mean"], change["ci95"]
+    return (
+        f"With {_WHO[who]} their mean is {after.mean():.2f}, where a perfect model "
+        f"would have {perfect.mean():.2f}: a difference of {more:.2f} "
+        f"({low:.2f} to {high:.2f})"
+    )
 
 
 def _pair(name: str, v: Mapping[str, Any]) -> list[str]:
@@ -79,6 +97,7 @@ def _pair(name: str, v: Mapping[str, Any]) -> list[str]:
         f"{other['auc_floor']:.2f}",
         other["verdict"],
         number("same people", "auc_after"),
+        number("same people", "perfect"),
         ", ".join(other["unattainable"]) or "-",
         f"{v['nyul']['auc_after']:.2f}",
         f"{v['torchio ranges']['auc_after']:.2f}",

@@ -55,10 +55,11 @@ def phantom(subject: int, site: str, scale: float, changes: dict[str, Any]) -> d
     return _acquired(head, name, machine, sigma)
 
 
-def visit(person: int, site: str, scale: float) -> dict:
-    """A phantom scan of a person who may be seen at other sites, too."""
+def visit(person: int, site: str, scale: float, day: int = 0) -> dict:
+    """A phantom scan of a person who may be seen at other sites and days, too."""
     name = f"P{person:03d}"
-    return _acquired(_head(name, scale), name, scanner(site).scaled(scale))
+    when = f"{name}-day-{day}" if day else name
+    return _acquired(_head(name, scale), when, scanner(site).scaled(scale))
 
 
 @lru_cache(maxsize=1)

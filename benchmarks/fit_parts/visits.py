@@ -34,15 +34,17 @@ def people_of(site: str, scans: int) -> range:
 
 
 def material(
-    place: Path, site: str, people: range, scale: float, jobs: int
+    place: Path, site: str, people: range, scale: float, jobs: int, *, day: int = 0
 ) -> Material:
     """Specimens and estimates of a site; scans and estimates are kept on disk."""
+    folder = place / (f"{site}-day-{day}" if day else site)
 
     def one(person: int) -> tuple[Specimen, ScanEstimate]:
-        made = simulated(place / site, f"{person:04d}", visit, (person, site, scale))
+        which = (person, site, scale, day)
+        made = simulated(folder, f"{person:04d}", visit, which)
         label = f"P{person:04d}"
         kept = keep(
-            place / site / f"v{ESTIMATOR_VERSION}",
+            folder / f"v{ESTIMATOR_VERSION}",
             f"{person:04d}",
             lambda: estimate_scan(
                 made["image"], made["spacing"], label=label

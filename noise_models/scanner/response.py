@@ -28,14 +28,14 @@ OUTERMOST, UNDER_SKIN = 0.95, 0.75  # share of the scalp at half a mm and at 3 m
 class Response:
     """g of the forward model, which is another one near the surface.
 
-    ``brain * curve(x) + factor * x + kink * max(x - skin, 0)``: of the scalp, what is
+    ``brain * curve(x) + factor * x + kink * min(x, skin)``: of the scalp, what is
     darker than skin is skin that shares its voxel with air, what is brighter has fat.
 
     Attributes:
         curve: Of the tissues of the brain.
         brain: How much of a voxel goes by it, 0 to 1, (n, C X Y[ Z]).
-        factor: What the rest is scaled by, times its share, likewise.
-        kink: What that gains above skin, likewise.
+        factor: What bright voxels of the rest are scaled by, times its share, likewise.
+        kink: What that gains below skin, likewise.
         skin: Brightness of skin at A, (n, 1).
 
     Example:
@@ -66,8 +66,9 @@ class Response:
         above = (top * by_fat - skin * by_skin) / (top - skin)
         outer = (share - UNDER_SKIN).div_(OUTERMOST - UNDER_SKIN).clamp_(0, 1)
         outer.mul_(share)
-        factor = torch.mul(share, by_fat).addcmul_(outer, by_skin - by_fat)
-        kink = outer.mul_(above.clamp_min_(0) - by_skin)
+        above.clamp_min_(0)
+        factor = torch.mul(share, by_fat).addcmul_(outer, above - by_fat)
+        kink = outer.mul_(by_skin - above)
         return cls(curve, share.neg_().add_(1), factor, kink, skin)
 
     def at(
@@ -77,11 +78,12 @@ class Response:
         here = volumes, voxels
         y = self.curve.at(x, volumes, out=out).mul_(self.brain[here])
         y.addcmul_(x, self.factor[here])
-        return y.addcmul_((x - self.skin[volumes]).relu_(), self.kink[here])
+        return y.addcmul_(torch.minimum(x, self.skin[volumes]), self.kink[here])
 
     def slope_at(self, x: Tensor, volumes: slice, voxels: slice) -> Tensor:
         """How much a little more of ``x`` makes, a block (m, voxels)."""
         here = volumes, voxels
         slope = self.curve.slope_at(x, volumes).mul_(self.brain[here])
         slope.add_(self.factor[here])
-        return slope.addcmul_((x > self.skin[volumes]).to(x), self.kink[here])
+        below = torch.le(x, self.skin[volumes], out=torch.empty_like(x))
+        return slope.addcmul_(below, self.kink[here])
