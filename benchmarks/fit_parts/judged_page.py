@@ -62,7 +62,11 @@ def judged(found: Mapping[str, Any]) -> str:
         *("Nyul", "hand-set ranges"),
         "gm, csf over B's",
     )
-    rows = [_pair(name, v) for name, v in found["pairs"].items()]
+    rows = [_pair(_named(name, v), v) for name, v in found["pairs"].items()]
+    if any("of_the_fit_before" in v for v in found["pairs"].values()):
+        text += (
+            "\n\n    Pairs with a star are of the version of the fit before this one."
+        )
     return prose(text) + table(head, rows) + _reasons(found["pairs"])
 
 
@@ -81,6 +85,10 @@ def _against_perfect(
         f"would have {perfect.mean():.2f}: a difference of {more:.2f} "
         f"({low:.2f} to {high:.2f})"
     )
+
+
+def _named(name: str, v: Mapping[str, Any]) -> str:
+    return f"{name} *" if "of_the_fit_before" in v else name
 
 
 def _pair(name: str, v: Mapping[str, Any]) -> list[str]:
@@ -111,7 +119,9 @@ def _reasons(pairs: Mapping[str, Any]) -> str:
     for name, v in pairs.items():
         if "same people" in v:
             off = v["same people"]["off_sd"].items()
-            rows.append([name, ", ".join(f"{k} {sd:+.1f}" for k, sd in off) or "-"])
+            rows.append(
+                [_named(name, v), ", ".join(f"{k} {sd:+.1f}" for k, sd in off) or "-"]
+            )
     if not rows:
         return ""
     text = """What the model itself misses, seen where people are the same: features
