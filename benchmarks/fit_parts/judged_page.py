@@ -20,7 +20,7 @@ def judged(found: Mapping[str, Any]) -> str:
         for who, count in found["auc_after_at_most_0.65"].items()
     )
     reachable = [pair for pair in found["reachable"] if pair in found["pairs"]]
-    means = ". ".join(
+    means = " ".join(
         _against_perfect(found["pairs"], who, reachable)
         for who in _WHO
         if all("perfect" in found["pairs"][pair].get(who, {}) for pair in reachable)
@@ -54,8 +54,7 @@ def judged(found: Mapping[str, Any]) -> str:
     1.03.
 
     Of the pairs whose B is at least as noisy and as blurred as A by the sites' own
-    settings, the target of an AUC of at most .65 is reached by {reached}. {means}
-    (Student's t over {len(reachable)} pairs, as if they shared no site)."""
+    settings, the target of an AUC of at most .65 is reached by {reached}. {means}"""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
         *("after, same people", "a perfect model", "out of reach"),
@@ -83,7 +82,8 @@ def _against_perfect(
     return (
         f"With {_WHO[who]} their mean is {after.mean():.2f}, where a perfect model "
         f"would have {perfect.mean():.2f}: a difference of {more:.2f} "
-        f"({low:.2f} to {high:.2f})"
+        f"({low:.2f} to {high:.2f}; Student's t over {len(reachable)} pairs, as if "
+        "they shared no site)."
     )
 
 
