@@ -73,14 +73,15 @@ def refuse_unlike(path: Path | None, *suffixes: str) -> None:
     Example:
         >>> refuse_unlike(Path("scan.nii.gz"), ".png")
         Traceback (most recent call last):
-        medvae.errors.UserError: scan.nii.gz: PNG is written. Name it scan.png.
+        medvae.errors.UserError: scan.nii.gz: a .png file is written. Name it scan.png.
     """
     refuse_folders(path)
     if path is not None and path.suffix.lower() not in suffixes:
-        stem = path.name.removesuffix("".join(path.suffixes)) or path.name
+        stem = path.name
+        for known in (".nii.gz", ".nii", ".yaml", ".yml", ".html", ".png"):
+            stem = stem.removesuffix(known) or stem
         better = path.with_name(stem + suffixes[0])
-        kind = suffixes[0][1:].upper()
-        raise UserError(f"{path}: {kind} is written. Name it {better}.")
+        raise UserError(f"{path}: a {suffixes[0]} file is written. Name it {better}.")
 
 
 def to_disk(path: Path) -> None:

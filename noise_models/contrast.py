@@ -102,7 +102,7 @@ class Curve:
     """Piecewise linear curves, one a volume: a line plus hinges at the inner knots.
 
     ``start + slope x + sum of bend min(x, knot)``: one pass less a hinge than with the
-    usual ``max(x - knot, 0)``, and 0 stays 0 to the bit.
+    usual ``max(x - knot, 0)``.
 
     Attributes:
         start: Height of the first line at 0, (n, 1).

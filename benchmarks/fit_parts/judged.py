@@ -16,6 +16,7 @@ from fit_parts.visits import Material, material, people_of, split
 from noise_models.scanner.calibration import corrupted_volumes
 from noise_models.scanner.common_grid import GRID_MM
 from noise_models.scanner.estimate import (
+    ESTIMATOR_VERSION,
     ScanEstimate,
     estimate_scan,
 )
@@ -66,7 +67,7 @@ def judged(work: Path, scans: int, scale: float, pairs: int, jobs: int) -> dict:
         name = f"{a}-{b}-{scans}"
         judged_pair, again = (
             keep(
-                place / folder,
+                place / f"{folder}-v{ESTIMATOR_VERSION}",
                 name,
                 lambda a=a, b=b, do=do: do(place, (a, b), scans, scale, jobs),
             )

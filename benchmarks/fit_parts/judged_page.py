@@ -20,7 +20,7 @@ def judged(found: Mapping[str, Any]) -> str:
         for who, count in found["auc_after_at_most_0.65"].items()
     )
     reachable = [pair for pair in found["reachable"] if pair in found["pairs"]]
-    means = ". ".join(
+    means = " ".join(
         _against_perfect(found["pairs"], who, reachable)
         for who in _WHO
         if all("perfect" in found["pairs"][pair].get(who, {}) for pair in reachable)
@@ -54,15 +54,18 @@ def judged(found: Mapping[str, Any]) -> str:
     1.03.
 
     Of the pairs whose B is at least as noisy and as blurred as A by the sites' own
-    settings, the target of an AUC of at most .65 is reached by {reached}. {means}
-    (Student's t over {len(reachable)} pairs, as if they shared no site)."""
+    settings, the target of an AUC of at most .65 is reached by {reached}. {means}"""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
         *("after, same people", "a perfect model", "out of reach"),
         *("Nyul", "hand-set ranges"),
         "gm, csf over B's",
     )
-    rows = [_pair(name, v) for name, v in found["pairs"].items()]
+    rows = [_pair(_named(name, v), v) for name, v in found["pairs"].items()]
+    if any("of_the_fit_before" in v for v in found["pairs"].values()):
+        text += (
+            "\n\n    Pairs with a star are of the version of the fit before this one."
+        )
     return prose(text) + table(head, rows) + _reasons(found["pairs"])
 
 
@@ -79,8 +82,13 @@ def _against_perfect(
     return (
         f"With {_WHO[who]} their mean is {after.mean():.2f}, where a perfect model "
         f"would have {perfect.mean():.2f}: a difference of {more:.2f} "
-        f"({low:.2f} to {high:.2f})"
+        f"({low:.2f} to {high:.2f}; Student's t over {len(reachable)} pairs, as if "
+        "they shared no site)."
     )
+
+
+def _named(name: str, v: Mapping[str, Any]) -> str:
+    return f"{name} *" if "of_the_fit_before" in v else name
 
 
 def _pair(name: str, v: Mapping[str, Any]) -> list[str]:
@@ -111,7 +119,9 @@ def _reasons(pairs: Mapping[str, Any]) -> str:
     for name, v in pairs.items():
         if "same people" in v:
             off = v["same people"]["off_sd"].items()
-            rows.append([name, ", ".join(f"{k} {sd:+.1f}" for k, sd in off) or "-"])
+            rows.append(
+                [_named(name, v), ", ".join(f"{k} {sd:+.1f}" for k, sd in off) or "-"]
+            )
     if not rows:
         return ""
     text = """What the model itself misses, seen where people are the same: features

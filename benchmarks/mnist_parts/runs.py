@@ -55,7 +55,7 @@ class Run:
         if ARMS[self.arm].augmented:
             return replace(plan, steps=AUGMENTED_STEPS[self.train_size])
         if self.arm in STRONGEST:
-            return replace(plan, steps=STRONGEST_STEPS[self.train_size])
+            return replace(plan, steps=STRONGEST_STEPS.get(self.train_size, plan.steps))
         return plan
 
     @property

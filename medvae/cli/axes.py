@@ -11,6 +11,7 @@ from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import Json, end
 from medvae.cli.scans import DryRun
+from medvae.errors import UserError
 from medvae.files import refuse_unlike
 
 
@@ -41,14 +42,13 @@ def axes(
     Example: medvae axes runs/scanner --data my_scans
     """
     from medvae.cli.cohorts import open_cohort
-    from medvae.encoding.axes import read_axes
     from medvae.model.folder import check_sites
 
     leave_stdout(json)
     path = out or run / "axes.safetensors"
     refuse_unlike(path, ".safetensors")
     if out is not None and out.exists():
-        read_axes(out)  # refuses a file of anything else
+        _refuse_all_but_axes(out)
     check_sites(run)
     scans = open_cohort(data, site_from)
     from medvae.evaluation.run_axes import fit_run_axes, scans_learned
@@ -67,3 +67,15 @@ def axes(
     then = command("encode", run, data or "SCANS", out=codes, axes=path)
     count = found.axes.shape[1]
     end(f"{count} axes in {path}.", then=then, json=json, written=[path], axes=count)
+
+
+def _refuse_all_but_axes(path: Path) -> None:
+    from medvae.encoding.axes import read_axes
+
+    try:
+        read_axes(path)
+    except UserError:
+        raise UserError(
+            f"{path} is there and holds no axes. Choose another file with -o, or "
+            "remove it."
+        ) from None

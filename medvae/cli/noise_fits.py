@@ -11,6 +11,7 @@ import typer
 from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.cli.named import open_fit
 from medvae.cli.scans import DryRun, files_of
+from medvae.errors import UserError
 from medvae.files import refuse_unlike
 
 
@@ -34,6 +35,8 @@ def report_fit(
     from medvae.noise.report import inputs_among, write_fit_report
 
     refuse_unlike(out, ".html", ".htm")
+    if out.resolve() == file.resolve():
+        raise UserError(f"{out} would be overwritten by its report. Name another file.")
     scans = []
     if data is not None:
         from medvae.cohort import read_cohort

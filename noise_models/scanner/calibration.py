@@ -64,6 +64,7 @@ _LIMITS, _MOVES = (
         (_STEPS, _STEP_SHADING, _STEP_APODISATION, _STEP_GRAIN),
     )
 )
+_OF_NOISE = np.isin(np.arange(len(_LIMITS)), (0, len(_LIMITS) - 1))
 
 Array = NDArray[np.float64]
 
@@ -154,7 +155,7 @@ def calibrate(
     start = Calibration(
         np.zeros(len(NAMES)), _inherited(specimens, wanted, sites, target, seed)
     )
-    limits = _LIMITS * np.where(np.arange(len(_LIMITS)) == 0, 1.0, trust)
+    limits = np.where(_OF_NOISE, _LIMITS, trust * _LIMITS)
     weight = 1 / (1 / len(specimens) + 1 / len(wanted))
     found = corrupted_features(specimens, sites, target, start, seed=seed)
     whitening = _whitening(found, wanted)  # spreads differ little between rounds

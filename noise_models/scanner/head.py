@@ -105,9 +105,10 @@ def head_mask(blocks: NDArray[np.floating]) -> Mask:
 
 
 def _filled(mask: Mask) -> Mask:
-    """Holes filled, also those that the edge of the field of view lays open.
+    """Holes filled, also those that one face of the field of view lays open.
 
     A sinus that the lowest plane cuts is a hole of that plane, and not the outside.
+    What two faces cut at their common edge stays open.
     """
     sealed = np.pad(mask, 1)
     for axis in range(3):

@@ -246,15 +246,20 @@ class ScannerNoise(NoiseModel):
 
     def _found(self, own: Sequence[int | None], target: Sequence[int]) -> Params:
         """What the calibration of each volume's pair found beside offsets, (n,)."""
-        pairs = [
-            None if mine is None else self._pair(mine, goal)
+        weight = min(self.dispersion, 1.0)
+        rows = [
+            np.mean([(pair.apodisation, pair.grain) for pair in found], axis=0)
+            if (found := self._into(mine, goal))
+            else np.zeros(2)
             for mine, goal in zip(own, target, strict=True)
         ]
-        known = [pair or Pair() for pair in pairs]
-        return {
-            "apodisation": torch.tensor([pair.apodisation for pair in known]),
-            "grain": torch.tensor([pair.grain for pair in known]),
-        }
+        apodisation, grain = (weight * torch.tensor(np.stack(rows))).unbind(1)
+        return {"apodisation": apodisation, "grain": grain}
+
+    def _into(self, source: int | None, target: int) -> list[Pair]:
+        """The pair of a volume; of one of unknown origin all into its target."""
+        sources = range(len(self.sites)) if source is None else [source]
+        return [pair for k in sources if (pair := self._pair(k, target))]
 
     def _pair(self, source: int, target: int) -> Pair | None:
         key = f"{self.labels[source]}->{self.labels[target]}"
@@ -267,9 +272,7 @@ class ScannerNoise(NoiseModel):
         """
         rows = []
         for mine, goal in zip(own, target, strict=True):
-            sources = range(len(self.sites)) if mine is None else [mine]
-            pairs = [self._pair(k, goal) for k in sources]
-            known = [pair.offset for pair in pairs if pair and pair.offset]
+            known = [pair.offset for pair in self._into(mine, goal) if pair.offset]
             rows.append(np.mean(known, axis=0) if known else np.zeros(len(NAMES)))
         return torch.tensor(np.stack(rows), dtype=torch.float64)
 

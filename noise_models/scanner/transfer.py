@@ -53,8 +53,8 @@ class Pair:
         inherited: Share of a scan's deviation from A that it takes along to B.
         apodisation: How much faster than a Gaussian the transfer falls at high
             frequencies; see `spectrum.spectra`.
-        grain: Log of how much further B's noise spreads about its mean, on grids that
-            B does not store, than its fitted colour says.
+        grain: Log of how much further B's noise spreads about its mean, where A and B
+            do not both store the grid, than its fitted colour says.
 
     Example:
         >>> Pair(0.02, (0.0, 0.0, 1.2), 0.1, 0.5).clipped_psf

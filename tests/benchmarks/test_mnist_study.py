@@ -130,6 +130,17 @@ def random_digits(n, seed):
     return Digits(black * 255, black * 0 + 100, black, black, black)
 
 
+def test_a_longer_training_stops_where_a_shorter_one_ends():
+    data = [random_digits(40, seed) for seed in (0, 1)]
+    arm = ARMS["dvae_gaussian_0.8"]
+    short = train(arm, Plan(40, 3, 20), data, [0, 1])
+    long = train(arm, Plan(40, 7, 20), data, [0, 1], end=3)
+    last = train(arm, Plan(40, 7, 20), data, [0, 1])
+    for name, value in short.end.items():
+        assert torch.equal(long.end[name], value)
+        assert not torch.equal(last.end[name], value)
+
+
 @pytest.mark.parametrize(
     "name", ["vae", "iwae_k5", "diwae_k5", "invariance_1", "augmentation_dvae"]
 )

@@ -77,11 +77,17 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        (("noise", "preview", "rician", "a.nii", "-o", "a.nii"), "PNG is written"),
-        (("noise", "report", "scanner.yaml", "-o", "scanner.yaml"), "HTML is written"),
+        (
+            ("noise", "preview", "rician", "a.nii", "-o", "a.nii"),
+            "a .png file",
+        ),
+        (
+            ("noise", "report", "scanner.yaml", "-o", "scanner.yaml"),
+            "a .html file",
+        ),
         (("fit-noise", "A", "B", "--report", "a.nii"), "Name it a.html"),
         (("axes", "r", "-o", "a.nii"), "Name it a.safetensors"),
-        (("axes", "r", "-o", "model.safetensors"), "holds no axes"),
+        (("axes", "r", "-o", "model.safetensors"), "there and holds no axes"),
         (
             (
                 *("harmonize", "r", "a.nii", "-o", "out"),

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from noise_models.scanner import ScannerNoise
+import noise_models
+from noise_models.scanner import ScannerNoise, save_scanner
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.record import Record
 from noise_models.scanner.resampling import noise_response, to_spacing
@@ -127,3 +128,34 @@ def test_measured_scans_take_their_own_deviation_along_and_labels_do_not():
     assert measured.std() < 1e-6
     assert measured[0] > labelled.mean()
     assert labelled.std() > 0.01
+
+
+def calibrated(**more):
+    noise = fitted({"A": 0.04, "B": 0.09, "C": 0.05}, 1.0, (0.0, 0.0, 0.0))
+    offset = (0.1, *[0.0] * (len(NAMES) - 1))
+    pairs = {
+        "A->B": Pair(offset=offset, apodisation=2.0, grain=0.03),
+        "C->B": Pair(offset=offset, apodisation=1.0, grain=0.01),
+    }
+    return replace(noise, target="B", record=Record(pairs=pairs), **more)
+
+
+@pytest.mark.parametrize(
+    ("source", "dispersion", "share"),
+    [("A", 1.0, 1.0), ("C", 1.0, 1 / 3), (None, 1.0, 2 / 3), ("A", 0.5, 0.5)],
+)
+def test_all_that_calibration_found_goes_together(source, dispersion, share):
+    noise = calibrated(source=source, dispersion=dispersion)
+    params = noise.draw(2, torch.Generator().manual_seed(0))
+    assert params["grain"].tolist() == pytest.approx([0.03 * share] * 2)
+    wanted = {1 / 3: 1.0, 2 / 3: 1.5}.get(share, 2.0 * share)
+    assert params["apodisation"].tolist() == pytest.approx([wanted] * 2)
+
+
+def test_what_calibration_found_is_in_the_file(tmp_path):
+    path = save_scanner(calibrated(), tmp_path / "scanner.yaml")
+    pair = noise_models.load(path).record.pairs["A->B"]
+    assert (pair.apodisation, pair.grain) == (2.0, 0.03)
+    path.write_text(path.read_text().replace("grain: 0.03", "grain: 3.0"))
+    with pytest.raises(ValueError, match="grain"):
+        noise_models.load(path)

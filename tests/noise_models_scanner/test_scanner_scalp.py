@@ -10,6 +10,7 @@ from noise_models.scalp import scalp_share
 from noise_models.scanner.estimate import NAMES, ScanEstimate
 from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.model import ScannerNoise
+from noise_models.scanner.response import Response
 from noise_models.scanner.sites import summarise_site
 
 STEP = (4.0, 4.0, 4.0)
@@ -120,3 +121,17 @@ def test_a_brain_without_a_skull_has_no_scalp(head, told_by):
     else:
         y = replace(bare, source=None)(brain, rng=rng, spacing_mm=STEP)
     assert torch.allclose(y, brain, atol=0.02)
+
+
+def test_the_slope_is_that_of_the_response(head):
+    x, _ = head
+    model = noise(1.3, 1.05)
+    params = model.draw(1, torch.Generator().manual_seed(0))
+    response = Response.of(params, x, STEP)
+    where = torch.linspace(0.0, 1.6, x.numel()).view(1, -1)  # every place another value
+    here = slice(0, 1), slice(0, x.numel())
+    step = 1e-3
+    rise = response.at(where + step, *here) - response.at(where - step, *here)
+    off = (rise / (2 * step) - response.slope_at(where, *here)).abs()
+    assert off.median() < 1e-3
+    assert (off > 0.01).float().mean() < 0.01  # at the kinks alone
