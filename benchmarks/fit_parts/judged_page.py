@@ -57,9 +57,8 @@ def judged(found: Mapping[str, Any]) -> str:
     settings, the target of an AUC of at most .65 is reached by {reached}. {means}"""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
-        *("after, same people", "a perfect model", "out of reach"),
-        *("Nyul", "hand-set ranges"),
-        "gm, csf over B's",
+        *("after, same people", "a perfect model, same people", "out of reach"),
+        *("Nyul", "hand-set ranges", "gm, csf over B's"),
     )
     rows = [_pair(_named(name, v), v) for name, v in found["pairs"].items()]
     if any("of_the_fit_before" in v for v in found["pairs"].values()):
