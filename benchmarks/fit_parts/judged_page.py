@@ -10,6 +10,7 @@ from measured.students import spread
 
 from fit_parts.markdown import prose, table
 
+_NOT_RUN = "not run"
 _WHO = {"other people": "other people", "same people": "the same people"}
 
 
@@ -40,7 +41,7 @@ def judged(found: Mapping[str, Any]) -> str:
     Only the mean of the features is learned, from as many people as the fit has; more
     can hardly be learned from so few. Where the people are the same, it is B's scans of
     another day: noise, shading and place vary from day to day, and few days tell their
-    mean badly, too.
+    mean badly, too{_unless_run(found["pairs"])}.
     - **floor**: B against B, split at random.
     - **after, same people**: as after, but A's own people are scanned at B, too, so
     that what differs between heads cancels. What a perfect model does better is the
@@ -57,16 +58,29 @@ def judged(found: Mapping[str, Any]) -> str:
     settings, the target of an AUC of at most .65 is reached by {reached}. {means}"""
     head = (
         *("A->B", "before", "after", "a perfect model", "floor", "verdict"),
-        *("after, same people", "a perfect model", "out of reach"),
-        *("Nyul", "hand-set ranges"),
-        "gm, csf over B's",
+        *("after, same people", "a perfect model, same people", "out of reach"),
+        *("Nyul", "hand-set ranges", "gm, csf over B's"),
     )
     rows = [_pair(_named(name, v), v) for name, v in found["pairs"].items()]
+    head, rows = _without_empty(head, rows)
     if any("of_the_fit_before" in v for v in found["pairs"].values()):
         text += (
             "\n\n    Pairs with a star are of the version of the fit before this one."
         )
     return prose(text) + table(head, rows) + _reasons(found["pairs"])
+
+
+def _without_empty(
+    head: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Without the columns of which nothing was run."""
+    kept = [k for k in range(len(head)) if any(row[k] != _NOT_RUN for row in rows)]
+    return [head[k] for k in kept], [[row[k] for k in kept] for row in rows]
+
+
+def _unless_run(pairs: Mapping[str, Any]) -> str:
+    is_run = any("perfect" in v.get("same people", {}) for v in pairs.values())
+    return "" if is_run else " (not run yet)"
 
 
 def _against_perfect(
@@ -94,7 +108,7 @@ def _named(name: str, v: Mapping[str, Any]) -> str:
 def _pair(name: str, v: Mapping[str, Any]) -> list[str]:
     def number(part: str, key: str) -> str:
         known = v.get(part, {})
-        return f"{known[key]:.2f}" if key in known else "not run"
+        return f"{known[key]:.2f}" if key in known else _NOT_RUN
 
     other, ratio = v["other people"], v["contrast over B's"]
     return [

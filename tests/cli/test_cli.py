@@ -266,7 +266,16 @@ def test_a_preview_is_a_picture(phantom, tmp_path):
         ("evaluate", "{run}", "--data", "{data}", "-o", "{tmp}/e", "--dry-run"),
         ("noise", "preview", "rician", "{scan}", "-o", "{tmp}/p.png", "--dry-run"),
         ("noise", "apply", "rician", "{scan}", "-o", "{tmp}/a", "--dry-run"),
-        ("noise", "report", "{fit}", "--data", "{data}", "-o", "{tmp}/r", "--dry-run"),
+        (
+            "noise",
+            "report",
+            "{fit}",
+            "--data",
+            "{data}",
+            "-o",
+            "{tmp}/r.html",
+            "--dry-run",
+        ),
     ],
 )
 def test_a_dry_run_says_and_writes_nothing(words, phantom, fitted, trained, tmp_path):
@@ -295,7 +304,15 @@ def test_a_dry_run_refuses_what_the_command_would(phantom, trained, tmp_path):
     with pytest.raises(UserError, match="was trained on it"):
         run("evaluate", trained, *data)
     for verb in ("preview", "apply"):
-        words = ("noise", verb, "rician", "no.nii", "-o", tmp_path / "p", "--dry-run")
+        words = (
+            "noise",
+            verb,
+            "rician",
+            "no.nii",
+            "-o",
+            tmp_path / "p.png",
+            "--dry-run",
+        )
         assert run(*words).exit_code == 2
 
 
