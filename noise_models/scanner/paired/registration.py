@@ -20,8 +20,8 @@ SKULL_MM = 8.0  # the mask reaches this far out of the brain: rigid, without the
 BINS = 40
 STEPS = 200
 SAMPLED = 0.3  # share of the voxels, on a regular lattice
-# One phantom head reads .85 to .98, in voxels three times as large .76 to .88. Two heads
-# read .45 to .65, two of the simulated heads of the tests .76.
+# One phantom head reads .85 to .98, in voxels three times as large .76 to .88. Two
+# heads read .45 to .65, two of the simulated heads of the tests .76.
 LEAST_LIKENESS = 0.8
 MOST_TURNED_DEGREES = 45.0
 
