@@ -23,9 +23,14 @@ PLANS = {  # the best of every arm lies before the end, or its last looks are fl
     5000: Plan(5000, steps=12_000, batch=100),
     50000: Plan(50_000, steps=180_000, batch=100),
 }
-AUGMENTED_STEPS = {500: 20_000, 5000: 100_000}  # moved images go on teaching
-STRONGEST = {"dvae_salt_and_pepper_0.4", "dvae_gaussian_0.8"}  # learn slowly
-STRONGEST_STEPS = {500: 6000}
+LONGER = {  # moved images go on teaching, and the strongest noises teach slowly
+    ("augmentation", 500): 20_000,
+    ("augmentation_dvae", 500): 20_000,
+    ("augmentation", 5000): 100_000,
+    ("augmentation_dvae", 5000): 150_000,
+    ("dvae_salt_and_pepper_0.4", 500): 6000,
+    ("dvae_gaussian_0.8", 500): 6000,
+}
 SELECTED = {  # larger sets take longer: one arm for every question that is asked
     5000: (
         "vae",
@@ -52,11 +57,7 @@ class Run:
     def plan(self) -> Plan:
         """Steps and batch of its size; what learns more slowly goes on for longer."""
         plan = PLANS[self.train_size]
-        if ARMS[self.arm].augmented:
-            return replace(plan, steps=AUGMENTED_STEPS[self.train_size])
-        if self.arm in STRONGEST:
-            return replace(plan, steps=STRONGEST_STEPS.get(self.train_size, plan.steps))
-        return plan
+        return replace(plan, steps=LONGER.get((self.arm, self.train_size), plan.steps))
 
     @property
     def end(self) -> int:
