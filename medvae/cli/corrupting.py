@@ -61,7 +61,8 @@ def apply(
 
     leave_stdout(json)
     noise = open_named(name, from_, to)
-    scans, doubts = files_of(scans, out)
+    items, doubts = files_of(scans, out)
+    scans = [item.path for item in items]
     for doubt in doubts:
         warn(str(doubt))
     names = [_name(path) for path in scans]

@@ -11,6 +11,7 @@ import typer
 from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.cli.named import open_fit
 from medvae.cli.scans import DryRun, files_of
+from medvae.counted import counted
 from medvae.errors import UserError
 from medvae.files import refuse_unlike
 
@@ -70,16 +71,24 @@ def score(
     together (Mahalanobis): of 25 parameters a scan of the site itself lies about 5
     away, and more where few scans judge. p counts that in: it is the share of the
     site's own scans that would lie as far out, 'unusual' below .05, 'outside' below
-    .01, else 'inside'. Strange is what lies more than 3 SD off. With --site and three
-    scans or more, their common drift is tested, too.
+    .01, else 'inside'. Strange is what lies more than 3 SD off. With --site and scans
+    of three people or more, their common drift is tested, too; a person is told by a
+    cohort, or by sub- in the file's name.
 
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
-    from medvae.noise.scored import drift_told, not_comparable, score_scans
+    from medvae.noise.scored import (
+        FEWEST_FOR_DRIFT,
+        drift_told,
+        not_comparable,
+        people_shown,
+        score_scans,
+    )
     from noise_models.scanner.words import PARAMETERS
 
     fitted = open_fit(file, "scores need")
-    files, doubts = files_of(scans)
+    items, doubts = files_of(scans)
+    files, subjects = [one.path for one in items], [one.subject for one in items]
     for doubt in doubts:
         warn(str(doubt))
     shut = not_comparable(fitted)
@@ -88,7 +97,12 @@ def score(
         say(f"not compared, since the fit was adjusted or paired: {names}")
     with progress_bar("Measuring") as progress:
         rows, moved = score_scans(
-            fitted, files, site=site, jobs=jobs, progress=progress
+            fitted,
+            files,
+            subjects=subjects,
+            site=site,
+            jobs=jobs,
+            progress=progress,
         )
     if json:
         emit_json(
@@ -126,3 +140,9 @@ def score(
     say(f"judged by {', '.join(judges)}")
     if moved and site:
         say(f"together: {drift_told(moved, site)}")
+    elif site and len(files) >= FEWEST_FOR_DRIFT:
+        people = counted(len(set(people_shown(files, subjects))), "person", "people")
+        say(
+            f"no drift is tested: {len(files)} scans of {people}, and what their heads "
+            f"share would pass for it; {FEWEST_FOR_DRIFT} people are the fewest"
+        )

@@ -78,24 +78,25 @@ def scans_of(
 
 def files_of(
     scans: Sequence[Path], out: Path | None = None
-) -> tuple[list[Path], list[Problem]]:
+) -> tuple[list[Item], list[Problem]]:
     """Files and DICOM folders as they are named, and the scans of cohorts among them.
 
     Raises:
         UserError: As for `scans_of`.
     """
+    from medvae.encoding.folder import Item
     from medvae.volume.dicom import holds_dicom
 
-    files: list[Path] = []
+    files: list[Item] = []
     problems: list[Problem] = []
     for path in scans:
         is_table = path.suffix.lower() in (".csv", ".tsv", ".json")
         if is_table or (path.is_dir() and not holds_dicom(path)):
             cohort = _cohort_apart(path, out, None)
-            files += [scan.path for scan in cohort.scans]
+            files += [Item.of(scan) for scan in cohort.scans]
             problems += cohort.problems
         else:
-            files.append(path)
+            files.append(Item(path, *_labels(path)))
     if not files:
         raise UserError(f"{scans[0]}: no scans there. Name NIfTI files, or a cohort.")
     return files, problems

@@ -26,7 +26,7 @@ class AgeProbe:
 
     Args:
         mae: Mean absolute error in years; its chance is the error of predicting the
-            training subjects' mean age, its p permutes the tested people's ages.
+            training subjects' mean age, its p lets the tested people trade ages.
         share: ``mae`` over that chance; below 1 the latent knows something.
     """
 
@@ -96,7 +96,10 @@ def score_ages(
     )
     n = len(set(subjects))
     shuffled = np.array(
-        [np.abs(guess - rng.permutation(truth)).mean() for _ in range(permutations)]
+        [
+            np.abs(guess - traded_ages(truth, subjects, rng)).mean()
+            for _ in range(permutations)
+        ]
     )
     p = (1 + int(np.sum(shuffled <= error.mean() + 1e-12))) / (1 + permutations)
     mae_ci = interval(lambda i: float(error[i].mean()), subjects, rng)
@@ -106,6 +109,24 @@ def score_ages(
         mae=Estimate(float(error.mean()), mae_ci, n, chance, p),
         share=Estimate(_share(error, flat), share_ci, n, 1.0, p),
     )
+
+
+def traded_ages(
+    age: FloatArray, subjects: Sequence[str], rng: np.random.Generator
+) -> FloatArray:
+    """Ages that could have been, if they meant nothing: whole persons trade theirs.
+
+    All scans of a person move together, as far apart in time as they were.
+
+    Example:
+        >>> age = np.array([20.0, 21.0, 60.0])
+        >>> traded_ages(age, ["a", "a", "b"], np.random.default_rng(3)).tolist()
+        [59.5, 60.5, 20.5]
+    """
+    _, person = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    own = np.bincount(person, age) / np.bincount(person)
+    traded: FloatArray = age + (rng.permutation(own) - own)[person]
+    return traded
 
 
 def _share(error: FloatArray, flat: FloatArray) -> float:

@@ -72,7 +72,7 @@ def icc(ratings: ArrayLike) -> Agreement:
     n, k = x.shape
     msr, msc, mse = mean_squares(x)
     value = _agreement(msr, msc, mse, n, k)
-    if not np.isfinite(value) or value >= 1 or mse == 0:
+    if not np.isfinite(value) or value >= 1 or (msr == 0 and mse == 0):
         return Agreement(value, value, value)
     a = k * value / (n * (1 - value))
     b = 1 + k * value * (n - 1) / (n * (1 - value))

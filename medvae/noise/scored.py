@@ -73,13 +73,15 @@ def drift_told(moved: Drift, site: str) -> str:
 
     Example:
         >>> from noise_models.scanner.likelihood import Drift
-        >>> drift_told(Drift(3, "psf_y_mm2", -0.8, 1.0), "NYU")
-        'no common drift from NYU seen (p = 1.00 over 3 scans, all parameters counted)'
+        >>> drift_told(Drift(4, 3, "psf_y_mm2", -0.8, 1.0), "NYU")
+        'no common drift from NYU seen (p = 1.00 over 4 scans of 3 people, all
+        parameters counted)'
     """
     from noise_models.scanner.likelihood import UNUSUAL_P
     from noise_models.scanner.words import PARAMETERS, change_of
 
-    sure = f"({p_value(moved.p)} over {moved.scans} scans, all parameters counted)"
+    scans = f"{moved.scans} scans of {moved.people} people"
+    sure = f"({p_value(moved.p)} over {scans}, all parameters counted)"
     if moved.p >= UNUSUAL_P:
         return f"no common drift from {site} seen {sure}"
     by = change_of(moved.parameter, moved.change)
@@ -113,10 +115,27 @@ def without(estimate: ScanEstimate, names: Sequence[str]) -> ScanEstimate:
     return replace(estimate, values=tuple(values))
 
 
+def people_shown(
+    scans: Sequence[Path], subjects: Sequence[str | None] | None
+) -> list[str]:
+    """Who each scan shows: a person of their own where nothing is known.
+
+    Example:
+        >>> people_shown([Path("a.nii"), Path("b.nii")], ["01", None])
+        ['sub-01', 'b.nii']
+    """
+    named = subjects or [None] * len(scans)
+    return [
+        str(path) if who is None else f"sub-{who}"
+        for path, who in zip(scans, named, strict=True)
+    ]
+
+
 def score_scans(
     noise: ScannerNoise,
     scans: Sequence[Path],
     *,
+    subjects: Sequence[str | None] | None = None,
     site: str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -126,13 +145,14 @@ def score_scans(
     Args:
         noise: The fit.
         scans: NIfTI files.
+        subjects: Who each shows; a person of their own where None.
         site: The site they are said to be from: only it is scored, and their common
             drift from it.
         jobs: Processes.
         progress: Called with (done, total, name).
 
     Returns:
-        A row a scan, and the drift; None without ``site`` or with fewer than 3 scans.
+        A row a scan, and the drift; None without ``site`` or with fewer than 3 people.
 
     Raises:
         UserError: A scan cannot be measured, or the site was not fitted.
@@ -164,7 +184,8 @@ def score_scans(
         scores.sort(key=lambda one: -one.log_prob)
         rows.append(Scored(path, tuple(scores), shares, estimate.flags))
     moved = None
-    if site is not None and len(estimates) >= FEWEST_FOR_DRIFT:
+    people = people_shown(scans, subjects)
+    if site is not None and len(set(people)) >= FEWEST_FOR_DRIFT:
         (known,) = (s for s in noise.sites if s.label == site)
-        moved = drift(known, estimates)
+        moved = drift(known, estimates, people)
     return rows, moved

@@ -84,14 +84,17 @@ def are_matched(covariates: Mapping[str, Covariate]) -> bool:
 
     Age is among the covariates, and every covariate is known for at least 90 % of the
     people, ten of them at each site, and differs by less than 0.25 SD between any two
-    sites. An adjustment does not make sites matched: it rests on a linear model.
+    sites. An age that all people of a site share was filled in rather than asked for,
+    and is no evidence. An adjustment does not make sites matched: it rests on a linear
+    model.
 
     Example:
         >>> are_matched({})
         False
     """
     every = [covariate.is_matched for covariate in covariates.values()]
-    return "age" in covariates and all(every)
+    age = covariates.get("age")
+    return age is not None and min(age.sd.values()) > 0 and all(every)
 
 
 def people_table(

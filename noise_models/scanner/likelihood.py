@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
-from noise_models.scanner.sites import Site, robust_mean, shrunk_covariance
+from noise_models.scanner.sites import Site, per_subject, robust_mean, shrunk_covariance
 
 FEWEST_FREEDOM = 3
 REFITS = 399
@@ -135,26 +135,36 @@ class Drift:
 
     Attributes:
         scans: How many.
+        people: How many people they show.
         parameter: The parameter that moved most surely.
         change: By how much, in units of `estimate.NAMES`.
         p: Of that change, corrected for the number of parameters (Holm's first step).
 
     Example:
-        >>> Drift(5, "log_sigma", 0.2, 0.001).p < 0.05
+        >>> Drift(5, 5, "log_sigma", 0.2, 0.001).p < 0.05
         True
     """
 
     scans: int
+    people: int
     parameter: str
     change: float
     p: float
 
 
-def drift(site: Site, estimates: Sequence[ScanEstimate]) -> Drift:
+def drift(
+    site: Site, estimates: Sequence[ScanEstimate], subjects: Sequence[str] | None = None
+) -> Drift:
     """Whether new scans differ from the site in the mean: a scanner that drifts.
 
-    A t test of every parameter, with the spread between scans that the fit found; the
-    error of the site's own mean counts, too.
+    A t test of every parameter, with the spread between people that the fit found; the
+    error of the site's own mean counts, too. Several scans of a person count as one:
+    their anatomy is the same, and it is read as contrast, sharpness and shading.
+
+    Args:
+        site: As fitted.
+        estimates: Of the new scans.
+        subjects: Who each shows; a different person each, when None.
 
     Raises:
         ValueError: No scan.
@@ -164,15 +174,20 @@ def drift(site: Site, estimates: Sequence[ScanEstimate]) -> Drift:
     mean = np.array(site.mean)
     table = np.stack([e.vector for e in estimates])
     known = ~np.isnan(table)
-    count = known.sum(0)
-    moved = np.where(known, table - mean, 0).sum(0) / np.maximum(count, 1)
+    people = subjects or [str(k) for k in range(len(table))]
+    told = per_subject(known.astype(float), people)
+    away = per_subject(np.where(known, table - mean, 0), people)
+    count = (told > 0).sum(0)
+    by_person = np.divide(away, told, out=np.zeros_like(away), where=told > 0)
+    moved = by_person.sum(0) / np.maximum(count, 1)
     variance = np.diag(np.array(site.covariance)) + _least_sd() ** 2
     error = np.sqrt(variance * (1 / site.subjects + 1 / np.maximum(count, 1)))
     p = 2 * stats.t.sf(np.abs(moved) / error, _freedom(site))
     p[count == 0] = 1.0
     k = int(p.argmin())
     surest = float(min(1, p[k] * (count > 0).sum()))
-    return Drift(int(count[k]), NAMES[k], float(moved[k]), surest)
+    scans = int(known[:, k].sum())
+    return Drift(scans, int(count[k]), NAMES[k], float(moved[k]), surest)
 
 
 def _freedom(site: Site) -> int:

@@ -166,8 +166,15 @@ def test_three_scans_of_one_site_tell_of_its_drift(fit, monkeypatch):
     told = " ".join(scored(fit, monkeypatch, "--site", "A").output.split())
     assert "together: " in told
     assert "noise moved by a factor of " in told
-    assert "over 3 scans" in told
+    assert "over 3 scans of 3 people" in told
     assert "together: " not in scored(fit, monkeypatch).output
+
+
+def test_scans_of_one_person_tell_of_no_drift(fit, monkeypatch):
+    scans = [f"sub-01_ses-{k}_T1w.nii" for k in range(3)]
+    told = scored(fit, monkeypatch, "--site", "A", scans=scans).output
+    assert "together: " not in told
+    assert "no drift is tested: 3 scans of 1 person" in " ".join(told.split())
 
 
 def test_scans_like_their_site_s_are_not_said_to_have_moved(fit, monkeypatch):

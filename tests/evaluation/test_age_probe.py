@@ -51,3 +51,23 @@ def test_equal_ages_give_no_share_instead_of_dividing_by_zero():
     found = score_ages([40, 41], [40, 40], 40.0, ["a", "b"], np.random.default_rng(0))
     assert not found.share.is_finite
     assert found.mae.value == pytest.approx(0.5)
+
+
+def test_scans_of_one_person_are_not_several_people():
+    rng = np.random.default_rng(0)
+    who = np.repeat([str(i) for i in range(6)], 6)
+    found = []
+    for _ in range(200):
+        guess, age = (np.repeat(rng.uniform(20, 80, 6), 6) for _ in range(2))
+        found.append(score_ages(guess, age, 50.0, who, rng, permutations=99).mae.p)
+    assert np.mean(np.array(found) <= 0.05) < 0.1  # .28 if scans trade ages
+
+
+def test_p_is_uniform_where_people_trade_ages():
+    rng = np.random.default_rng(1)
+    who = [str(i) for i in range(12)]
+    found = [
+        score_ages(*rng.uniform(20, 80, (2, 12)), 50.0, who, rng, permutations=99).mae.p
+        for _ in range(200)
+    ]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.07)

@@ -120,7 +120,7 @@ def test_the_same_numbers_make_the_same_page(runs, tmp_path):
 
 def test_sentences_say_when_no_site_could_be_read(runs):
     text = " ".join(describe(runs["none"]))
-    assert "The site can be read" in text
+    assert "he site can be read" in text
     assert "never seen in training" in text
 
 
@@ -138,6 +138,7 @@ def test_with_few_people_leakage_is_not_judged_and_the_codes_come_first():
     assert text.index("(posterior means) 1.00") < text.index("posterior samples 0.67")
     assert leak(40, 0.14).startswith("No site could be read: AUC from the codes (")
     assert leak(4, 0.01).startswith("The site can be read: AUC from the codes (")
+    assert leak(40, 0.03).startswith("Perhaps the site can be read: AUC from the codes")
 
 
 def probed(group, *values):

@@ -45,6 +45,13 @@ def test_constant_ratings_give_nan_and_no_crash():
     assert np.isnan(icc(np.ones((4, 2))).value)
 
 
+def test_parallel_ratings_still_have_an_interval():
+    exact, nearly = (icc([[1, 2], [2, 3], [3, last]]) for last in (4, 4.0001))
+    assert exact.value == pytest.approx(2 / 3)
+    assert exact.low == pytest.approx(nearly.low, abs=1e-3)
+    assert exact.high == pytest.approx(nearly.high, abs=1e-3)
+
+
 def test_image_icc_of_one_feature_is_icc():
     x = np.array(RATINGS, float)
     assert image_icc(x[..., None]) == pytest.approx(icc(x).value)

@@ -182,6 +182,12 @@ def test_matched_means_alike_by_the_rule(ages, count, is_matched):
     assert are_matched(describe(age, people)) is is_matched
 
 
+def test_one_age_for_all_is_no_match():
+    people = {s: PEOPLE[s][:24] for s in "AB"}
+    age = {s: {"age": [50.0] * 24} for s in "AB"}
+    assert not are_matched(describe(age, people))
+
+
 def test_wrong_tables_are_named():
     age, _ = world(0, 0.0)
     with pytest.raises(ValueError, match="adjust names 'sex'; the covariates are age"):

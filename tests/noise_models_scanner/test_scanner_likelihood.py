@@ -113,3 +113,14 @@ def test_drift_is_seldom_claimed_where_there_is_none():
         for k in range(100)
     )
     assert claims <= 10
+
+
+def test_one_person_s_head_is_no_drift():
+    claims = []
+    for k in range(60):
+        site, (head, *others) = summarise_site("A", scans(k, 20)), scans(500 + k, 4)
+        who = ["volunteer"] * 8 + ["b", "c", "d"]
+        claims.append(drift(site, [head] * 8 + others, who).p < 0.05)
+    assert sum(claims) <= 6  # 8 rescans counted as 8 people: 56 of 60
+    found = drift(site, [head] * 8 + others, who)
+    assert (found.scans, found.people) == (11, 4)

@@ -1,12 +1,13 @@
 """Sentences on probes of the site: the RBF probe, and whichever reads it best.
 
-Leakage is what its strongest probe reads. Each p is that probe's own, so that a site is
-called readable by chance more often than one time in twenty, never less.
+Leakage is what its strongest probe reads. Each p is that probe's own; a site is called
+readable where the least of them holds out against the number of probes (Bonferroni),
+and perhaps readable where it would have held out alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from medvae.counted import counted
 from medvae.evaluation.estimate import Estimate
@@ -30,7 +31,8 @@ FEW = 10
 
 def leak(run: Evaluation) -> str | None:
     """Whether the site could be read from codes, by which probe, in how many people."""
-    probed = {view: strongest(run, "leakage", view) for view in VIEWS}
+    every = {view: probes_of(run, "leakage", view) for view in VIEWS}
+    probed = {view: strongest(aucs) for view, aucs in every.items()}
     if not probed["mean"] or not probed["sample"]:
         return None
     if _highest(probed["whitened"]) <= max(map(_highest, list(probed.values())[:2])):
@@ -38,8 +40,14 @@ def leak(run: Evaluation) -> str | None:
     told = _probes(probed)
     n = min(auc.n for auc in probed["mean"].values())
     people = counted(n, "test subject")
-    if any(_found(auc) for aucs in probed.values() for auc in aucs.values()):
+    tried = [auc for aucs in every.values() for auc in aucs.values()]
+    if _found(tried):
         return f"The site can be read: {told} ({people})."
+    if any(_found([auc]) for auc in tried):
+        return (
+            f"Perhaps the site can be read: {told} ({people}). Of {len(tried)} probes "
+            f"one has a p below {LEVEL:g} by chance more often than that."
+        )
     if n < FEW:
         return f"With {people} leakage cannot be judged, {FEW} are the least: {told}."
     return f"No site could be read: {told} ({people})."
@@ -47,9 +55,10 @@ def leak(run: Evaluation) -> str | None:
 
 def stranger(run: Evaluation) -> str | None:
     """Where codes of the held-out site lie apart, and by which probe that is seen."""
-    probed = strongest(run, "held_out_distance", "sample")
-    if not any(_found(auc) for auc in probed.values()):
+    every = probes_of(run, "held_out_distance", "sample")
+    if not _found(list(every.values())):
         return None
+    probed = strongest(every)
     n = next(auc.n for auc in probed.values())
     return (
         f"Codes of {names_of(run.held_out)} can be told from those of the training "
@@ -58,21 +67,24 @@ def stranger(run: Evaluation) -> str | None:
     )
 
 
-def strongest(run: Evaluation, group: str, view: str) -> dict[str, Estimate]:
-    """AUCs of a view by probe: of the RBF probe, then the highest if that is another's.
-
-    Example:
-        >>> aucs = {f"auc_{kind}_mean": Estimate(auc, None, 8)
-        ...         for kind, auc in (("linear", .85), ("rbf", .76), ("knn", .97))}
-        >>> found = strongest(Evaluation("r", (), {"leakage": aucs}), "leakage", "mean")
-        >>> [(probe, auc.value) for probe, auc in found.items()]
-        [('the RBF probe', 0.76), ('nearest neighbours', 0.97)]
-    """
-    aucs = {
+def probes_of(run: Evaluation, group: str, view: str) -> dict[str, Estimate]:
+    """AUCs of a view by the probe that reads it."""
+    return {
         words: auc
         for kind, words in PROBES.items()
         if (auc := run.get(group, f"auc_{kind}_{view}"))
     }
+
+
+def strongest(aucs: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Of the AUCs of a view, that of the RBF probe, then the highest if not that.
+
+    Example:
+        >>> aucs = {probe: Estimate(auc, None, 8)
+        ...         for probe, auc in zip(PROBES.values(), (.76, .85, .97))}
+        >>> [(probe, auc.value) for probe, auc in strongest(aucs).items()]
+        [('the RBF probe', 0.76), ('nearest neighbours', 0.97)]
+    """
     best = max(aucs, key=lambda words: aucs[words].value, default="")
     return {k: auc for k, auc in aucs.items() if k in (PROBES["rbf"], best)}
 
@@ -95,5 +107,7 @@ def _highest(aucs: Mapping[str, Estimate]) -> float:
     return max((auc.value for auc in aucs.values()), default=0.0)
 
 
-def _found(number: Estimate) -> bool:
-    return number.p is not None and number.p < LEVEL
+def _found(aucs: Sequence[Estimate]) -> bool:
+    """Whether the least p is too small for the best of so many probes."""
+    told = [auc.p for auc in aucs if auc.p is not None]
+    return bool(told) and min(told) * len(told) < LEVEL
