@@ -11,6 +11,7 @@ from medvae.cohort.covariates import (
     SEX_COLUMNS,
     SITE_COLUMNS,
     cell,
+    label_cell,
     other_columns,
     parse_age,
     parse_sex,
@@ -124,7 +125,7 @@ class _Tables:
 def _keyed(path: Path, key: str) -> Table:
     rows: Table = {}
     for number, row in read_rows(path):
-        name = cell(row, (key,))
+        name = label_cell(row, (key,))
         if name is None:
             raise UserError(f"{path}, row {number}: no {key}. Fill it in.")
         if name in rows:
