@@ -11,7 +11,6 @@ from medvae.cohort.covariates import (
     SEX_COLUMNS,
     SITE_COLUMNS,
     cell,
-    label_cell,
     other_columns,
     parse_age,
     parse_sex,
@@ -125,7 +124,7 @@ class _Tables:
 def _keyed(path: Path, key: str) -> Table:
     rows: Table = {}
     for number, row in read_rows(path):
-        name = label_cell(row, (key,))
+        name = cell(row, (key,))
         if name is None:
             raise UserError(f"{path}, row {number}: no {key}. Fill it in.")
         if name in rows:

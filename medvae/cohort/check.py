@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from medvae.cohort.cohort import Cohort, Scan
-from medvae.cohort.covariates import LIKE_MISSING
 from medvae.cohort.labels import as_seen
 from medvae.errors import UserError
 from medvae.files import digest
@@ -40,7 +39,7 @@ def examine_cohort(
         if progress:
             progress(done, len(cohort), scan.path.name)
     problems += [*_listed_twice(cohort), *_torn_subjects(cohort)]
-    problems += [*few_sites(cohort), *_written_alike(cohort), *_like_missing(cohort)]
+    problems += [*few_sites(cohort), *_written_alike(cohort)]
     if not header_only:
         problems += _same_content(cohort)
     return replace(cohort, problems=tuple(dict.fromkeys(problems)))
@@ -115,15 +114,6 @@ def _written_alike(cohort: Cohort) -> Iterator[Problem]:
                 what = f"{kind} {', '.join(map(repr, alike))} are written alike"
                 how = f"If they are one {one}, write its label one way."
                 yield Problem(cohort.root, what, how, "warning")
-
-
-def _like_missing(cohort: Cohort) -> Iterator[Problem]:
-    """Warnings where a label is a word that programs write for a missing one."""
-    for kind, labels in (("site", cohort.sites), ("subject", cohort.subjects)):
-        if LIKE_MISSING in labels:
-            what = f"{kind} {LIKE_MISSING!r} is taken for a label"
-            how = "Write n/a where it is not known."
-            yield Problem(cohort.root, what, how, "warning")
 
 
 def few_sites(cohort: Cohort) -> Iterator[Problem]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 SITE_COLUMNS = ("site", "site_id", "institution_id", "center", "centre", "scanner_site")
 AGE_COLUMNS = ("age", "age_at_scan", "age_years", "ageatscan", "age_at_scan_1")
 SEX_COLUMNS = ("sex", "gender")
 
 _MISSING = {"", "n/a", "na", "nan", "none", "null", "-9999"}
-LIKE_MISSING = "NA"
-"""What R writes for a missing cell; also a label, such as that of a site in Naples."""
-
 _SEX = {"m": "M", "male": "M", "f": "F", "female": "F"}
 
 
@@ -23,33 +20,12 @@ def cell(row: Mapping[str, str], columns: Iterable[str]) -> str | None:
         >>> cell({"SITE_ID": "NYU", "age": "n/a"}, SITE_COLUMNS)
         'NYU'
     """
-    return _first(row, columns, present)
-
-
-def label_cell(row: Mapping[str, str], columns: Iterable[str]) -> str | None:
-    """The same where the columns hold labels of sites or people: ``NA`` is one.
-
-    Example:
-        >>> label_cell({"site": "NA"}, SITE_COLUMNS), cell({"age": "NA"}, AGE_COLUMNS)
-        ('NA', None)
-    """
-    return _first(row, columns, present_label)
-
-
-def _first(
-    row: Mapping[str, str],
-    columns: Iterable[str],
-    read: Callable[[str | None], str | None],
-) -> str | None:
     folded = {key.strip().casefold(): value for key, value in row.items()}
-    values = (read(folded.get(column.casefold())) for column in columns)
-    return next((value for value in values if value is not None), None)
-
-
-def present_label(value: str | None) -> str | None:
-    """As :func:`present`, but BIDS has no word for a missing one but ``n/a``."""
-    text = (value or "").strip()
-    return text if text == LIKE_MISSING else present(text)
+    for column in columns:
+        value = present(folded.get(column.casefold()))
+        if value is not None:
+            return value
+    return None
 
 
 def present(value: str | None) -> str | None:

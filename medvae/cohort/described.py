@@ -11,7 +11,6 @@ from medvae.cohort.covariates import (
     SEX_COLUMNS,
     SITE_COLUMNS,
     cell,
-    label_cell,
     other_columns,
     parse_age,
     parse_sex,
@@ -79,11 +78,11 @@ def described_scan(
     site = (
         rule.site(path, folder, session, {"column": cells})
         if rule
-        else label_cell(cells, SITE_COLUMNS) or parts.site
+        else cell(cells, SITE_COLUMNS) or parts.site
     )
     return Scan(
         path,
-        (label_cell(cells, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
+        (cell(cells, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
         site,
         session,
         age,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medvae.cohort.cohort import Cohort, Scan
-from medvae.cohort.covariates import label_cell
+from medvae.cohort.covariates import cell
 from medvae.cohort.rows import read_rows
 from medvae.errors import UserError
 from medvae.problem import Problem
@@ -28,8 +28,7 @@ def read_partitioning(path: Path, suffix: str = "t1") -> Cohort:
     """
     scans, problems = [], []
     for number, row in read_rows(path):
-        subject = label_cell(row, ("subject_id",))
-        site = label_cell(row, ("partition_id",))
+        subject, site = cell(row, ("subject_id",)), cell(row, ("partition_id",))
         if subject is None or site is None:
             raise UserError(f"{path}, row {number}: an empty cell. Fill it in.")
         folder = path.parent / subject

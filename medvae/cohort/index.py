@@ -25,7 +25,7 @@ from medvae.files import user_cache, write_text
 from medvae.problem import Problem
 from medvae.version import __version__
 
-INDEX_VERSION = 5
+INDEX_VERSION = 4
 _PLAIN = ("subject", "site", "session", "age", "sex", "split")
 _TABLES = (".json", ".tsv", ".csv", ".yaml", ".yml")
 

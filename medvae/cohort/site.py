@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from medvae.cohort.covariates import SITE_COLUMNS, label_cell, present, present_label
+from medvae.cohort.covariates import SITE_COLUMNS, cell, present
 from medvae.cohort.labels import parse_name, site_of_session, stem
 from medvae.errors import UserError
 from medvae.inputs import read_json
@@ -62,9 +62,8 @@ class SiteRule:
             return _matched(self.what, path.name)
         if self.kind == "column":
             rows = (tables[t] for t in ("column", *TABLES) if t in tables)
-            found = (label_cell(row, (self.what,)) for row in rows)
-            return next((site for site in found if site is not None), None)
-        return label_cell(tables.get(self.kind, {}), (self.what,))
+            return next((s for row in rows if (s := cell(row, (self.what,)))), None)
+        return cell(tables.get(self.kind, {}), (self.what,))
 
 
 def parse_rule(text: str | None) -> SiteRule | None:
@@ -110,7 +109,7 @@ def resolve_site(
         tables: The scan's rows of scans, sessions and participants.tsv.
     """
     for table in TABLES:
-        site = label_cell(tables.get(table, {}), SITE_COLUMNS)
+        site = cell(tables.get(table, {}), SITE_COLUMNS)
         if site is not None:
             return site
     return (
@@ -185,5 +184,5 @@ def _matched(pattern: str, text: str) -> str | None:
     if match is None:
         return None
     if "site" in match.re.groupindex:
-        return present_label(match["site"])
-    return present_label(match[1] if match.re.groups else match[0])
+        return present(match["site"])
+    return present(match[1] if match.re.groups else match[0])

@@ -6,7 +6,6 @@ import pytest
 import small_tree
 
 from medvae.cohort import read_cohort
-from medvae.cohort.check import examine_cohort
 from medvae.errors import UserError
 
 tree = small_tree.tree
@@ -200,34 +199,3 @@ def test_only_line_endings_end_a_row(tmp_path, name, sign):
     found = read_cohort(table(tmp_path, text.replace(",", "\t"), name))
     assert found.sites == ("A", "B")
     assert found.scans[0].covariates == {"note": f"one{sign}two"}
-
-
-def test_na_is_a_label_of_sites_and_people_and_elsewhere_missing(tmp_path):
-    text = "path,subject,site,session,age,sex,iq\na.nii,NA,NA,NA,NA,NA,NA\n"
-    found = read_cohort(table(tmp_path, text))
-    (scan,) = found.scans
-    assert (scan.subject, scan.site) == ("NA", "NA")
-    assert (scan.session, scan.age, scan.sex, scan.covariates) == (None,) * 3 + ({},)
-    told = [str(problem) for problem in examine_cohort(found).problems]
-    assert sum("'NA' is taken for a label. Write n/a" in line for line in told) == 2
-
-
-@pytest.mark.parametrize("word", ["n/a", "N/A", "", "nan", "none", "na"])
-def test_labels_of_sites_and_people_can_be_missing(tmp_path, word):
-    scan = read_cohort(table(tmp_path, f"path,subject,site\na.nii,{word},{word}\n"))
-    assert (scan.scans[0].subject, scan.scans[0].site) == ("a", None)
-
-
-def test_na_is_a_site_wherever_a_rule_finds_it(tmp_path):
-    path = table(tmp_path, "path,centre_code\nx-NA-1.nii,NA\n")
-    for rule in ("centre_code", r"filename:-(\w+)-"):
-        assert read_cohort(path, rule).sites == ("NA",)
-
-
-def test_na_is_a_site_and_a_person_of_bids(tmp_path):
-    scan = tmp_path / "sub-NA/anat/sub-NA_T1w.nii.gz"
-    scan.parent.mkdir(parents=True)
-    scan.touch()
-    (tmp_path / "participants.tsv").write_text("participant_id\tsite\nNA\tNA\n")
-    (found,) = read_cohort(tmp_path).scans
-    assert (found.subject, found.site) == ("NA", "NA")

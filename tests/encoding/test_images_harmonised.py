@@ -191,12 +191,6 @@ def test_the_table_of_harmonised_scans_is_a_cohort_of_them(tmp_path):
     assert original.resolve() == Path("a.nii").resolve()
 
 
-def test_labels_called_na_come_back_from_the_table_of_harmonised_scans(tmp_path):
-    write_index(tmp_path, [row("a", subject="NA", site="NA")])
-    (found,) = read_cohort(tmp_path / "index.tsv").scans
-    assert (found.subject, found.site) == ("NA", "NA")
-
-
 def test_images_harmonised_again_keep_one_row_of_their_own(tmp_path):
     write_index(tmp_path, [row("a", more={"Source": "old", "iq": "99"})])
     (found,) = read_index(tmp_path)
