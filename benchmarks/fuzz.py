@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def _known(path: Path) -> dict[str, Any]:
 def _write(path: Path, way: str, given: argparse.Namespace, found: Any) -> None:  # noqa: ANN401 (counts by reader)
     content = _known(path) | {
         way: {
-            "command": f"python benchmarks/fuzz.py {' '.join(given.words)}",
+            "command": f"python benchmarks/fuzz.py {shlex.join(given.words)}",
             "seed": given.seed,
             "minutes": round(sum(one["seconds"] for one in found.values()) / 60, 1),
             "inputs": sum(one["inputs"] for one in found.values()),

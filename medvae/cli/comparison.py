@@ -15,6 +15,7 @@ from medvae.cli.console import (
     say,
     show_table,
 )
+from medvae.cli.hints import command
 from medvae.cli.outcome import end
 from medvae.errors import UserError
 
@@ -111,10 +112,11 @@ def _command(
     config: Path | None,
 ) -> str:
     """What to type to have it again, without what decides only where and how fast."""
-    words = ["medvae compare"]
-    words += [f"--noise {','.join(names)}"] if names else []
-    words += [f"--data {data.name}"] if data else []
-    words += [f"--held-out {site}" for site in held_out or ()]
-    words += [f"--seeds {seeds}"] if seeds is not None else []
-    words += [f"--config {config.as_posix()}"] if config else []
-    return " ".join(words)
+    return command(
+        "compare",
+        noise=",".join(names) or None,
+        data=data.name if data else None,
+        held_out=held_out,
+        seeds=seeds,
+        config=config.as_posix() if config else None,
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medvae.cli.console import emit_json, say
+from medvae.cli.outcome import AsJson
 
 group = typer.Typer(
     no_args_is_help=True, help="The settings of a training run: schema, resolved."
@@ -45,7 +46,7 @@ def show(
         list[str] | None,
         typer.Option("--set", help="Override one setting: optimiser.epochs=20."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Show every setting as a run would take it: defaults, then file, then --set.
 

@@ -9,6 +9,7 @@ import typer
 
 from medvae.cli.console import emit_json, fail, progress_bar, say, show_table, warn
 from medvae.cli.hints import command
+from medvae.cli.outcome import AsJson
 from medvae.counted import counted
 
 
@@ -78,7 +79,7 @@ def cohort(
     site_from: Annotated[
         str | None, typer.Option(help="Where the site label lives, if not found.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: AsJson = False,
     headers_only: Annotated[
         bool, typer.Option("--headers-only", help="Do not read the voxels.")
     ] = False,

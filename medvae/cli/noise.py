@@ -10,7 +10,7 @@ import typer
 
 from medvae.cli.console import emit_json, say, show_table
 from medvae.cli.named import open_named
-from medvae.cli.outcome import end
+from medvae.cli.outcome import AsJson, end
 from medvae.cli.scans import DryRun, missing
 from medvae.files import refuse_unlike
 
@@ -19,11 +19,10 @@ group = typer.Typer(no_args_is_help=True, help="Look at corruption models, use t
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A model's name, a preset or fitted file.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @group.command("list")
-def list_models(json: Json = False) -> None:
+def list_models(json: AsJson = False) -> None:
     """List every corruption model that --noise takes."""
     import inspect
 
@@ -42,7 +41,7 @@ def list_models(json: Json = False) -> None:
 
 
 @group.command("show")
-def show_model(name: Name, json: Json = False) -> None:
+def show_model(name: Name, json: AsJson = False) -> None:
     """Show what a corruption model does, a fitted one with all its numbers."""
     noise = open_named(name)
     from medvae.cli.fitted import show_fit

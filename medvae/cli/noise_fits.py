@@ -10,6 +10,7 @@ import typer
 
 from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.cli.named import open_fit
+from medvae.cli.outcome import AsJson
 from medvae.cli.scans import DryRun, files_of
 from medvae.counted import counted
 from medvae.errors import UserError
@@ -62,7 +63,7 @@ def score(
         str | None, typer.Option(help="The site they are said to be from.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Say how far scans lie outside a fitted site: drift, or a wrong label.
 

@@ -14,6 +14,9 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print one line of JSON: written, failed.")
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""Of verbs that write nothing: what they show."""
+
 
 def staying(kept: int) -> str:
     """Of outputs that were finished before.

@@ -66,14 +66,16 @@ def as_seen(label: str) -> str:
 
 
 def is_writable(label: str) -> bool:
-    r"""Whether a label can stand in a table; halves of letters, from JSON, cannot.
+    r"""Whether a label can stand in a table and come back.
+
+    Halves of letters, from JSON, cannot, nor line endings of old Macs.
 
     Example:
         >>> is_writable("Zürich"), is_writable("\ud800"), is_writable("a\0")
         (True, False, False)
     """
     halves = not label.isascii() and any("\ud800" <= c <= "\udfff" for c in label)
-    return "\0" not in label and not halves
+    return "\0" not in label and "\r" not in label and not halves
 
 
 def stem(path: Path) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from medvae.encoding.earlier import COLUMNS
 from medvae.errors import UserError
 from medvae.files import write_json, write_text
-from medvae.inputs import DAMAGED, is_there, read_json, read_text
+from medvae.inputs import DAMAGED, is_there, read_json
 from medvae.version import __version__, software
 
 PROVENANCE = "provenance.json"
@@ -27,9 +26,7 @@ _DEPTH = 6  # sub-X/ses-Y/anat/file lies four below the root
 
 
 def refuse_others(out: Path) -> None:
-    """Refuse a folder whose table or description is not one of codes.
-
-    Nor is a table that has been given columns of another's.
+    """Refuse a folder whose description is not one of codes.
 
     Raises:
         UserError: Names the file.
@@ -37,24 +34,20 @@ def refuse_others(out: Path) -> None:
     Example:
         >>> refuse_others(Path("no folder yet"))
     """
-    for name, is_ours in ((DESCRIPTION, _is_described), ("index.tsv", _is_indexed)):
-        try:
-            ours = not is_there(out / name) or is_ours(out / name)
-        except (*DAMAGED, UserError):
-            ours = False
-        if not ours:
-            raise UserError(
-                f"{out / name}: not written by medvae encode, and would be "
-                "overwritten. Choose another folder with -o."
-            )
+    path = out / DESCRIPTION
+    try:
+        ours = not is_there(path) or _is_described(path)
+    except (*DAMAGED, UserError):
+        ours = False
+    if not ours:
+        raise UserError(
+            f"{path}: not written by medvae encode, and would be overwritten. "
+            "Choose another folder with -o."
+        )
 
 
 def _is_described(path: Path) -> bool:
     return any(made["Name"] == "medvae" for made in read_json(path)["GeneratedBy"])
-
-
-def _is_indexed(path: Path) -> bool:
-    return read_text(path).partition("\n")[0].split("\t") == [*COLUMNS]
 
 
 def data_set_of(path: Path) -> Path | None:

@@ -1,114 +1,174 @@
-"""What earlier calls have left in a folder of codes, as its index.tsv tells."""
+"""Codes that earlier calls have left in a folder, and what they forbid a later one."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from medvae.encoding.latent_file import finished_digest, made_with
+from medvae.encoding.names import latent_file, stems
 from medvae.encoding.reading import Cover, scan_digest
+from medvae.encoding.told import Cells, read_index, rows_of_codes
 from medvae.errors import UserError
-from medvae.inputs import DAMAGED, read_text
-
-INDEX = "index.tsv"
-COLUMNS = (
-    *("row", "name", "path", "subject", "site", "session"),
-    *("digest", "model", "file"),
-)
-Cells: TypeAlias = dict[str, str]
-"""A row of the table, by column."""
 
 
-def check_originals(out: Path, scans: Sequence[Path], targets: Sequence[Path]) -> None:
-    """Refuse to write over the code of another scan, which has the same file name.
-
-    A scan that was moved, copied or changed in its place is the same one.
+@dataclass(frozen=True)
+class Earlier:
+    """What a folder of codes holds, read once.
 
     Args:
-        out: The folder of codes, which need not exist.
-        scans: To be encoded.
-        targets: Their ``*_latent.nii.gz``, in it.
-
-    Raises:
-        UserError: Names the code, both scans and the remedy.
+        out: The folder, which need not exist.
+        index: Its index.tsv as it stands.
+        rows: Of every code, also of one that a killed call has left without a row.
 
     Example:
-        >>> check_originals(Path("no folder yet"), [], [])
+        >>> earlier = Earlier.read(Path("no folder yet"))
+        >>> [name for name, _ in earlier.named([Path("A/x.nii"), Path("B/x.nii")])]
+        ['A_x', 'B_x']
     """
-    before = told_before(out)
-    for scan, target in zip(scans, targets, strict=True):
-        told = before.get(target)
-        if told is None or _place(told["path"]) == _place(scan):
-            continue
-        if scan_digest(scan) not in (None, told["digest"]):
-            raise UserError(
-                f"{target}: the code of {told['path']} by an earlier command, and "
-                f"would be overwritten with that of {scan}. Choose another folder "
-                "with -o."
-            )
 
+    out: Path
+    index: str
+    rows: tuple[Cells, ...]
 
-def check_made_with(
-    out: Path,
-    scans: Sequence[Path],
-    targets: Sequence[Path],
-    model: str | None,
-    cover: Cover,
-) -> None:
-    """Refuse a folder with codes of other scans by another model, or of another cover.
+    @classmethod
+    def read(cls, out: Path) -> Earlier:
+        """Read a folder.
 
-    One table cannot hold both. Codes of the same scans are made anew.
+        Raises:
+            UserError: It has a table of another's, or a damaged one.
+        """
+        index, rows = read_index(out)
+        return cls(out, index, (*rows, *rows_of_codes(out, {r["file"] for r in rows})))
 
-    Args:
-        out: The folder of codes, which need not exist.
-        scans: To be encoded.
-        targets: Their ``*_latent.nii.gz``, in it.
-        model: SHA-256 of the weights.
-        cover: What of the scans is to be encoded.
+    @property
+    def by_target(self) -> dict[Path, Cells]:
+        """The row of every code, by its ``*_latent.nii.gz``."""
+        return {self.out / told["file"]: told for told in self.rows}
 
-    Raises:
-        UserError: Names the first such code and the remedy.
-    """
-    for told in _besides(out, scans, targets):
-        made = made_with(out / told["file"])
-        if made is not None and made != (model, cover):
-            how = "by another model" if made[0] != model else f"with cover {made[1]}"
-            raise UserError(
-                f"{out / told['file']}: encoded {how}; one table cannot hold both. "
-                "Choose another folder with -o."
-            )
+    def named(self, scans: Sequence[Path]) -> list[tuple[str, Path]]:
+        """The name and the ``*_latent.nii.gz`` of each scan.
 
+        One that has a code keeps them, whoever else is in the list.
 
-def still_whole(
-    out: Path,
-    scans: Sequence[Path],
-    targets: Sequence[Path],
-    model: str | None,
-    cover: Cover,
-) -> list[Cells]:
-    """Rows of other scans than these, whose codes are whole and of this model.
+        Raises:
+            UserError: A scan is given twice, or a new one would take another's name.
+        """
+        kept = self._kept(scans)
+        found: dict[Path, Path] = {}
+        named = []
+        for scan, name in zip(scans, stems(scans), strict=True):
+            told = kept.get(scan)
+            file = Path(told["file"]) if told else latent_file(name)
+            other = found.setdefault(self.out / file, scan)
+            if other is not scan:
+                raise UserError(
+                    f"{self.out / file}: the code of {other}, and that of {scan} "
+                    "would be called so, too. Choose another folder with -o."
+                )
+            named.append((told["name"] if told else name, self.out / file))
+        return named
 
-    Args:
-        out: The folder.
-        scans: That are not asked about.
-        targets: Their ``*_latent.nii.gz``.
-        model: SHA-256 of the weights.
-        cover: What of the scans was encoded.
-    """
-    return [
-        told
-        for told in _besides(out, scans, targets)
-        if told["digest"] == finished_digest(out / told["file"], model, cover)
-    ]
+    def _kept(self, scans: Sequence[Path]) -> dict[Path, Cells]:
+        """Rows of scans as they were called; where none is, of the same file."""
+        called = {told["path"]: told for told in self.rows}
+        at = {place(told["path"]): told for told in self.rows}
+        kept = {s: told for s in scans if (told := called.get(str(s.absolute())))}
+        taken = {told["file"] for told in kept.values()}
+        for scan in scans:
+            told = at.get(place(scan))
+            if scan not in kept and told and told["file"] not in taken:
+                kept[scan] = told
+                taken.add(told["file"])
+        return kept
 
+    def check_originals(self, scans: Sequence[Path], targets: Sequence[Path]) -> None:
+        """Refuse to write over the code of another scan, which has the same file name.
 
-def told_before(out: Path) -> dict[Path, Cells]:
-    """What the table tells of every scan, by its ``*_latent.nii.gz``."""
-    return {out / told["file"]: told for told in _rows(out)}
+        A scan that was moved, copied or changed in its place is the same one.
+
+        Args:
+            scans: To be encoded.
+            targets: Their ``*_latent.nii.gz``.
+
+        Raises:
+            UserError: Names the code, both scans and the remedy.
+        """
+        before = self.by_target
+        for scan, target in zip(scans, targets, strict=True):
+            told = before.get(target)
+            if told is None or place(told["path"]) == place(scan):
+                continue
+            if scan_digest(scan) not in (None, told["digest"]):
+                raise UserError(
+                    f"{target}: the code of {told['path']} by an earlier command, and "
+                    f"would be overwritten with that of {scan}. Choose another folder "
+                    "with -o, or give both scans to one command."
+                )
+
+    def check_made_with(
+        self,
+        scans: Sequence[Path],
+        targets: Sequence[Path],
+        model: str | None,
+        cover: Cover,
+    ) -> None:
+        """Refuse codes of other scans by another model, or of another cover.
+
+        One table cannot hold both. Codes of the same scans are made anew.
+
+        Args:
+            scans: To be encoded.
+            targets: Their ``*_latent.nii.gz``.
+            model: SHA-256 of the weights.
+            cover: What of the scans is to be encoded.
+
+        Raises:
+            UserError: Names the first such code and the remedy.
+        """
+        for told in self._besides(scans, targets):
+            code = self.out / told["file"]
+            made = made_with(code)
+            if made is not None and made != (model, cover):
+                by_other = made[0] != model
+                how = "by another model" if by_other else f"with cover {made[1]}"
+                raise UserError(
+                    f"{code}: encoded {how}; one table cannot hold both. "
+                    "Choose another folder with -o."
+                )
+
+    def still_whole(
+        self,
+        scans: Sequence[Path],
+        targets: Sequence[Path],
+        model: str | None,
+        cover: Cover,
+    ) -> list[Cells]:
+        """Rows of other scans than these, whose codes are whole and of this model.
+
+        Args:
+            scans: That are not asked about.
+            targets: Their ``*_latent.nii.gz``.
+            model: SHA-256 of the weights.
+            cover: What of the scans was encoded.
+        """
+        return [
+            told
+            for told in self._besides(scans, targets)
+            if told["digest"] == finished_digest(self.out / told["file"], model, cover)
+        ]
+
+    def _besides(self, scans: Sequence[Path], targets: Sequence[Path]) -> list[Cells]:
+        """Rows of other scans than these."""
+        places, files = {place(scan) for scan in scans}, {*targets}
+        return [
+            told
+            for told in self.rows
+            if self.out / told["file"] not in files
+            and place(told["path"]) not in places
+        ]
 
 
 def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> bool:
@@ -128,46 +188,15 @@ def is_free_for(folder: Path, scans: Collection[Path], model: str | None) -> boo
     try:
         if not any(folder.iterdir()):
             return True
+        rows = Earlier.read(folder).rows
     except OSError:
         return not folder.exists()
-    rows = _rows(folder)
+    except UserError:
+        return False
     same = {row["model"] for row in rows} == {model or ""}
-    return same and {_place(r["path"]) for r in rows} <= {_place(s) for s in scans}
+    return same and {place(r["path"]) for r in rows} <= {place(s) for s in scans}
 
 
-def _besides(out: Path, scans: Sequence[Path], targets: Sequence[Path]) -> list[Cells]:
-    """Rows of other scans than these."""
-    places, files = {_place(scan) for scan in scans}, {*targets}
-    return [
-        told
-        for told in _rows(out)
-        if out / told["file"] not in files and _place(told["path"]) not in places
-    ]
-
-
-def index_text(out: Path) -> str:
-    """The table as it stands; nothing where there is none that can be read."""
-    try:
-        return read_text(out / INDEX)
-    except (*DAMAGED, UserError):
-        return ""
-
-
-def _rows(out: Path) -> list[Cells]:
-    """Rows of the table; none where it is damaged or names files outside its folder."""
-    text = index_text(out)
-    try:
-        header, *rows = csv.reader(io.StringIO(text), delimiter="\t")
-        told = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-    except (ValueError, csv.Error):
-        return []
-    inside = all(_is_inside(Path(cells["file"])) for cells in told)
-    return told if tuple(header) == COLUMNS and inside and "\0" not in text else []
-
-
-def _is_inside(file: Path) -> bool:
-    return not file.is_absolute() and ".." not in file.parts
-
-
-def _place(path: str | os.PathLike[str]) -> str:
+def place(path: str | os.PathLike[str]) -> str:
+    """Where a path leads, by which a scan is the same under two paths."""
     return os.path.realpath(path)

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from medvae.cohort import Scan
+from medvae.cohort.labels import is_writable
 from medvae.encoding.derivative import describe, links, refuse_others, source_of
-from medvae.encoding.earlier import check_made_with, check_originals
+from medvae.encoding.earlier import Earlier
 from medvae.encoding.encoder import Encoder
 from medvae.encoding.latent import Latent
 from medvae.encoding.latent_file import finished_digest, write_latent
-from medvae.encoding.names import latent_file, stems
 from medvae.encoding.reading import NO_ROOM, Arrival, Cover, read_ahead
 from medvae.encoding.table import Row, write_table
+from medvae.encoding.told import in_code
 from medvae.errors import UserError
 from medvae.lock import sole_writer
 from medvae.memory import lacks_memory
@@ -138,10 +139,6 @@ def encode_folder(
         UserError: ``out`` holds a table or description of something else, the code of
             another scan with the same file name, or other scans' by other weights.
     """
-    check_folder(out, items)
-    paths = [item.path for item in items]
-    targets = _targets(out, stems(paths))
-    check_made_with(out, paths, targets, encoder.model_digest, cover)
     mine = share or Share()
     # Processes that share a list each write files of their own; one alone holds it all.
     with sole_writer(out) if mine.world == 1 else nullcontext():
@@ -158,22 +155,33 @@ def encode_folder(
         )
 
 
-def check_folder(out: Path, items: Sequence[Item]) -> None:
+def check_folder(out: Path, items: Sequence[Item]) -> tuple[Earlier, list[Row]]:
     """Refuse a folder of others, or with codes of other scans of the same file names.
+
+    Returns:
+        What the folder holds, and what each scan will be called in it.
 
     Raises:
         UserError: Names the file and the remedy.
 
     Example:
-        >>> check_folder(Path("no folder yet"), [Item(Path("a.nii.gz"))])
+        >>> _, rows = check_folder(Path("no folder yet"), [Item(Path("a.nii.gz"))])
+        >>> rows[0].name
+        'a'
     """
     refuse_others(out)
+    earlier = Earlier.read(out)
     paths = [item.path for item in items]
-    check_originals(out, paths, _targets(out, stems(paths)))
-
-
-def _targets(out: Path, names: Sequence[str]) -> list[Path]:
-    return [out / latent_file(name) for name in names]
+    named = earlier.named(paths)
+    earlier.check_originals(paths, [target for _, target in named])
+    labels = [(i.subject, i.site, i.session) for i in items]
+    for path, told in zip(paths, labels, strict=True):
+        if not all(is_writable(label) for label in told if label is not None):
+            raise UserError(f"{path}: no table can hold its labels, {told}. Mend them.")
+    return earlier, [
+        Row(name, path, label, target)
+        for (name, target), path, label in zip(named, paths, labels, strict=True)
+    ]
 
 
 def _encode_share(
@@ -188,13 +196,13 @@ def _encode_share(
     command: str,
     progress: Progress | None,
 ) -> list[str]:
-    paths = [item.path for item in items]
-    known, names = links(paths, out), stems(paths)
-    targets = _targets(out, names)
-    mine = share.of(list(zip(paths, targets, strict=True)))
-    marks = [finished_digest(t, encoder.model_digest, cover) for _, t in mine]
+    model, paths = encoder.model_digest, [item.path for item in items]
+    earlier, rows = check_folder(out, items)
+    earlier.check_made_with(paths, [row.target for row in rows], model, cover)
+    known, before, mine = links(paths, out), earlier.by_target, share.of(rows)
+    marks = [finished_digest(row.target, model, cover) for row in mine]
     arrivals = read_ahead(
-        [path for path, _ in mine],
+        [row.path for row in mine],
         encoder.grid,
         jobs=jobs,
         ahead=batch_size,
@@ -206,21 +214,21 @@ def _encode_share(
     coded = zip(
         mine, marks, encode_arrivals(encoder, arrivals, batch_size), strict=True
     )
-    for done, ((path, target), mark, (arrived, latent)) in enumerate(coded, start=1):
+    for done, (row, mark, (arrived, latent)) in enumerate(coded, start=1):
         if arrived.problem:
             problems.append(arrived.problem)
         elif not is_any_there:
             is_any_there = True
             out.mkdir(parents=True, exist_ok=True)
-            describe(out, known, encoder.model_digest, command)
+            describe(out, known, model, command)
         if latent is not None and mark != arrived.digest:
-            write_latent(target, latent, source_of(path, known), cover)
+            told = row.cells(out, arrived.digest or "", model, before.get(row.target))
+            source = source_of(row.path, known)
+            write_latent(row.target, latent, source, cover, in_code(told))
         if progress:
-            progress(done, len(mine), path.name)
+            progress(done, len(mine), row.path.name)
     if is_any_there:
-        labels = [(i.subject, i.site, i.session) for i in items]
-        rows = [Row(*row) for row in zip(names, paths, labels, targets, strict=True)]
-        write_table(out, rows, encoder.model_digest, cover)
+        write_table(out, rows, model, cover)
     return problems
 
 

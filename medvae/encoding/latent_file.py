@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,11 @@ def description_file(path: Path) -> Path:
 
 
 def write_latent(
-    path: Path, latent: Latent, source: str, cover: Cover = "head"
+    path: Path,
+    latent: Latent,
+    source: str,
+    cover: Cover = "head",
+    row: Mapping[str, str] | None = None,
 ) -> None:
     """Write one code; its JSON comes last, so that it vouches for the rest.
 
@@ -48,6 +53,7 @@ def write_latent(
         latent: The code.
         source: The scan, as the BIDS field ``Sources`` names it.
         cover: What of the scan was encoded.
+        row: What the table of codes will tell of it; see `medvae.encoding.told`.
     """
     for target, part in ((path, "mean"), (std_file(path), "std")):
         with atomic_path(target) as partial:
@@ -62,6 +68,7 @@ def write_latent(
         **latent.provenance,
         "latent_digest": digest(path),
         "std_digest": digest(std_file(path)),
+        **({"row": {**row}} if row else {}),
     }
     write_json(description_file(path), content)
 

@@ -17,25 +17,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from medvae.encoding.earlier import (
-    COLUMNS,
-    INDEX,
-    Cells,
-    index_text,
-    still_whole,
-    told_before,
-)
+from medvae.encoding.earlier import Earlier
 from medvae.encoding.latent_file import finished_digest, read_latent
 from medvae.encoding.reading import Cover
+from medvae.encoding.told import COLUMNS, INDEX, LABELS, Cells, read_index
 from medvae.errors import UserError
-from medvae.files import atomic_path, write_text
+from medvae.files import atomic_path
 from medvae.inputs import DAMAGED, near, refuse_special
 from medvae.lock import turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AXES, INDEX_LOCK = "axes.npy", ".index.lock"
+VECTORS, AXES, INDEX_LOCK = "latents.npy", "axes.npy", ".index.lock"
 
 
 @dataclass(frozen=True)
@@ -54,6 +48,31 @@ class Row:
     labels: tuple[str | None, str | None, str | None]
     target: Path
 
+    def cells(
+        self, out: Path, mark: str, model: str | None, before: Cells | None
+    ) -> Cells:
+        """Its cells; labels that are not known now are those of the row before.
+
+        Args:
+            out: The folder of codes.
+            mark: SHA-256 of the scan.
+            model: SHA-256 of the weights.
+            before: Its row of an earlier call, if there is one.
+        """
+        known = before if before and before["digest"] == mark else {}
+        labels = {
+            name: label or known.get(name, "")
+            for name, label in zip(LABELS, self.labels, strict=True)
+        }
+        return {
+            "name": self.name,
+            "path": str(self.path.absolute()),  # the next call may be made elsewhere
+            **labels,
+            "digest": mark,
+            "model": model or "",
+            "file": self.target.relative_to(out).as_posix(),
+        }
+
 
 def write_table(
     out: Path, rows: Sequence[Row], model: str | None, cover: Cover = "head"
@@ -64,21 +83,30 @@ def write_table(
     Codes of unequal size (``cover`` scan) have no common matrix: then latents.npy is
     left out and the maps are to be read one by one. Coordinates along axes are of the
     table they were made beside: with another one they go.
+
+    Of the two files the matrix goes first and comes last, so that one killed in between
+    leaves none, and never codes in the rows of other scans.
     """
     lines = io.StringIO()
     table = csv.DictWriter(lines, COLUMNS, delimiter="\t", lineterminator="\n")
     table.writeheader()
     with turn(out / INDEX_LOCK):
         marked = [(r, finished_digest(r.target, model, cover)) for r in rows]
-        told = told_before(out)
-        known = [_cells(r, out, m, model, told.get(r.target)) for r, m in marked if m]
+        earlier = Earlier.read(out)
+        told = earlier.by_target
+        known = [r.cells(out, m, model, told.get(r.target)) for r, m in marked if m]
         scans, targets = [r.path for r in rows], [r.target for r in rows]
-        every = [*still_whole(out, scans, targets, model, cover), *known]
+        every = [*earlier.still_whole(scans, targets, model, cover), *known]
         table.writerows({**told, "row": str(i)} for i, told in enumerate(every))
-        _write_vectors(out / "latents.npy", [out / told["file"] for told in every])
-        if lines.getvalue() != index_text(out):
-            (out / AXES).unlink(missing_ok=True)
-        write_text(out / INDEX, lines.getvalue())
+        with atomic_path(out / VECTORS) as matrix:
+            is_even = _write_vectors(matrix, [out / told["file"] for told in every])
+            with atomic_path(out / INDEX) as index:
+                index.write_text(lines.getvalue(), encoding="utf-8")
+                if lines.getvalue() != earlier.index:
+                    for stale in (AXES, VECTORS):
+                        (out / stale).unlink(missing_ok=True)
+        if not is_even:
+            (out / VECTORS).unlink()
 
 
 def rows_of(out: Path) -> int:
@@ -88,27 +116,7 @@ def rows_of(out: Path) -> int:
         >>> rows_of(Path("no folder yet"))
         0
     """
-    return len(told_before(out))
-
-
-def _cells(
-    row: Row, out: Path, mark: str, model: str | None, before: Cells | None
-) -> Cells:
-    """A row of the table; labels that are not known now are those of the row before."""
-    known = before if before and before["digest"] == mark else {}
-    names = ("subject", "site", "session")
-    labels = {
-        name: label or known.get(name, "")
-        for name, label in zip(names, row.labels, strict=True)
-    }
-    return {
-        "name": row.name,
-        "path": str(row.path.absolute()),  # the next call may be made elsewhere
-        **labels,
-        "digest": mark,
-        "model": model or "",
-        "file": row.target.relative_to(out).as_posix(),
-    }
+    return len(read_index(out)[1])
 
 
 def read_table(
@@ -129,14 +137,14 @@ def read_table(
     import pandas as pd
 
     place = Path(folder)
-    for file in ("index.tsv", "latents.npy"):
+    for file in (INDEX, VECTORS):
         refuse_special(place / file)
     try:
         index = pd.read_csv(
-            place / "index.tsv", sep="\t", dtype=str, keep_default_na=False
+            place / INDEX, sep="\t", dtype=str, keep_default_na=False
         ).set_index("name")
         vectors: npt.NDArray[np.float32] = np.lib.format.open_memmap(
-            place / "latents.npy", mode="r"
+            place / VECTORS, mode="r"
         )
         index["row"] = index["row"].astype(int)
         same = vectors.ndim == 2 and len(index) == len(vectors)
@@ -157,12 +165,11 @@ def read_table(
     return index, vectors
 
 
-def _write_vectors(path: Path, targets: Sequence[Path]) -> None:
+def _write_vectors(path: Path, targets: Sequence[Path]) -> bool:
+    """Codes as rows of one matrix; False where there is none, or codes are unequal."""
     # Row after row: a memory map of a file that the disk has no room for is a crash.
     size = 0
-    if not targets:
-        return
-    with atomic_path(path) as partial, partial.open("wb") as file:
+    with path.open("wb") as file:
         for i, target in enumerate(targets):
             vector = read_latent(target).vector
             if i == 0:
@@ -171,8 +178,6 @@ def _write_vectors(path: Path, targets: Sequence[Path]) -> None:
                 header = {"descr": "<f4", "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
             if vector.size != size:
-                break
+                return False
             file.write(vector.astype("<f4").tobytes())
-        else:
-            return
-    path.unlink(missing_ok=True)
+    return bool(targets)

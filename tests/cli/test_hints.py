@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_run import SMALL, run
 
+from medvae.cli.comparison import _command as recorded
 from medvae.cli.hints import data_of
 from medvae.evaluation import run as evaluation
 from noise_models import scanner
@@ -79,3 +80,24 @@ def test_sites_named_as_folders_are_trained_on_from_the_folder_above(tmp_path):
     assert data_of(inside, None) == str(tmp_path / "a")
     assert data_of([inside[0], str(tmp_path / "b")], None) == "DATA"
     assert data_of(["NYU", "KKI"], None) is None
+
+
+def test_the_command_that_a_comparison_records_can_be_pasted():
+    words = {
+        "--noise": "none,scanner",
+        "--data": "my scans",
+        "--held-out": "site A's",
+        "--config": "my plans/a&b.yaml",
+    }
+    told = recorded(
+        words["--noise"].split(","),
+        Path("somewhere", words["--data"]),
+        [words["--held-out"], "NYU"],
+        2,
+        Path(words["--config"]),
+    )
+    typed = shlex.split(told)
+    assert typed[:2] == ["medvae", "compare"]
+    assert {name: typed[typed.index(name) + 1] for name in words} == words
+    assert typed.count("--held-out") == 2
+    assert recorded([], None, None, None, None) == "medvae compare"

@@ -11,7 +11,7 @@ from medvae.cli.app import app
 from medvae.cli.hints import codes_of, reading
 from medvae.cli.training import _show_end
 from medvae.cohort import Cohort, Scan, read_cohort
-from medvae.encoding.earlier import COLUMNS
+from medvae.encoding.told import COLUMNS
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.training.config import load_config

@@ -190,3 +190,12 @@ def test_a_sidecar_beside_a_scan_outside_the_list_s_folder_is_found(tmp_path):
     )
     path = datalist(tmp_path / "lists", [str(tmp_path / "a.nii")])
     assert read_cohort(path, "sidecar").scans[0].site == "GE_Signa"
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.tsv"])
+@pytest.mark.parametrize("sign", "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e")
+def test_only_line_endings_end_a_row(tmp_path, name, sign):
+    text = f"path,note,site\na.nii,one{sign}two,A\nb.nii,,B\n"
+    found = read_cohort(table(tmp_path, text.replace(",", "\t"), name))
+    assert found.sites == ("A", "B")
+    assert found.scans[0].covariates == {"note": f"one{sign}two"}

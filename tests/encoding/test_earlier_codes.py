@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from small_encoder import head_image, small_encoder
 
+from medvae.encoding import told
 from medvae.encoding.folder import Item, encode_folder
 from medvae.encoding.latent_file import read_latent
+from medvae.encoding.names import find_latents
 from medvae.encoding.table import read_table
 from medvae.errors import UserError
 
@@ -118,11 +120,26 @@ def test_labels_that_a_later_call_does_not_know_stay(encoder, tmp_path):
     assert list(index["session"]) == ["b", "b"]
 
 
-def test_a_scan_under_a_longer_name_stands_in_the_table_once(encoder, tmp_path):
+def test_a_scan_keeps_its_name_whoever_comes_with_it(encoder, tmp_path):
     items, out = named_alike(tmp_path, "A", "B"), tmp_path / "out"
     encode_folder(encoder, items[:1], out)
+    for given in (items, items[1:], items[:1]):
+        encode_folder(encoder, given, out)
+        index = read_table(out)[0]
+        assert {*index["path"].items()} == {
+            ("scan0", str(items[0].path)),
+            ("B_scan0", str(items[1].path)),
+        }
+    assert len(find_latents([out])) == 2
+
+
+def test_a_new_scan_does_not_take_the_name_of_another(encoder, tmp_path):
+    items, out = named_alike(tmp_path, "A", "B"), tmp_path / "out"
     encode_folder(encoder, items, out)
-    assert list(read_table(out)[0].index) == ["A_scan0", "B_scan0"]
+    copy = Item(tmp_path / "A_scan0.nii.gz")
+    copy.path.write_bytes(items[0].path.read_bytes())
+    with pytest.raises(UserError, match=r"A_scan0_latent\.nii\.gz: the code of .* too"):
+        encode_folder(encoder, [items[0], copy], out)
 
 
 def test_a_table_with_columns_of_another_s_is_not_written_over(encoder, tmp_path):
@@ -136,15 +153,58 @@ def test_a_table_with_columns_of_another_s_is_not_written_over(encoder, tmp_path
     assert every_file(out) == before
 
 
-@pytest.mark.parametrize("told", ["../out/scan0_latent.nii.gz", "a\0b", "a\tb"])
-def test_a_table_that_no_call_wrote_is_made_anew(encoder, tmp_path, told):
+@pytest.mark.parametrize("label", ["NA", "nan", "n/a", 'a"b', "a\nb", "a\u2028b"])
+def test_labels_come_back_as_they_were_given(encoder, tmp_path, label):
+    items, out = folder_of(tmp_path, 1), tmp_path / "out"
+    for _ in range(2):
+        encode_folder(encoder, [replace(items[0], subject=label, site=label)], out)
+        index = read_table(out)[0]
+        assert (*index["subject"], *index["site"]) == (label, label)
+
+
+@pytest.mark.parametrize("label", ["a\rb", "a\0b", "\ud800"])
+def test_labels_that_do_not_come_back_are_refused(encoder, tmp_path, label):
+    items, out = folder_of(tmp_path, 1), tmp_path / "out"
+    with pytest.raises(UserError, match=r"scan0\.nii\.gz: no table can hold its"):
+        encode_folder(encoder, [replace(items[0], site=label)], out)
+    assert not out.exists()
+
+
+def test_the_folder_is_read_once_before_and_once_after(encoder, tmp_path, monkeypatch):
+    items, out = folder_of(tmp_path, 1), tmp_path / "out"
+    encode_folder(encoder, items, out)
+    reads, read = [], told.read_text
+    monkeypatch.setattr(told, "read_text", lambda path: reads.append(1) or read(path))
+    encode_folder(encoder, items, out)
+    assert len(reads) == 2
+
+
+DAMAGES = {
+    "cut": (lambda table: table[:-9], "its last line is cut"),
+    "cut in a row": (lambda table: table[:-90] + b"\n", "row 2 has . cells"),
+    "another cell": (lambda table: table.replace(b"s0", b"s\t0"), "row 2 has 10 cells"),
+    "an open quote": (lambda table: table.replace(b"s0", b'"s0'), "unexpected end"),
+    "nothing": (lambda table: table.replace(b"s0", b"s\0"), "row 2 names a file"),
+    "elsewhere": (lambda table: table.replace(b"scan0_l", b"../l"), "row 2 names a"),
+    "not UTF-8": (lambda table: table.replace(b"s0", b"\xfc"), "not UTF-8 at byte"),
+}
+
+
+@pytest.mark.parametrize(("damage", "why"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_table_is_refused_and_made_anew_once_it_is_away(
+    encoder, tmp_path, damage, why
+):
     items, out = folder_of(tmp_path, 2), tmp_path / "out"
     encode_folder(encoder, items[:1], out)
-    table, name = (out / "index.tsv").read_text(), str(items[0].path)
-    name = "scan0_latent.nii.gz" if told.startswith("..") else name
-    (out / "index.tsv").write_text(table.replace(name, told))
+    table = out / "index.tsv"
+    table.write_bytes(damage(table.read_bytes()))
+    before = every_file(out)
+    with pytest.raises(UserError, match=rf"index\.tsv: damaged \({why}.*move it away"):
+        encode_folder(encoder, items[1:], out)
+    assert every_file(out) == before
+    table.unlink()
     encode_folder(encoder, items[1:], out)
-    assert list(read_table(out)[0].index) == ["scan1"]
+    assert list(read_table(out)[0]["subject"]) == ["s0", "s1"]
 
 
 def test_coordinates_beside_another_table_go(encoder, tmp_path):

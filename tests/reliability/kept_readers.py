@@ -28,6 +28,7 @@ from medvae.encoding.finished import (
     finished,
     vouched,
 )
+from medvae.encoding.told import rows_of_codes
 from medvae.errors import UserError
 from medvae.phantom.dataset import TRUTH, make_phantom
 from medvae.volume import Grid, write_nifti
@@ -51,6 +52,18 @@ def free(path):
 
 def seeds_of_free():
     return [INDEX.encode()]
+
+
+def row(path):
+    path.with_name("a_latent.nii.gz").touch()
+    told = _taken([*rows_of_codes(path.parent, [])])
+    assert is_free_for(path.parent, [Path(told[0]["path"])], told[0]["model"] or None)
+
+
+def seeds_of_row():
+    cells = {"name": "a", "path": "a.nii", "subject": "1", "site": "A", "session": ""}
+    content = {"model_digest": "00", "scan_digest": "00", "row": cells}
+    return [json.dumps(content).encode()]
 
 
 @cache

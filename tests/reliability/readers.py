@@ -245,6 +245,7 @@ READERS = {
     ),
     "mask": Reader(read_mask, "a_mask.nii", kept.mask),
     "free": Reader(kept.free, "index.tsv", kept.seeds_of_free),
+    "row": Reader(kept.row, "a_latent.json", kept.seeds_of_row),
     "made": Reader(kept.made, "a.nii.json", kept.seeds_of_made),
     "kept-cohort": Reader(kept.cohort, "c.json", kept.seeds_of_cohort),
     "kept-estimate": Reader(kept.estimate, "e.json", kept.seeds_of_estimate),
