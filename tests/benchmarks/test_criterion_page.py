@@ -62,10 +62,9 @@ def test_no_denoising_arm_beats_the_vae_at_the_best_stop():
             assert row["minus_vae"]["nll"]["ci95"][1] > 0, row["name"]
 
 
-def test_the_page_names_every_arm_whose_curve_was_still_falling():
-    falling = {
+def test_every_curve_was_flat_at_its_end_or_had_turned():
+    # The page says so: an arm that still falls has to be named there, or to go on.
+    falling = [
         (row["name"], row["train_size"]) for row in FOUND["arms"] if not row["flat"]
-    }
-    assert falling == {
-        ("augmentation_dvae", 5000),
-    }
+    ]
+    assert not falling
