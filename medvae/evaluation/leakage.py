@@ -217,10 +217,10 @@ def permute_labels(
         np.int64(1)
     """
     result = y.copy()
-    _, code = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    _, whose = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     settled = []
-    for person in range(code.max() + 1):
-        mine = np.flatnonzero(code == person)
+    for person in range(whose.max() + 1):
+        mine = np.flatnonzero(whose == person)
         if len(set(y[mine])) > 1:
             result[mine] = rng.permutation(y[mine])
         else:
@@ -301,8 +301,8 @@ def _bootstrap(
     draws: int = 500,
 ) -> tuple[float, float] | None:
     """Interval of a mark; a subject drawn twice weighs twice."""
-    names, code = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    names, whose = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     share = np.full(len(names), 1 / len(names))
-    weights = rng.multinomial(len(names), share, size=draws)[:, code].astype(float)
+    weights = rng.multinomial(len(names), share, size=draws)[:, whose].astype(float)
     marks = np.array([mark(s, y, weights) for s in scores])
     return percentiles(marks.mean(axis=0))
