@@ -22,7 +22,7 @@ from medvae.encoding.scannable import Scannable, as_image, as_images, is_one
 from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
-from medvae.model.field_of_view import ended, in_voxels
+from medvae.model.acquired_region import ended, in_voxels
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import find_device, load_model
 from medvae.volume import Grid

@@ -14,8 +14,8 @@ from monai.networks.blocks import Convolution, ResidualUnit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from medvae.model.acquired_region import BEYOND_MM
 from medvae.model.detail import BANDS
-from medvae.model.field_of_view import BEYOND_MM
 from medvae.model.likelihood import Gaussian
 from medvae.model.posterior import Posterior
 

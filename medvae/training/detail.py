@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from medvae.model.acquired_region import shown
 from medvae.model.detail import DetailFit
-from medvae.model.field_of_view import shown
 from medvae.training.module import DenoisingTraining
 
 SCANS = 16

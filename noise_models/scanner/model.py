@@ -14,10 +14,10 @@ from torch import Generator, Tensor
 from noise_models.base import NoiseModel, Params, as_given, computable, spacing_of
 from noise_models.registry import register, suggest
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
-from noise_models.scanner.field_of_view import EVERYWHERE, draw_faces
 from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.forward import degrade, on_native_grid
 from noise_models.scanner.record import Record
+from noise_models.scanner.site_coverage import EVERYWHERE, draw_faces
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import (
     Pair,

@@ -15,7 +15,7 @@ Quantiles = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Spectra:
+class MeanSpectra:
     """Mean log power per mode, by spatial frequency.
 
     Attributes:
@@ -25,7 +25,7 @@ class Spectra:
         b: Real scans of B, (S,).
 
     Example:
-        >>> Spectra((0.1,), (0.0,), (-1.0,), (-1.0,)).b
+        >>> MeanSpectra((0.1,), (0.0,), (-1.0,), (-1.0,)).b
         (-1.0,)
     """
 
@@ -74,7 +74,7 @@ class Goodness:
         default_factory=dict, hash=False
     )
     quantiles: Mapping[str, Quantiles] = field(default_factory=dict, hash=False)
-    spectra: Spectra | None = None
+    spectra: MeanSpectra | None = None
 
 
 @dataclass(frozen=True)

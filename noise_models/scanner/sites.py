@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from noise_models.scanner.estimate import NAMES, PSF_NAMES, ScanEstimate
-from noise_models.scanner.field_of_view import EVERYWHERE, Faces, typical_faces
+from noise_models.scanner.site_coverage import EVERYWHERE, Faces, typical_faces
 
 Array = NDArray[np.float64]
 
