@@ -52,11 +52,11 @@ def over_seeds(found: Sequence[Estimate]) -> Estimate:
     chances = [e.chance for e in found if e.chance is not None]
     ps = [e.p for e in found if e.p is not None]
     return Estimate(
-        mean,
-        ci95,
-        min(e.n for e in found),
-        float(np.mean(chances)) if chances else None,
-        max(ps) if ps else None,
+        value=mean,
+        ci95=ci95,
+        n=min(e.n for e in found),
+        chance=float(np.mean(chances)) if chances else None,
+        p=max(ps) if ps else None,
     )
 
 

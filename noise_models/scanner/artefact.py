@@ -257,15 +257,15 @@ def _read_site(label: str, site: SiteFile) -> Site:
 def _read_pair(pair: PairFile) -> Pair:
     offset = tuple(pair.offset.get(name, 0.0) for name in NAMES)
     return Pair(
-        pair.sigma_add,
-        pair.psf_add_fwhm_mm,
-        pair.clipped_noise,
-        pair.clipped_psf,
-        pair.clipped_axes,
-        offset if any(offset) else (),
-        pair.inherited,
-        pair.apodisation,
-        pair.grain,
+        sigma_add=pair.sigma_add,
+        psf_add_fwhm_mm=pair.psf_add_fwhm_mm,
+        clipped_noise=pair.clipped_noise,
+        clipped_psf=pair.clipped_psf,
+        clipped_axes=pair.clipped_axes,
+        offset=offset if any(offset) else (),
+        inherited=pair.inherited,
+        apodisation=pair.apodisation,
+        grain=pair.grain,
     )
 
 
@@ -285,11 +285,11 @@ def _read_goodness(found: GoodnessFile) -> Goodness:
         )
     )
     return Goodness(
-        before,
-        after,
-        floor,
-        found.verdict,
-        found.scans,
+        auc_before=before,
+        auc_after=after,
+        auc_floor=floor,
+        verdict=found.verdict,
+        scans=found.scans,
         auc_after_ci95=(low, high),
         auc_attainable=fair,
         unattainable=tuple(found.unattainable),

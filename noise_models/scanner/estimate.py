@@ -137,19 +137,19 @@ class ScanEstimate:
         rx, ry, rz = (_number(v) for v in content["correlation"])
         ex, ey, ez = (float(e) for e in content["extent"])
         return cls(
-            tuple(_number(v) for v in content["values"]),
-            (x, y, z),
-            float(content["reference"]),
-            str(content["evidence"]),
-            tuple(str(f) for f in content["flags"]),
-            (nx, ny, nz),
-            (cx, cy, cz),
-            _number(content["coils"]),
-            (rx, ry, rz),
-            (ex, ey, ez),
-            str(content["digest"]),
-            str(content["label"]),
-            str(content.get("site", "")),
+            values=tuple(_number(v) for v in content["values"]),
+            spacing_mm=(x, y, z),
+            reference=float(content["reference"]),
+            evidence=str(content["evidence"]),
+            flags=tuple(str(f) for f in content["flags"]),
+            shape=(nx, ny, nz),
+            centre_voxels=(cx, cy, cz),
+            coils=_number(content["coils"]),
+            correlation=(rx, ry, rz),
+            extent=(ex, ey, ez),
+            digest=str(content["digest"]),
+            label=str(content["label"]),
+            site=str(content.get("site", "")),
         )
 
 
@@ -229,16 +229,16 @@ def estimate_scan(
     correlation = air_correlation(tiles)
     is_resampled = is_shared(correlation) and min(extent) == 1
     seen = Evidence(
-        head,
-        air,
-        inside,
-        sigma,
-        every.lowest,
-        step,
-        correlation,
-        extent,
-        field.is_flat,
-        tissue,
+        head=head,
+        air=air,
+        inside=inside,
+        sigma=sigma,
+        lowest=every.lowest,
+        step=step,
+        correlation=correlation,
+        extent=extent,
+        field_is_flat=field.is_flat,
+        tissue=tissue,
     )
     values = (
         float(np.log(max(sigma / tissue.reference, 1e-5))),
@@ -249,11 +249,11 @@ def estimate_scan(
     )
     key = digest if digest is not None else array_digest(data, (x, y, z))
     return ScanEstimate(
-        values,
-        (x, y, z),
-        tissue.reference * float(unit),
-        evidence,
-        flags_of(volume, seen),
+        values=values,
+        spacing_mm=(x, y, z),
+        reference=tissue.reference * float(unit),
+        evidence=evidence,
+        flags=flags_of(volume, seen),
         shape=volume.shape,
         centre_voxels=head.centre_voxels,
         # Interpolated air is narrow, as that of many coils is.

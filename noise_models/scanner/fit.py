@@ -191,7 +191,13 @@ def _pairs_to_calibrate(
 def _untried(scans_a: int, scans_b: int) -> Goodness:
     nothing = float("nan")
     counts = (scans_a, scans_b)
-    return Goodness(nothing, nothing, nothing, "not enough evidence", counts)
+    return Goodness(
+        auc_before=nothing,
+        auc_after=nothing,
+        auc_floor=nothing,
+        verdict="not enough evidence",
+        scans=counts,
+    )
 
 
 def _pairs_to_try(

@@ -169,14 +169,14 @@ def halves(
             site_a, site_b = place((site_a, site_b), judged)
         found.append(
             Half(
-                (site_a, site_b),
-                learn_a,
-                learn_b,
-                test_a,
-                looks(test_b),
-                tuple(s.subject for s in test_b),
-                seed,
-                trust,
+                sites=(site_a, site_b),
+                learn=learn_a,
+                learn_b=learn_b,
+                test=test_a,
+                real=looks(test_b),
+                real_subjects=tuple(s.subject for s in test_b),
+                seed=seed,
+                trust=trust,
             )
         )
     return found[0], found[1]
@@ -272,11 +272,11 @@ def judge(
     )
     fewest = min(len(unlike), len(real))
     return Goodness(
-        first,
-        second,
-        _floor(real, seed),
-        verdict_of(first, fair, p, fewest, is_limited=bool(beyond)),
-        (len(unlike), len(real)),
+        auc_before=first,
+        auc_after=second,
+        auc_floor=_floor(real, seed),
+        verdict=verdict_of(first, fair, p, fewest, is_limited=bool(beyond)),
+        scans=(len(unlike), len(real)),
         auc_after_ci95=auc_interval(second, len(reached), len(real)),
         auc_attainable=fair,
         unattainable=tuple(beyond),

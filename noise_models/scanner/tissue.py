@@ -168,13 +168,13 @@ def fit_tissue(
     shading = basis_rows(body, size, centre, fine.shape) @ coefficients
     bright = ndimage.uniform_filter(fine, 2)[tuple(body.T)] / np.exp(shading)
     return Tissue(
-        reference,
-        float(levels[0] / levels[2]),
-        float(levels[1] / levels[2]),
-        float(np.percentile(bright, 99) / levels[2]),
-        tuple(float(c) for c in coefficients),
-        residual,
-        (float(shares[0]), float(shares[1]), float(shares[2])),
+        reference=reference,
+        csf=float(levels[0] / levels[2]),
+        gm=float(levels[1] / levels[2]),
+        upper=float(np.percentile(bright, 99) / levels[2]),
+        coefficients=tuple(float(c) for c in coefficients),
+        residual=residual,
+        shares=(float(shares[0]), float(shares[1]), float(shares[2])),
     )
 
 

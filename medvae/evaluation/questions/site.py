@@ -211,4 +211,6 @@ def _two_sample(
     names, whose = np.unique(np.asarray(subjects), return_inverse=True)
     counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
     drawn = [two_sample(similarity, first, w[whose].astype(float)) for w in counts]
-    return Estimate(observed, percentiles(np.array(drawn)), len(names), 0.0, p)
+    return Estimate(
+        value=observed, ci95=percentiles(np.array(drawn)), n=len(names), chance=0.0, p=p
+    )

@@ -112,11 +112,11 @@ class Travelers:
             step, ends = steps.between(a, b)
             arms = residuals.get((a, b), ())
             found[f"{a}->{b}"] = PairedEvidence(
-                steps.travelers(a, b),
-                tuple(step.tolist()),
-                tuple((float(low), float(high)) for low, high in ends),
-                mean_arms([psnr for psnr, _ in arms]),
-                mean_arms([spectrum for _, spectrum in arms]),
+                people=steps.travelers(a, b),
+                difference=tuple(step.tolist()),
+                ci95=tuple((float(low), float(high)) for low, high in ends),
+                psnr_db=mean_arms([psnr for psnr, _ in arms]),
+                spectrum=mean_arms([spectrum for _, spectrum in arms]),
             )
         return found
 
