@@ -23,7 +23,7 @@ from noise_models.scanner.common_grid import GRID_MM, Specimen, features_of
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES
 from noise_models.scanner.features import SHADING_ORDER
 from noise_models.scanner.model import ScannerNoise
-from noise_models.scanner.record import Record
+from noise_models.scanner.record import Record, pair_key
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
@@ -252,7 +252,8 @@ def corrupted_volumes(
     seed: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
     """The scans themselves, one after the other, as `corrupted_features` sees them."""
-    pairs = {f"{site.label}->{target}": Pair(**calibration.settings) for site in sites}
+    added = Pair(**calibration.settings)
+    pairs = {pair_key(site.label, target): added for site in sites}
     noise = ScannerNoise(sites, target=target, record=Record(pairs=pairs))
     for i, one in enumerate(specimens):
         y = noise(

@@ -14,6 +14,16 @@ Quantiles = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 """Deciles, lowest to highest, of one feature at A, corrupt(A) and B."""
 
 
+def pair_key(source: str, target: str) -> str:
+    """What the pair of two sites is called in a `Record` and in its file.
+
+    Example:
+        >>> pair_key("A", "B")
+        'A->B'
+    """
+    return f"{source}->{target}"
+
+
 @dataclass(frozen=True)
 class MeanSpectra:
     """Mean log power per mode, by spatial frequency.
