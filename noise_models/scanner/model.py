@@ -177,7 +177,7 @@ class ScannerNoise(NoiseModel):
             "spacing_target_mm": spacings[index],
             "extent_source": torch.tensor([scan.extent for scan in known]),
             "extent_target": extents[index],
-            **self._filter_and_grain(own, index.tolist()),
+            **self._calibrated(own, index.tolist()),
             "coils_source": torch.tensor([scan.coils for scan in known]),
             "coils_target": torch.tensor([_coils(s) for s in self.sites])[index],
             "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
@@ -280,21 +280,19 @@ class ScannerNoise(NoiseModel):
         grand = means.mean(0)
         return grand + self.dispersion * (torch.cat(rows) - grand)
 
-    def _filter_and_grain(
-        self, own: Sequence[int | None], target: Sequence[int]
-    ) -> Params:
+    def _calibrated(self, own: Sequence[int | None], target: Sequence[int]) -> Params:
         """Apodisation and grain of each volume's pair, as calibrated, (n,)."""
         weight = min(self.dispersion, 1.0)
         rows = [
             np.mean([(pair.apodisation, pair.grain) for pair in found], axis=0)
-            if (found := self._pairs_into(mine, goal))
+            if (found := self._into(mine, goal))
             else np.zeros(2)
             for mine, goal in zip(own, target, strict=True)
         ]
         apodisation, grain = (weight * torch.tensor(np.stack(rows))).unbind(1)
         return {"apodisation": apodisation, "grain": grain}
 
-    def _pairs_into(self, source: int | None, target: int) -> list[Pair]:
+    def _into(self, source: int | None, target: int) -> list[Pair]:
         """The pair of a volume; of one of unknown origin all into its target."""
         sources = range(len(self.sites)) if source is None else [source]
         return [pair for k in sources if (pair := self._pair(k, target))]
@@ -309,9 +307,7 @@ class ScannerNoise(NoiseModel):
         """
         rows = []
         for mine, goal in zip(own, target, strict=True):
-            known = [
-                pair.offset for pair in self._pairs_into(mine, goal) if pair.offset
-            ]
+            known = [pair.offset for pair in self._into(mine, goal) if pair.offset]
             rows.append(np.mean(known, axis=0) if known else np.zeros(len(NAMES)))
         return torch.tensor(np.stack(rows), dtype=torch.float64)
 
