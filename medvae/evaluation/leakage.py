@@ -305,6 +305,7 @@ def out_of_fold(
 
 
 Mark = Callable[..., FloatArray]
+"""What a probe is marked by: `balanced_accuracy` or `one_vs_rest_auc`."""
 
 
 def _bootstrap(

@@ -206,10 +206,10 @@ class DenoisingVAE(nn.Module):
         self.decoder = ConvDecoder(config, self.EMBEDDING)
         self.likelihood = Gaussian()
         self.site_embedding = nn.Embedding(max(len(config.sites), 1), self.EMBEDDING)
-        # Of every band: everything, until training has learned better.
+        # Gain 1 in every band, until `fit_detail` sets it.
         self.register_buffer("detail", torch.ones(BANDS))
         self.detail: Tensor
-        # Of every site: it ends nowhere on the grid, until training has looked.
+        # Faces beyond the grid at every site, until `fields_of_view` sets them.
         axes, sites = len(config.grid_shape), max(len(config.sites), 1)
         ends = torch.tensor([-BEYOND_MM, BEYOND_MM]).expand(sites, axes, 2).clone()
         self.register_buffer("field_of_view", ends)

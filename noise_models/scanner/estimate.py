@@ -38,7 +38,7 @@ BIAS_NAMES = tuple(
 PSF_NAMES = ("psf_x_mm2", "psf_y_mm2", "psf_z_mm2")
 CONTRAST_NAMES = ("logit_csf_over_gm", "logit_gm_over_wm", "log_upper_excess")
 FIELD_NAMES = tuple("noise_" + "".join(str(k) for k in term) for term in FIELD_TERMS)
-LEAST_HEARD = 0.025  # of white; below it the texture of tissue is as strong
+LEAST_OVER_TEXTURE = 0.025  # sigma over white; below, texture of tissue is as strong
 MOST_TILES = 300  # of air, where all of them would tell no more
 ORDINARY = (2.0**-10, 2.0**24)  # bright intensities of scans estimated as stored
 NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES, *FIELD_NAMES)
@@ -219,11 +219,12 @@ def estimate_scan(
         blur = sharpness(spectrum, sigma, extent)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
-    is_heard = sigma > 0 and inside < AGREEMENT * sigma and step < inside
-    is_heard &= evidence == "air" or sigma > LEAST_HEARD * tissue.reference
+    # Else what is finest in tissue is texture, or the steps between stored levels.
+    shows_noise = sigma > 0 and inside < AGREEMENT * sigma and step < inside
+    shows_noise &= evidence == "air" or sigma > LEAST_OVER_TEXTURE * tissue.reference
     field = (
         noise_field(flat, tiles, (x, y, z), head.centre_voxels, volume.shape)
-        if is_heard  # else what is finest is texture, or the steps between levels
+        if shows_noise
         else FLAT
     )
     correlation = air_correlation(tiles)

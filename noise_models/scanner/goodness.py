@@ -261,8 +261,8 @@ def judge(
     tables = [joined(found for found, _ in part) for part in (before, trials)]
     tables.append(joined(half.real for _, half in trials))
     unlike, reached, real = (table.features for table in tables)
-    first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
-    fair = _mean_auc(trials, seed, attainable_features(beyond))
+    auc_before, auc_after = _mean_auc(before, seed), _mean_auc(trials, seed)
+    attainable = _mean_auc(trials, seed, attainable_features(beyond))
     p = separation_p(
         *parameters,
         also=(unlike, real),
@@ -272,13 +272,13 @@ def judge(
     )
     fewest = min(len(unlike), len(real))
     return Goodness(
-        auc_before=first,
-        auc_after=second,
+        auc_before=auc_before,
+        auc_after=auc_after,
         auc_floor=_floor(real, seed),
-        verdict=verdict_of(first, fair, p, fewest, is_limited=bool(beyond)),
+        verdict=verdict_of(auc_before, attainable, p, fewest, is_limited=bool(beyond)),
         scans=(len(unlike), len(real)),
-        auc_after_ci95=auc_interval(second, len(reached), len(real)),
-        auc_attainable=fair,
+        auc_after_ci95=auc_interval(auc_after, len(reached), len(real)),
+        auc_attainable=attainable,
         unattainable=tuple(beyond),
         separation_p=p,
         features=compare_features(reached, real),

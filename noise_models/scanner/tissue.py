@@ -17,23 +17,29 @@ from noise_models.scanner.head import Head
 from noise_models.scanner.mixture import Classes, fit_classes, start_classes
 
 BIAS_ORDER = 3
-BIAS_EXTENT_MM = 240.0
-WHITE_MATTER_MM = (50.0, 65.0, 45.0, 12.0)  # semi-axes, and height over the centre
+BIAS_EXTENT_MM = 240.0  # of the box that the cosines of the shading span
 BIAS_PRIOR = 0.15  # SD of a first-order coefficient; falls as 1 / order
-VENTRICLES_MM = (40.0, 60.0, 35.0, 15.0)  # likewise
-EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
-FLUID_BELOW = 0.8  # of grey matter
-FLUID_REACH = 0.25  # of the way from the darkest to grey matter
-FEWEST_FLUID = 60  # voxels
-FLUID_WIDTH = 0.06  # of the same way, to either side: where density is counted
-DENSEST = 20  # voxels that a mode is the mean of
-FINE_MM = 2.0  # block size on which tissue is told apart
-FLAT_SHARE = 0.6
+
+# Ellipsoids in a head: semi-axes along x, y and z, and height over the head's centre.
+WHITE_MATTER_MM = (50.0, 65.0, 45.0, 12.0)
+VENTRICLES_MM = (40.0, 60.0, 35.0, 15.0)
+
+# Which blocks of the brain take part in the fit, and how it goes.
+FINE_MM = 2.0  # size of a block
+FLAT_SHARE = 0.6  # of the blocks: those where the intensity is the least steep
 DARK = 0.5  # of white: below this, and near the skull, it may be bone
-SAMPLES = 12000  # voxels of the brain that take part in the fit
-ROUNDS = 10
-RESTARTS = (3,)
-CLEAR = 0.02  # noise SD over white that grey and white bear without overlapping
+EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
+CLEAR = 0.02  # noise SD over white; with more, grey and white overlap: it is blurred
+SAMPLES = 12000  # blocks, at most about
+ROUNDS = 10  # of tissue classes and shading in turn
+RESTARTS = (3,)  # rounds that start the classes anew
+
+# The level of fluid (`fluid_level`).
+FLUID_BELOW = 0.8  # of grey matter; what is brighter is not looked at
+FEWEST_FLUID = 60  # voxels
+FLUID_REACH = 0.25  # of the way from the darkest voxels to grey: where the mode may be
+FLUID_WIDTH = 0.06  # of that way, to either side: where voxels are counted as near it
+DENSEST = 20  # voxels; the mode is the mean of so many
 
 Array = NDArray[np.floating]
 
