@@ -192,7 +192,7 @@ class DenoisingVAE(nn.Module):
         ...                        latent_channels=2, sites=("A", "B"))
         >>> vae = DenoisingVAE(config).eval()
         >>> x = torch.rand(1, 1, 8, 8, 8)
-        >>> vae.decode(vae.encode(x).mean, vae.site_codes(["A"])).shape
+        >>> vae.decode(vae.encode(x).mean, vae.site_inputs(["A"])).shape
         torch.Size([1, 1, 8, 8, 8])
     """
 
@@ -239,7 +239,7 @@ class DenoisingVAE(nn.Module):
         """Images (B, 1, X, Y, Z) in reference units of codes and site inputs."""
         return torch.as_tensor(self.decoder(z, site)) * self.SPREAD + self.CENTRE
 
-    def site_codes(self, sites: list[str | None]) -> Tensor:
+    def site_inputs(self, sites: list[str | None]) -> Tensor:
         """Site inputs (B, E) for labels; ``None`` is the mean of all known sites.
 
         Raises:

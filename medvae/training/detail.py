@@ -47,8 +47,8 @@ def fit_detail(
     for batch in batches:
         clean: Tensor = batch["image"].to(device)
         here = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
-        sites = vae.site_codes(module.labels(batch, stage))
-        average = vae.site_codes([None] * len(clean))
+        sites = vae.site_inputs(module.labels(batch, stage))
+        average = vae.site_inputs([None] * len(clean))
         copies = module.corrupted(here, stage, 0) if corrupts else clean[None]
         for scan in copies:
             z = vae.encode(scan).mean

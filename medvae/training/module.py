@@ -46,7 +46,7 @@ class DenoisingTraining(pl.LightningModule):
         entries = [self.entries[stage][int(number)] for number in batch["entry"]]
         settings, seed = self.config.objective, self.config.seed
         corrupted = self.corrupted(batch, stage, epoch) if settings.copies else None
-        sites = self.vae.site_codes(self.labels(batch, stage) * settings.painted)
+        sites = self.vae.site_inputs(self.labels(batch, stage) * settings.painted)
         parts = (seed, "latent", stage, epoch)
         return self.objective(
             x,
