@@ -153,7 +153,7 @@ def fit_tissue(
     brain = spread(head.brain, fine.shape, ratio)
     voxels, values = _flat_voxels(fine, brain, size)
     deep = spread(head.deep, fine.shape, ratio)[tuple(voxels.T)]
-    deep &= _around_ventricles(voxels, size, centre)
+    deep &= around_ventricles(voxels, size, centre)
     if sigma > 0:  # no signal at all is bone or air, whatever it lies between
         deep &= values > EMPTY * sigma
     kept = deep | (values > DARK * np.percentile(values, 80))
@@ -163,7 +163,7 @@ def fit_tissue(
     rows = basis_rows(voxels, size, centre, fine.shape)
     classes, coefficients, residual = _alternate(values, rows)
     places = np.argwhere(spread(head.deep, fine.shape, ratio) & (fine > 0))
-    places = places[_around_ventricles(places, size, centre)]
+    places = places[around_ventricles(places, size, centre)]
     shading = np.exp(basis_rows(places, size, centre, fine.shape) @ coefficients)
     csf = fluid_level(fine[tuple(places.T)], shading, classes, sigma)
     levels = _unbiased(np.array([csf, *classes.levels[1:]]), sigma)
@@ -242,10 +242,22 @@ def half_sample_mode(values: Array) -> float:
     return float(rest.mean())
 
 
-def _around_ventricles(
-    voxels: NDArray[np.integer], size: Sequence[float], centre: Sequence[float]
+def around_ventricles(
+    voxels: NDArray[np.integer],
+    size: Sequence[float],
+    centre: Sequence[float] | NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Where what is dark is CSF, and not skull base, sinus or eye."""
+    """Where what is dark is CSF, and not skull base, sinus or eye, (M,).
+
+    Args:
+        voxels: Places to judge, (M, 3).
+        size: Voxel size, mm.
+        centre: Centre of the head, in voxels.
+
+    Example:
+        >>> around_ventricles(np.array([[0, 0, 0], [9, 0, 0]]), (9, 9, 9), (0, 0, 0))
+        array([ True, False])
+    """
     a, b, c, up = VENTRICLES_MM
     x, y, z = ((np.asarray(voxels) - centre) * size).T
     return np.asarray((x / a) ** 2 + (y / b) ** 2 + ((z - up) / c) ** 2 < 1)
