@@ -62,7 +62,7 @@ def stages(folder: Path) -> dict[str, Callable[[], object]]:
             torch.stack(draws),
             vae.encode,
             lambda t, z: vae.likelihood(
-                t, vae.decode(z, vae.site_codes([None] * COPIES))
+                t, vae.decode(z, vae.site_inputs([None] * COPIES))
             ),
             torch.Generator(),
         )

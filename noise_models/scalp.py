@@ -106,14 +106,14 @@ def scalp_share(x: Tensor, grid_mm: Sequence[float]) -> Tensor:
         min(max(1, round(COARSE_MM / float(step))), size)
         for step, size in zip(grid_mm, x.shape[2:], strict=True)
     ]
-    is_coarse = max(factors) == 1
-    coarse = x if is_coarse else _POOL[ndim](x, factors, ceil_mode=True)
+    needs_no_pooling = max(factors) == 1
+    coarse = x if needs_no_pooling else _POOL[ndim](x, factors, ceil_mode=True)
     share = _outside(coarse <= AIR).to(x.dtype)
     for axis, (step, factor) in enumerate(zip(grid_mm, factors, strict=True), 2):
         matrix = _smoothing(share.shape[axis], float(step) * factor).to(x)
         share = along(share, axis, matrix.expand(len(x), -1, -1))
     share.mul_(2).clamp_(0, 1)
-    if is_coarse:
+    if needs_no_pooling:
         return share
     size = [n * factor for n, factor in zip(share.shape[2:], factors, strict=True)]
     fine = interpolate(share, size, mode=_MODE[ndim], align_corners=False)

@@ -74,7 +74,7 @@ def volumes_cost(steps: int) -> dict[str, Any]:
     x, rng = torch.rand(2, 1, *grid, generator=generator(0)), generator(1)
 
     def likelihood(target: Tensor, z: Tensor) -> Tensor:
-        return model.likelihood(target, model.decode(z, model.site_codes(["A", "B"])))
+        return model.likelihood(target, model.decode(z, model.site_inputs(["A", "B"])))
 
     def denoising() -> Bound:
         y = corrupt(

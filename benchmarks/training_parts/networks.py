@@ -33,7 +33,7 @@ def ours(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
     def paint(x: Tensor) -> tuple[Tensor, Tensor]:
         q = vae.encode(x)
         z = q.sample(torch.Generator().manual_seed(0))
-        return vae.decode(z, vae.site_codes([None] * len(x))), q.kl()
+        return vae.decode(z, vae.site_inputs([None] * len(x))), q.kl()
 
     return vae, paint
 
@@ -46,7 +46,7 @@ def channels_first(shape: tuple[int, ...]) -> tuple[nn.Module, Paint]:
     def paint(x: Tensor) -> tuple[Tensor, Tensor]:
         q = vae.encoder((x - vae.CENTRE) / vae.SPREAD)
         z = q.sample(torch.Generator().manual_seed(0))
-        return vae.decode(z, vae.site_codes([None] * len(x))), q.kl()
+        return vae.decode(z, vae.site_inputs([None] * len(x))), q.kl()
 
     return vae, paint
 

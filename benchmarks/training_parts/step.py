@@ -104,7 +104,7 @@ class Bare:
     def step(self) -> None:
         """Forward, backward, update."""
         self.optimiser.zero_grad()
-        sites = self.vae.site_codes(list(self.labels))
+        sites = self.vae.site_inputs(list(self.labels))
         bound = dvae(
             self.x,
             self.y,

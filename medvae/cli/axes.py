@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from medvae.cli.cohorts import Cache, SiteFrom, open_cohort
 from medvae.cli.console import leave_stdout, progress_bar
 from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import Json, end
@@ -25,12 +26,10 @@ def axes(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File; RUN/axes.safetensors.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Where prepared volumes are kept.")
-    ] = None,
+    cache: Cache = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the copies.")] = 0,
-    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
+    site_from: SiteFrom = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -41,7 +40,6 @@ def axes(
 
     Example: medvae axes runs/scanner --data my_scans
     """
-    from medvae.cli.cohorts import open_cohort
     from medvae.model.folder import check_sites
 
     leave_stdout(json)

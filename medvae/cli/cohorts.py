@@ -1,10 +1,12 @@
-"""What every verb that reads a cohort does first: read it, check it, or refuse."""
+"""What every verb that reads a cohort is told, and does first: read, check, refuse."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from medvae.cli.console import progress_bar, say, warn
 from medvae.errors import UserError
@@ -12,6 +14,13 @@ from noise_models.registry import suggest
 
 if TYPE_CHECKING:
     from medvae.cohort import Cohort
+
+Data = Annotated[Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")]
+SiteFrom = Annotated[str | None, typer.Option(help="Where the site is.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
+]
+Cache = Annotated[Path | None, typer.Option(help="Where prepared volumes are kept.")]
 
 
 def open_cohort(

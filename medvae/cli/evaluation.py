@@ -9,6 +9,15 @@ from typing import Annotated
 
 import typer
 
+from medvae.cli.cohorts import (
+    Cache,
+    Data,
+    SiteFrom,
+    SkipBad,
+    check_known,
+    open_cohort,
+    show_left_out,
+)
 from medvae.cli.console import emit_json, leave_stdout, progress_bar, say
 from medvae.cli.hints import codes_of, command
 from medvae.cli.outcome import end
@@ -20,9 +29,7 @@ def evaluate(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder that medvae train wrote.")
     ],
-    data: Annotated[
-        Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
-    ] = None,
+    data: Data = None,
     held_out: Annotated[
         list[str] | None,
         typer.Option(help="Site to treat as never seen, once for each; the run's."),
@@ -30,9 +37,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder; the run's own.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Where prepared volumes are kept.")
-    ] = None,
+    cache: Cache = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[
         int, typer.Option(min=0, help="Of intervals, folds and permutations.")
@@ -41,10 +46,8 @@ def evaluate(
         int,
         typer.Option(min=0, help="Corrupted copies to average codes over; 0: none."),
     ] = 4,
-    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
-    ] = False,
+    site_from: SiteFrom = None,
+    skip_bad: SkipBad = False,
     dry_run: DryRun = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json.")
@@ -56,7 +59,6 @@ def evaluate(
 
     Example: medvae evaluate runs/scanner --data my_bids
     """
-    from medvae.cli.cohorts import check_known, open_cohort, show_left_out
     from medvae.model.folder import check_sites
 
     check_sites(run)

@@ -5,10 +5,19 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medvae.cli.cohorts import (
+    Cache,
+    Data,
+    SiteFrom,
+    SkipBad,
+    check_known,
+    open_cohort,
+    show_left_out,
+)
 from medvae.cli.console import (
     hush,
     leave_stdout,
@@ -19,7 +28,13 @@ from medvae.cli.console import (
 )
 from medvae.cli.hints import command
 from medvae.cli.outcome import Json, end
+from medvae.cli.scans import DryRun
 from medvae.counted import counted
+
+if TYPE_CHECKING:
+    from medvae.cohort import Cohort
+    from medvae.training.config import TrainConfig
+    from noise_models.base import NoiseModel
 
 
 def train(
@@ -30,9 +45,7 @@ def train(
             "scanner.yaml here. See: medvae noise list."
         ),
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Scans; by default ./medvae.yaml.")
-    ] = None,
+    data: Data = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -65,19 +78,13 @@ def train(
         str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Where prepared volumes are kept.")
-    ] = None,
-    site_from: Annotated[str | None, typer.Option(help="Where the site is.")] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave unusable scans out, and say so.")
-    ] = False,
+    cache: Cache = None,
+    site_from: SiteFrom = None,
+    skip_bad: SkipBad = False,
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Fill the cache, then stop.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be read and written.")
-    ] = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Train a denoising VAE whose corruption is the noise of your choice.
@@ -86,7 +93,6 @@ def train(
 
     Example: medvae train --noise scanner --held-out SITE_C -o runs/scanner
     """
-    from medvae.cli.cohorts import check_known, open_cohort, show_left_out
     from medvae.training.config import load_config
     from medvae.training.ranks import check_processes, process_rank
     from medvae.training.run_folder import refuse_used
@@ -95,42 +101,30 @@ def train(
         hush()
         json = False
     leave_stdout(json)
-    flags = {
-        "noise": noise,
-        "seed": seed,
-        "device": device,
-        "precision": precision,
-        "jobs": jobs,
-        "held_out": tuple(held_out) if held_out else None,
-    }
-    settings = load_config(config, set_ or (), **flags)
+    settings = load_config(
+        config,
+        set_ or (),
+        noise=noise,
+        seed=seed,
+        device=device,
+        precision=precision,
+        jobs=jobs,
+        held_out=tuple(held_out) if held_out else None,
+    )
     if not prepare_only:
         check_processes(settings.devices, settings.nodes)
     run = out or Path("runs") / Path(settings.noise).stem
     check_known(settings.held_out, data, site_from)
     if process_rank() == 0:
         refuse_used(run, resume=resume)
-    from medvae.training.loggers import check_logger
+    from medvae.training.loggers import check_logger  # loads torch
 
     check_logger(settings.logger)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)
-    from medvae.noise.named import open_noise
-    from medvae.training.material import check_held_out, gather
-    from medvae.training.run import accelerator_of, network_of
+    corruption = _opened_noise(settings, scans)
     from medvae.training.split import assign_splits, told, told_scans
 
-    check_held_out(scans, settings.held_out)
-    accelerator_of(settings.device, settings.precision)
-    network_of(settings)
-    corruption, origin = open_noise(settings.noise, settings.dispersion)
-    say(f"noise: {origin}")
-    fitted = set(getattr(corruption, "labels", ())) & set(settings.held_out)
-    if fitted:
-        warn(
-            f"the noise was fitted on scans of held-out {', '.join(sorted(fitted))}: "
-            "report it as the regime 'fitted', not 'unseen'."
-        )
     splits = assign_splits(scans, settings.held_out, settings.seed)
     say(told(splits, scans, settings.held_out))
     if dry_run:
@@ -140,6 +134,7 @@ def train(
             f"epochs {settings.optimiser.epochs}, grid {settings.grid.shape}", json=json
         )
         return
+    from medvae.training.material import gather
     from medvae.training.run import train as train_run
 
     quiet_libraries()
@@ -165,6 +160,26 @@ def train(
         )
     scans_of = {"data": data, "site_from": site_from, "skip_bad": skip_bad}
     _show_end(run, command("evaluate", run, **scans_of, cache=cache), json=json)
+
+
+def _opened_noise(settings: TrainConfig, scans: Cohort) -> NoiseModel:
+    """The corruption, once scans, device and network are known to do."""
+    from medvae.noise.named import open_noise
+    from medvae.training.material import check_held_out
+    from medvae.training.run import accelerator_of, network_of
+
+    check_held_out(scans, settings.held_out)
+    accelerator_of(settings.device, settings.precision)
+    network_of(settings)
+    corruption, origin = open_noise(settings.noise, settings.dispersion)
+    say(f"noise: {origin}")
+    fitted = set(getattr(corruption, "labels", ())) & set(settings.held_out)
+    if fitted:
+        warn(
+            f"the noise was fitted on scans of held-out {', '.join(sorted(fitted))}: "
+            "report it as the regime 'fitted', not 'unseen'."
+        )
+    return corruption
 
 
 def _show_end(run: Path, then: str, *, json: bool = False) -> None:

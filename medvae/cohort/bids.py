@@ -67,7 +67,17 @@ def read_bids(
         sex = parse_sex(cell(merged, SEX_COLUMNS))
         more = other_columns(merged, _USED)
         person = path.relative_to(root).parts[0].removeprefix("sub-")
-        scans.append(Scan(path, person, found, session, age, sex, covariates=more))
+        scans.append(
+            Scan(
+                path=path,
+                subject=person,
+                site=found,
+                session=session,
+                age=age,
+                sex=sex,
+                covariates=more,
+            )
+        )
     if not scans:
         raise UserError(
             f"{root}: BIDS, but no *_{suffix}.nii.gz in sub-*. "

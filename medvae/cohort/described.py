@@ -81,15 +81,15 @@ def described_scan(
         else cell(cells, SITE_COLUMNS) or parts.site
     )
     return Scan(
-        path,
-        (cell(cells, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
-        site,
-        session,
-        age,
-        parse_sex(cell(cells, SEX_COLUMNS) or parts.sex),
-        folder / mask if mask else None,
-        _split(cell(cells, SPLIT_COLUMNS), where) or split,
-        other_columns(cells, KNOWN_COLUMNS),
+        path=path,
+        subject=(cell(cells, SUBJECT_COLUMNS) or parts.subject).removeprefix("sub-"),
+        site=site,
+        session=session,
+        age=age,
+        sex=parse_sex(cell(cells, SEX_COLUMNS) or parts.sex),
+        mask=folder / mask if mask else None,
+        split=_split(cell(cells, SPLIT_COLUMNS), where) or split,
+        covariates=other_columns(cells, KNOWN_COLUMNS),
     )
 
 

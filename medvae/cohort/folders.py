@@ -131,4 +131,12 @@ def _scan(
     mask = next((masks[w] for w in wanted if w in masks), None)
     site = rule.site(path, root, parts.session, {}) if rule else parts.site
     age, sex = parse_age(parts.age), parse_sex(parts.sex)
-    return Scan(path, parts.subject, site, parts.session, age, sex, mask)
+    return Scan(
+        path=path,
+        subject=parts.subject,
+        site=site,
+        session=parts.session,
+        age=age,
+        sex=sex,
+        mask=mask,
+    )

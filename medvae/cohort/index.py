@@ -194,7 +194,17 @@ def _cohort(content: dict[str, Any]) -> Cohort:
         path, subject, site, session, age, sex, split, more = row
         mask = masks.get(i)
         scans.append(
-            Scan(Path(path), subject, site, session, age, sex, mask, split, more)
+            Scan(
+                path=Path(path),
+                subject=subject,
+                site=site,
+                session=session,
+                age=age,
+                sex=sex,
+                mask=mask,
+                split=split,
+                covariates=more,
+            )
         )
     problems = tuple(Problem(Path(path), *rest) for path, *rest in content["problems"])
     return Cohort(Path(content["root"]), content["layout"], tuple(scans), problems)

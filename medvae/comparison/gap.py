@@ -17,7 +17,7 @@ import numpy as np
 
 from medvae.comparison.scores import MEASURES, Scores
 from medvae.evaluation.bootstrap import percentiles
-from medvae.evaluation.estimate import FloatArray
+from medvae.evaluation.estimate import FloatArray, ratio_or_nan
 
 SHARES = (
     "leakage_at_equal_biology",
@@ -34,8 +34,9 @@ LEAST_DEFINED = 0.9  # share of draws that must have a gap, or no interval is gi
 
 Runs = Mapping[str, Mapping[int, Sequence[Scores]]]
 """By arm, then by seed: every setting of the arm, the chosen one first."""
-Drawn = Mapping[str, Mapping[str, FloatArray]]
-"""By arm, then by measure: (1 + draws,), the data themselves first."""
+Drawn = Mapping[str, Sequence[Mapping[str, FloatArray]]]
+"""By arm: every setting, the chosen one first, with each measure's values,
+(1 + draws,), those of the data themselves first; see `draw_people`."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,7 @@ def _over_seeds(values: Mapping[int, FloatArray], times: FloatArray) -> FloatArr
     weight = times[:, list(values)].T
     known = np.isfinite(stack) & (weight > 0)
     top = np.sum(np.where(known, stack * weight, 0.0), axis=0)
-    bottom = np.sum(np.where(known, weight, 0.0), axis=0)
-    nothing = np.full(stack.shape[1], np.nan)
-    result: FloatArray = np.divide(top, bottom, out=nothing, where=bottom > 0)
-    return result
+    return ratio_or_nan(top, np.sum(np.where(known, weight, 0.0), axis=0))
 
 
 def at_equal_age(
@@ -144,7 +142,7 @@ def at_equal_age(
 
 
 def gap_closed(
-    drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]],
+    drawn: Drawn,
     arm: str,
     generic: Sequence[str],
     oracle: str,
@@ -176,11 +174,13 @@ def gap_closed(
         for name in generic
     ]
     start = _least(able, [least[name] for name in generic])
-    ratios = {"leakage_at_equal_biology": _ratio(start, least[arm], least[oracle])}
+    ratios = {
+        "leakage_at_equal_biology": _part_of_way(start, least[arm], least[oracle])
+    }
     for measure in (*SHARES[1:], BESIDE):
         values = {name: drawn[name][0][measure] for name in least}
         start = np.min([values[name] for name in generic], axis=0)
-        ratios[measure] = _ratio(start, values[arm], values[oracle])
+        ratios[measure] = _part_of_way(start, values[arm], values[oracle])
     each = {name: _share(ratio) for name, ratio in ratios.items()}
     return _share(np.mean([ratios[name] for name in SHARES], axis=0)), each
 
@@ -197,11 +197,9 @@ def _least(able: Sequence[FloatArray], rest: Sequence[FloatArray]) -> FloatArray
     return found
 
 
-def _ratio(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> FloatArray:
-    way = start - oracle
-    nothing = np.full(way.shape, np.nan)
-    result: FloatArray = np.divide(start - arm, way, out=nothing, where=way > SAME)
-    return result
+def _part_of_way(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> FloatArray:
+    """Share of the way from ``start`` to the oracle; NaN where there is none."""
+    return ratio_or_nan(start - arm, start - oracle, above=SAME)
 
 
 def _share(ratio: FloatArray) -> Share:
@@ -227,7 +225,7 @@ def share_of_way(start: FloatArray, arm: FloatArray, oracle: FloatArray) -> Shar
         >>> share_of_way(*(np.array([x, x, x]) for x in (1.0, 0.6, 0.5))).mean
         0.8
     """
-    return _share(_ratio(start, arm, oracle))
+    return _share(_part_of_way(start, arm, oracle))
 
 
 def with_interval(values: FloatArray) -> dict[str, object]:
@@ -237,7 +235,7 @@ def with_interval(values: FloatArray) -> dict[str, object]:
 
 
 def differences(
-    drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]], challenger: str
+    drawn: Drawn, challenger: str
 ) -> dict[str, dict[str, dict[str, object]]]:
     """Challenger minus every other arm, for every measure, with its interval."""
     table: dict[str, dict[str, dict[str, object]]] = {}

@@ -258,8 +258,8 @@ def pictures(units: Mapping[str, Sequence[Unit]]) -> list[Picture]:
         x = torch.from_numpy(np.array(scan.image, dtype=np.float32))[None, None]
         panels = {"as scanned": x}
         for name, encoder in encoders.items():
-            code = target if target in encoder.sites else None
-            moved = encoder.decode_batch(encoder.encode_batch(x)[0], code)
+            site_input = target if target in encoder.sites else None
+            moved = encoder.decode_batch(encoder.encode_batch(x)[0], site_input)
             panels[f"as {target} ({name})"] = moved
         mark = " (unseen)" if scan.site in stage.plan.held_out else ""
         label = f"{scan.subject} at {scan.site}{mark}"

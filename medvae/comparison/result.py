@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from medvae.comparison.gap import SHARES, differences, draw_people, gap_closed
+from medvae.comparison.gap import SHARES, Drawn, differences, draw_people, gap_closed
 from medvae.comparison.plan import Plan
 from medvae.comparison.same_setting import same_settings
 from medvae.comparison.unit import Unit
-from medvae.evaluation.estimate import Estimate, FloatArray
+from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.result import Evaluation
 from medvae.evaluation.run import scans_digest
 from medvae.version import __version__, software
@@ -52,11 +52,11 @@ def over_seeds(found: Sequence[Estimate]) -> Estimate:
     chances = [e.chance for e in found if e.chance is not None]
     ps = [e.p for e in found if e.p is not None]
     return Estimate(
-        mean,
-        ci95,
-        min(e.n for e in found),
-        float(np.mean(chances)) if chances else None,
-        max(ps) if ps else None,
+        value=mean,
+        ci95=ci95,
+        n=min(e.n for e in found),
+        chance=float(np.mean(chances)) if chances else None,
+        p=max(ps) if ps else None,
     )
 
 
@@ -175,9 +175,7 @@ def _numbers(arm: Evaluation) -> dict[str, dict[str, object]]:
     }
 
 
-def gaps_of(
-    plan: Plan, drawn: Mapping[str, Sequence[Mapping[str, FloatArray]]]
-) -> tuple[dict[str, Any], str]:
+def gaps_of(plan: Plan, drawn: Drawn) -> tuple[dict[str, Any], str]:
     """Every arm's share of the way to the oracle, and why there is none.
 
     An arm's code read along axes by its own means (`Arm.reads`) is one more setting of

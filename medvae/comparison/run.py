@@ -145,7 +145,17 @@ def _run(
     cohort, fit_only = set_apart(cohort, plan.fit_only)
     store = open_store(plan, cohort, cache, jobs, bar)
     stages = [
-        Stage(plan, cohort, store, seed, out, cache, jobs, bar, fit_only)
+        Stage(
+            plan=plan,
+            cohort=cohort,
+            store=store,
+            seed=seed,
+            out=out,
+            cache=cache,
+            jobs=jobs,
+            bar=bar,
+            fit_only=fit_only,
+        )
         for seed in range(plan.seeds)
     ]
     units = {arm.name: [Unit(arm, stage) for stage in stages] for arm in plan.arms}

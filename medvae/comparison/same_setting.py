@@ -6,17 +6,15 @@ validation people decide. Here nothing is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from medvae.comparison.gap import differences, share_of_way, with_interval
+from medvae.comparison.gap import Drawn, differences, share_of_way, with_interval
 from medvae.comparison.plan import Arm, Plan
 from medvae.comparison.scores import MEASURES
 from medvae.evaluation.estimate import FloatArray
-
-Drawn = Mapping[str, Sequence[Mapping[str, FloatArray]]]
 
 
 def same_settings(plan: Plan, drawn: Drawn) -> list[dict[str, Any]]:

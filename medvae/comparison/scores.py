@@ -15,10 +15,10 @@ import numpy as np
 from medvae.errors import UserError
 from medvae.evaluation.biology import predict_age
 from medvae.evaluation.classification import one_vs_rest_auc
-from medvae.evaluation.estimate import FloatArray, IntArray
+from medvae.evaluation.estimate import FloatArray, IntArray, ratio_or_nan
 from medvae.evaluation.latents import decode_scans
 from medvae.evaluation.leakage import out_of_fold, posterior_view, prepare_folds
-from medvae.evaluation.questions.image import has_mean_code
+from medvae.evaluation.questions.image import has_mean_site_input
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import z_scored_error
 from medvae.evaluation.result import TravelerTransfer
@@ -107,9 +107,7 @@ class Scores:
         own = weights[:, [number[row.subject] for row in rows]]
         top = own @ np.array([row.value for row in rows])
         bottom = own @ np.array([row.over for row in rows])
-        nothing = np.full(len(weights), np.nan)
-        result: FloatArray = np.divide(top, bottom, out=nothing, where=bottom > 0)
-        return result
+        return ratio_or_nan(top, bottom)
 
     def value(self, measure: str) -> float:
         """A measure with everyone counted once."""
@@ -201,7 +199,7 @@ def score(setting: Setting, transfers: Sequence[TravelerTransfer], seed: int) ->
 
 def reconstructed(setting: Setting, index: Sequence[int]) -> list[Row]:
     """Error of every scan in its own variances, decoded with the mean site input."""
-    if not index or not has_mean_code(setting):
+    if not index or not has_mean_site_input(setting):
         return []
     size = setting.batch_size
     rows = []

@@ -22,7 +22,7 @@ from medvae.encoding.scannable import Scannable, as_image, as_images, is_one
 from medvae.encoding.windows import decode_windows, encode_windows
 from medvae.errors import UserError
 from medvae.files import digest
-from medvae.model.field_of_view import ended, in_voxels
+from medvae.model.acquired_region import ended, in_voxels
 from medvae.model.network import DenoisingVAE
 from medvae.model.weights import find_device, load_model
 from medvae.volume import Grid
@@ -289,8 +289,8 @@ class Encoder:
         Raises:
             UserError: The decoder does not know the site.
         """
-        codes = self._site_codes(site, len(z))
-        return self.vae.decode(z.to(self.device, torch.float32), codes)
+        inputs = self._site_inputs(site, len(z))
+        return self.vae.decode(z.to(self.device, torch.float32), inputs)
 
     def check_site(self, site: str | None) -> None:
         """Refuse a site that the decoder does not know, before any work.
@@ -298,11 +298,11 @@ class Encoder:
         Raises:
             UserError: Names the sites it knows.
         """
-        self._site_codes(site, 1)
+        self._site_inputs(site, 1)
 
-    def _site_codes(self, site: str | None, n: int) -> Tensor:
+    def _site_inputs(self, site: str | None, n: int) -> Tensor:
         try:
-            return self.vae.site_codes([site] * n)
+            return self.vae.site_inputs([site] * n)
         except ValueError as error:
             raise UserError(str(error)) from None
 

@@ -58,7 +58,7 @@ def share_of_image(
     grid = zip(into_grid, ends, placement.grid.spacing_mm, strict=True)
     for row, (low, high), step in grid:
         along = row[0] * i[:, None, None] + row[1] * j[:, None] + row[2] * k + row[3]
-        for depth in (along - low, high - along):  # of a voxel behind the face
+        for depth in (along - low, high - along):  # voxels inwards of a face
             if depth.min() < 0:
                 share *= _rise(depth * step, head)
     return share

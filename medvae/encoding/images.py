@@ -182,9 +182,16 @@ def harmonize_files(
         if changed is not None:
             rows.append(
                 Harmonised(
-                    *(target.name, item.path, source or "", basis, to, changed),
-                    *(item.subject or "", item.session or "", item.site or ""),
-                    item.more,
+                    path=target.name,
+                    original=item.path,
+                    source=source or "",
+                    known_from=basis,
+                    target=to,
+                    changed=changed,
+                    subject=item.subject or "",
+                    session=item.session or "",
+                    site=item.site or "",
+                    more=item.more,
                 )
             )
             if each:

@@ -6,7 +6,7 @@ found it to be the head's own and not the scanner's (`medvae.model.detail`). Wha
 finer than the training grid stays as it was; so do noise and sharpness there. Air stays
 the scan's own, and beyond the grid's faces, or where scans of the other site end, so
 does the head (`medvae.encoding.fading`): of the rest alone a code is made
-(`medvae.model.field_of_view`).
+(`medvae.model.acquired_region`).
 
 Before, the plain difference of two paintings was added, ``x + dec(z, to) - dec(z,
 from)``, and an unseen scanner's contrast stayed; how far either comes is in
@@ -27,8 +27,8 @@ from torch import Tensor
 
 from medvae.encoding.fading import share_of_image
 from medvae.encoding.latent import Latent
+from medvae.model.acquired_region import ended
 from medvae.model.detail import kept
-from medvae.model.field_of_view import ended
 from medvae.volume import Placement, read_volume
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.grid import Mask, head_centre_mm

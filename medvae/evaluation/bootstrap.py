@@ -49,8 +49,8 @@ def interval(
         >>> low < 19.5 < high
         True
     """
-    _, code = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
-    members = [np.flatnonzero(code == k) for k in range(code.max(initial=-1) + 1)]
+    _, whose = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    members = [np.flatnonzero(whose == k) for k in range(whose.max(initial=-1) + 1)]
     if len(members) < 2:
         return None
     values = np.empty(draws)
@@ -86,14 +86,14 @@ def mean_estimate(
         2
     """
     x = np.asarray(values, dtype=np.float64)
-    names, code = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
-    if x.shape != code.shape:
-        raise ValueError(f"one subject per value needed, got {code.shape}, {x.shape}")
+    names, whose = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    if x.shape != whose.shape:
+        raise ValueError(f"one subject per value needed, got {whose.shape}, {x.shape}")
     if len(names) == 0:
         raise ValueError("a mean needs at least one value, got none")
     ci95 = None
     if len(names) > 1:
-        total, count = np.bincount(code, x), np.bincount(code)
+        total, count = np.bincount(whose, x), np.bincount(whose)
         weight = _subject_counts(len(names), draws, rng)
         ci95 = percentiles((weight @ total) / (weight @ count))
     return Estimate(float(x.mean()), ci95, len(names), chance)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medvae.evaluation.estimate import FloatArray, IntArray
+from medvae.evaluation.estimate import FloatArray, IntArray, ratio_or_nan
 
 
 def balanced_accuracy(
@@ -27,7 +27,8 @@ def balanced_accuracy(
     w = np.ones(len(y)) if weights is None else weights
     hit = scores.argmax(axis=1) == y
     shares = [
-        _ratio(w @ (hit & (y == k)), w @ (y == k).astype(float)) for k in np.unique(y)
+        ratio_or_nan(w @ (hit & (y == k)), w @ (y == k).astype(float))
+        for k in np.unique(y)
     ]
     return _mean_of_known(shares)
 
@@ -54,19 +55,12 @@ def one_vs_rest_auc(
         won = (a[:, None] > b) + 0.5 * (a[:, None] == b)
         u, v = w[..., own], w[..., ~own]
         pairs = u.sum(axis=-1) * v.sum(axis=-1)
-        areas.append(_ratio(np.sum((u @ won) * v, axis=-1), pairs))
+        areas.append(ratio_or_nan(np.sum((u @ won) * v, axis=-1), pairs))
     return _mean_of_known(areas)
-
-
-def _ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
-    top, bottom = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
-    nothing = np.full(top.shape, np.nan)
-    result: FloatArray = np.divide(top, bottom, out=nothing, where=bottom > 0)
-    return result
 
 
 def _mean_of_known(values: Sequence[FloatArray]) -> FloatArray:
     """Mean over classes that were drawn; NaN where none was."""
     stack = np.array(values)
     known = np.isfinite(stack)
-    return _ratio(np.where(known, stack, 0.0).sum(axis=0), known.sum(axis=0))
+    return ratio_or_nan(np.where(known, stack, 0.0).sum(axis=0), known.sum(axis=0))

@@ -12,6 +12,19 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
+def ratio_or_nan(top: FloatArray, bottom: FloatArray, above: float = 0.0) -> FloatArray:
+    """``top / bottom`` where ``bottom`` exceeds ``above``, NaN elsewhere.
+
+    Example:
+        >>> ratio_or_nan(np.array([1.0, 1.0]), np.array([2.0, 0.0])).tolist()
+        [0.5, nan]
+    """
+    top, bottom = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
+    unknown = np.full(top.shape, np.nan)
+    result: FloatArray = np.divide(top, bottom, out=unknown, where=bottom > above)
+    return result
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One measured number with its interval, sample size and chance level.

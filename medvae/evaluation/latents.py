@@ -33,7 +33,7 @@ class EncoderLike(Protocol):
     ``site=None`` asks for the mean site input, ValueError says there is none.
     ``detail`` is the gain of `medvae.model.detail`, (BANDS,), and
     ``within_field_of_view`` ends volumes where scans of a site do
-    (`medvae.model.field_of_view`).
+    (`medvae.model.acquired_region`).
     """
 
     @property

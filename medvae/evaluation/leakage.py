@@ -153,7 +153,9 @@ def probe(
         p = (1 + int(np.sum(values[1:] >= values[0] - 1e-12))) / (1 + permutations)
         ci95 = _bootstrap(mark, scores[0], y, subjects, rng)
         n = len(set(subjects))
-        estimates.append(Estimate(float(values[0]), ci95, n, chance, p))
+        estimates.append(
+            Estimate(value=float(values[0]), ci95=ci95, n=n, chance=chance, p=p)
+        )
     return Leakage(*estimates)
 
 
@@ -217,10 +219,10 @@ def permute_labels(
         np.int64(1)
     """
     result = y.copy()
-    _, code = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    _, whose = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     settled = []
-    for person in range(code.max() + 1):
-        mine = np.flatnonzero(code == person)
+    for person in range(whose.max() + 1):
+        mine = np.flatnonzero(whose == person)
         if len(set(y[mine])) > 1:
             result[mine] = rng.permutation(y[mine])
         else:
@@ -241,19 +243,32 @@ def _fold(
         a, b = a / spread, b / spread
     if kind == "knn":
         empty = np.empty((0, 0))
-        return _Fold(train, test, empty, empty, 0.0, nearest(a, b))
+        return _Fold(
+            train=train,
+            test=test,
+            train_kernel=empty,
+            test_kernel=empty,
+            penalty=0.0,
+            neighbours=nearest(a, b),
+        )
     total = a.shape[1] * a.var()
     gamma = 1 / total if total > 0 else 1.0
     linear_train, linear_test = gamma * a @ a.T, gamma * b @ a.T
     if kind == "linear":
-        return _Fold(train, test, linear_train, linear_test, PENALTY[kind])
+        return _Fold(
+            train=train,
+            test=test,
+            train_kernel=linear_train,
+            test_kernel=linear_test,
+            penalty=PENALTY[kind],
+        )
     near, far = np.diag(linear_train), gamma * np.sum(b**2, axis=1)
     return _Fold(
-        train,
-        test,
-        np.exp(2 * linear_train - near[:, None] - near),
-        np.exp(2 * linear_test - far[:, None] - near),
-        PENALTY[kind],
+        train=train,
+        test=test,
+        train_kernel=np.exp(2 * linear_train - near[:, None] - near),
+        test_kernel=np.exp(2 * linear_test - far[:, None] - near),
+        penalty=PENALTY[kind],
     )
 
 
@@ -290,6 +305,7 @@ def out_of_fold(
 
 
 Mark = Callable[..., FloatArray]
+"""What a probe is marked by: `balanced_accuracy` or `one_vs_rest_auc`."""
 
 
 def _bootstrap(
@@ -301,8 +317,8 @@ def _bootstrap(
     draws: int = 500,
 ) -> tuple[float, float] | None:
     """Interval of a mark; a subject drawn twice weighs twice."""
-    names, code = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    names, whose = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     share = np.full(len(names), 1 / len(names))
-    weights = rng.multinomial(len(names), share, size=draws)[:, code].astype(float)
+    weights = rng.multinomial(len(names), share, size=draws)[:, whose].astype(float)
     marks = np.array([mark(s, y, weights) for s in scores])
     return percentiles(marks.mean(axis=0))

@@ -110,7 +110,14 @@ def open_setting(
     latents = encode_scans(encoder, scans, batch_size=batch_size, progress=progress)
     if not (np.isfinite(latents.mean).all() and (latents.std > 0).all()):
         raise UserError(f"{run or 'the run'}: latents are not finite. Train it again.")
-    setting = Setting(encoder, scans, latents, seen, tuple(held_out), batch_size)
+    setting = Setting(
+        encoder=encoder,
+        scans=scans,
+        latents=latents,
+        seen=seen,
+        held_out=tuple(held_out),
+        batch_size=batch_size,
+    )
     return setting, notes
 
 
@@ -206,6 +213,13 @@ def latent_map(
         # The sign of an eigenvector is arbitrary; fix it so that maps repeat.
         places[:, axis] = column * (np.sign(column[np.argmax(np.abs(column))]) or 1)
     return tuple(
-        LatentPoint(s.subject, s.site, s.split, s.age, float(x), float(y))
+        LatentPoint(
+            subject=s.subject,
+            site=s.site,
+            split=s.split,
+            age=s.age,
+            x=float(x),
+            y=float(y),
+        )
         for s, (x, y) in zip(scans, places, strict=True)
     )

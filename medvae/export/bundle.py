@@ -55,8 +55,8 @@ class Reconstruction(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The scan painted from its code, as the average of the training sites."""
-        codes = self.vae.site_codes([None] * len(x))
-        return torch.as_tensor(self.vae.decode(self.vae.encode(x).mean, codes))
+        inputs = self.vae.site_inputs([None] * len(x))
+        return torch.as_tensor(self.vae.decode(self.vae.encode(x).mean, inputs))
 
 
 def encode_files(folder: str, scans: list[str], out: str, device: str) -> list[str]:

@@ -41,13 +41,13 @@ class ImageOf(nn.Module):
     Sites count in the order of ``config.json``; one more is the average of all.
     """
 
-    codes: Tensor
+    codes: Tensor  # site inputs, a row a site; the name is that of exported files
 
     def __init__(self, vae: DenoisingVAE) -> None:
         super().__init__()
         self.vae = vae
         labels: list[str | None] = [*vae.config.sites, None]
-        self.register_buffer("codes", vae.site_codes(labels).detach())
+        self.register_buffer("codes", vae.site_inputs(labels).detach())
 
     def forward(self, code: Tensor, site: Tensor) -> Tensor:
         """Decode."""

@@ -14,8 +14,8 @@ from monai.networks.blocks import Convolution, ResidualUnit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from medvae.model.acquired_region import BEYOND_MM
 from medvae.model.detail import BANDS
-from medvae.model.field_of_view import BEYOND_MM
 from medvae.model.likelihood import Gaussian
 from medvae.model.posterior import Posterior
 
@@ -192,7 +192,7 @@ class DenoisingVAE(nn.Module):
         ...                        latent_channels=2, sites=("A", "B"))
         >>> vae = DenoisingVAE(config).eval()
         >>> x = torch.rand(1, 1, 8, 8, 8)
-        >>> vae.decode(vae.encode(x).mean, vae.site_codes(["A"])).shape
+        >>> vae.decode(vae.encode(x).mean, vae.site_inputs(["A"])).shape
         torch.Size([1, 1, 8, 8, 8])
     """
 
@@ -206,10 +206,10 @@ class DenoisingVAE(nn.Module):
         self.decoder = ConvDecoder(config, self.EMBEDDING)
         self.likelihood = Gaussian()
         self.site_embedding = nn.Embedding(max(len(config.sites), 1), self.EMBEDDING)
-        # Of every band: everything, until training has learned better.
+        # Gain 1 in every band, until `fit_detail` sets it.
         self.register_buffer("detail", torch.ones(BANDS))
         self.detail: Tensor
-        # Of every site: it ends nowhere on the grid, until training has looked.
+        # Faces beyond the grid at every site, until `fields_of_view` sets them.
         axes, sites = len(config.grid_shape), max(len(config.sites), 1)
         ends = torch.tensor([-BEYOND_MM, BEYOND_MM]).expand(sites, axes, 2).clone()
         self.register_buffer("field_of_view", ends)
@@ -239,7 +239,7 @@ class DenoisingVAE(nn.Module):
         """Images (B, 1, X, Y, Z) in reference units of codes and site inputs."""
         return torch.as_tensor(self.decoder(z, site)) * self.SPREAD + self.CENTRE
 
-    def site_codes(self, sites: list[str | None]) -> Tensor:
+    def site_inputs(self, sites: list[str | None]) -> Tensor:
         """Site inputs (B, E) for labels; ``None`` is the mean of all known sites.
 
         Raises:

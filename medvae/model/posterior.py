@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 LOG_2PI = math.log(2 * math.pi)
 
-Source = Generator | Sequence[Generator]
+Randomness = Generator | Sequence[Generator]
 """Where codes are drawn from: one generator for a batch, or one for each volume."""
 
 
@@ -37,7 +37,7 @@ class Posterior:
         """Standard deviations, (B, ...)."""
         return torch.exp(0.5 * self.logvar)
 
-    def sample(self, rng: Source) -> Tensor:
+    def sample(self, rng: Randomness) -> Tensor:
         """One draw z = mean + std * e, (B, ...), differentiable in both.
 
         With a generator for each of V volumes, the batch is taken as B / V copies of

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from medvae.model.field_of_view import shown
+from medvae.model.acquired_region import shown
 from noise_models.base import NoiseModel
 
 LEVELS = {

@@ -52,7 +52,8 @@ class Augmentation:
             spatial_size=shape,
             rand_size=self.FIELD,
             prob=settings.probability if self.is_bent else 0.0,
-            # Of half the extent; without an extent to bend, of anything.
+            # Largest shift, in halves of the extent. MONAI refuses 0: where nothing is
+            # bent (prob 0) it gets 1.
             def_range=2 * settings.elastic_mm / float(np.mean(extent)) or 1.0,
         )
 

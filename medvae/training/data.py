@@ -16,7 +16,7 @@ from medvae.training.augmentation import Augmentation
 from medvae.training.config import TrainConfig
 from medvae.training.seeds import seed_of
 
-Place = tuple[int, int] | tuple[int, int, float]
+Key = tuple[int, int] | tuple[int, int, float]
 """Epoch, number of the scan, and its share in the loss: 1 where it is not told."""
 
 
@@ -75,8 +75,8 @@ class TrainingScans(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, place: Place) -> dict[str, Any]:
-        epoch, number, share = place if len(place) == 3 else (*place, 1.0)
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, number, share = key if len(key) == 3 else (*key, 1.0)
         entry = self.entries[number]
         images = [self.volumes.image(entry.index), *self._chosen(epoch, entry)]
         stack = torch.from_numpy(np.stack(images).astype(np.float32))
@@ -98,7 +98,7 @@ class TrainingScans(Dataset[dict[str, Any]]):
         return [known[int(i)] for i in drawn]
 
 
-class SeededOrder(Sampler[Place]):
+class SeededOrder(Sampler[Key]):
     """All scans once an epoch, in an order that depends on (seed, epoch) only.
 
     Batches are cut from that order first and dealt to the devices then, so any number
@@ -144,7 +144,7 @@ class SeededOrder(Sampler[Place]):
     def _dealt(self, scans: int) -> int:
         return math.ceil(scans / self.devices)
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[Key]:
         order = np.arange(self.count)
         if self.shuffle:
             rng = np.random.default_rng(seed_of(self.seed, "order", self.epoch))

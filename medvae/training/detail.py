@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from medvae.model.acquired_region import shown
 from medvae.model.detail import DetailFit
-from medvae.model.field_of_view import shown
 from medvae.training.module import DenoisingTraining
 
 SCANS = 16
@@ -47,8 +47,8 @@ def fit_detail(
     for batch in batches:
         clean: Tensor = batch["image"].to(device)
         here = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
-        sites = vae.site_codes(module.labels(batch, stage))
-        average = vae.site_codes([None] * len(clean))
+        sites = vae.site_inputs(module.labels(batch, stage))
+        average = vae.site_inputs([None] * len(clean))
         copies = module.corrupted(here, stage, 0) if corrupts else clean[None]
         for scan in copies:
             z = vae.encode(scan).mean

@@ -19,8 +19,8 @@ from medvae.training.data import Entry
 from medvae.training.seeds import generator
 from noise_models.base import NoiseModel
 
-SCALE_RATE = 10.0  # the likelihood's one number learns this much faster
-WARM_UP = 0.05  # share of all steps
+SCALE_RATE = 10.0  # the likelihood's scale, a single number, learns so much faster
+WARM_UP = 0.05  # share of all steps in which the learning rate rises
 
 
 class DenoisingTraining(pl.LightningModule):
@@ -38,7 +38,7 @@ class DenoisingTraining(pl.LightningModule):
         self.vae, self.noise, self.config = vae, noise, config
         self.entries = {"train": training, "validation": validation}
         self.objective = config.objective.bound()
-        self.sums: dict[str, list[Tensor]] = {}
+        self.noted: dict[str, list[Tensor]] = {}  # values of the scans, for averages
 
     def bound(self, batch: dict[str, Any], stage: str, epoch: int) -> Bound:
         """The bound of one batch, nats per volume, (B,)."""
@@ -46,7 +46,7 @@ class DenoisingTraining(pl.LightningModule):
         entries = [self.entries[stage][int(number)] for number in batch["entry"]]
         settings, seed = self.config.objective, self.config.seed
         corrupted = self.corrupted(batch, stage, epoch) if settings.copies else None
-        sites = self.vae.site_codes(self.labels(batch, stage) * settings.painted)
+        sites = self.vae.site_inputs(self.labels(batch, stage) * settings.painted)
         parts = (seed, "latent", stage, epoch)
         return self.objective(
             x,
@@ -93,7 +93,7 @@ class DenoisingTraining(pl.LightningModule):
         self._note("validation", bound, batch)
 
     def on_validation_epoch_end(self) -> None:
-        self.log("validation_bound", self._mean(self.sums["validation_value"]))
+        self.log("validation_bound", self._mean(self.noted["validation_value"]))
 
     def _refuse_not_finite(
         self, loss: Tensor, batch: dict[str, Any], stage: str
@@ -111,7 +111,7 @@ class DenoisingTraining(pl.LightningModule):
         counted = batch["share"] > 0  # the others stand in for scans of other devices
         for name in ("value", "reconstruction", "kl"):
             values = getattr(bound, name).detach()[counted]
-            self.sums.setdefault(f"{stage}_{name}", []).append(values)
+            self.noted.setdefault(f"{stage}_{name}", []).append(values)
 
     def _mean(self, values: Sequence[Tensor]) -> float:
         """Mean over the scans of all devices."""
@@ -124,9 +124,9 @@ class DenoisingTraining(pl.LightningModule):
         """Means since the last call, nats per volume, and the likelihood's scale."""
         means = {
             name.replace("value", "bound"): self._mean(values)
-            for name, values in self.sums.items()
+            for name, values in self.noted.items()
         }
-        self.sums.clear()
+        self.noted.clear()
         return means | {"scale": self.vae.likelihood.scale.item()}
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own type is Any)

@@ -25,12 +25,12 @@ from medvae.training.checkpoints import WholeCheckpoints, read_checkpoint
 from medvae.training.config import TrainConfig
 from medvae.training.data import Entry, TrainingScans, Views, Volumes, loader
 from medvae.training.detail import fit_detail, spread_over
-from medvae.training.fields_of_view import fields_of_view
 from medvae.training.loggers import open_logger
 from medvae.training.module import DenoisingTraining
 from medvae.training.progress import Chronicle, Progress
 from medvae.training.ranks import check_processes, process_rank
 from medvae.training.run_folder import Plan, join_run, open_run, write_card
+from medvae.training.scan_ends import fields_of_view
 from medvae.training.seal import write_seal
 from medvae.training.seeds import seed_of
 from medvae.training.split import Splits

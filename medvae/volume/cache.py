@@ -77,13 +77,13 @@ class PreparedCohort:
         """Scan ``i`` with its placement, reference and noise gain."""
         meta = self.meta(i)
         return Prepared(
-            self.image(i),
-            self.mask(i),
-            Placement.from_dict(meta["placement"]),
-            float(meta["reference"]),
-            float(meta["noise_gain"]),
-            str(meta["reference_kind"]),
-            Source.from_dict(meta["source"]),
+            image=self.image(i),
+            mask=self.mask(i),
+            placement=Placement.from_dict(meta["placement"]),
+            reference=float(meta["reference"]),
+            noise_gain=float(meta["noise_gain"]),
+            reference_kind=str(meta["reference_kind"]),
+            source=Source.from_dict(meta["source"]),
         )
 
 

@@ -104,13 +104,13 @@ def _prepared(
     on_grid = placement.to_grid(head if chosen is None else chosen) > 0.5
     image = np.maximum(placement.to_grid(data) / np.float32(reference.level), 0)
     return Prepared(
-        image.astype(np.float32),
-        on_grid,
-        placement,
-        reference.level,
-        placement.noise_gain(),
-        reference.kind,
-        volume.source,
+        image=image.astype(np.float32),
+        mask=on_grid,
+        placement=placement,
+        reference=reference.level,
+        noise_gain=placement.noise_gain(),
+        reference_kind=reference.kind,
+        source=volume.source,
     )
 
 

@@ -30,11 +30,12 @@ FEWEST_FREEDOM = 10  # people beyond sites and slopes, below which no slope is t
 MOST_INFLATED = 1e6  # variance inflation beyond which there is nothing to learn from
 PARAMETERS = [NAMES.index(n) for n in (*PSF_NAMES, *CONTRAST_NAMES)]
 """What ageing can mimic. It makes no noise and no shading."""
-_TOUCHED = [
+_AGEING = [
     k
     for k, name in enumerate(FEATURES)
     if name.startswith(("detail", "power", "brain", "head"))
 ]
+"""Features by which ageing can show; air and shading are the scanner's."""
 
 Array = NDArray[np.float64]
 
@@ -131,7 +132,7 @@ class Adjustment:
         for site, scans in found.items():
             off = (self.values[site] - self.centre) @ slopes.slope
             moved[site] = [
-                replace(scan, values=_less(scan.values, shift))
+                replace(scan, values=_less_shift(scan.values, shift))
                 for scan, shift in zip(scans, off, strict=True)
             ]
         return moved, slopes
@@ -161,7 +162,7 @@ class Adjustment:
         ours, theirs = np.zeros(len(NAMES)), np.zeros(len(FEATURES))
         ours[PARAMETERS] = slopes.variance(away)
         if features is not None:
-            theirs[_TOUCHED] = features.variance(away)
+            theirs[_AGEING] = features.variance(away)
         return ours, theirs
 
     def specimens(
@@ -175,14 +176,14 @@ class Adjustment:
         x = {s: self.values[s][list(shown[s])] for s in self.people}
         y = {s: np.stack([one.features for one in found[s]]) for s in self.people}
         slopes = within_slopes(
-            np.concatenate([y[s][:, _TOUCHED] for s in self.people]),
+            np.concatenate([y[s][:, _AGEING] for s in self.people]),
             np.concatenate([x[s] for s in self.people]),
             np.repeat(np.arange(len(x)), [len(v) for v in x.values()]),
         )
         moved = {}
         for site, ones in found.items():
             shift = np.zeros((len(ones), len(FEATURES)))
-            shift[:, _TOUCHED] = -(x[site] - self.centre) @ slopes.slope
+            shift[:, _AGEING] = -(x[site] - self.centre) @ slopes.slope
             moved[site] = [
                 replace(one, features=one.features + s, shift=tuple(s.tolist()))
                 for one, s in zip(ones, shift, strict=True)
@@ -271,7 +272,7 @@ def _within(x: Array, site: NDArray[np.intp]) -> Array:
     return np.asarray(x - means[site])
 
 
-def _less(values: Sequence[float], shift: Array) -> tuple[float, ...]:
+def _less_shift(values: Sequence[float], shift: Array) -> tuple[float, ...]:
     moved = np.array(values, dtype=float)
     moved[PARAMETERS] -= shift
     return tuple(moved.tolist())

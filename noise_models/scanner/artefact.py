@@ -22,9 +22,8 @@ from noise_models.scanner.evidence_file import (
     read_covariate,
     read_paired,
 )
-from noise_models.scanner.field_of_view import EVERYWHERE, Faces
 from noise_models.scanner.model import ScannerNoise
-from noise_models.scanner.record import Goodness, Record, Spectra
+from noise_models.scanner.record import Goodness, MeanSpectra, Record
 from noise_models.scanner.scans import write_text
 from noise_models.scanner.schema import (
     FORMAT,
@@ -35,6 +34,7 @@ from noise_models.scanner.schema import (
     ScannerFile,
     SiteFile,
 )
+from noise_models.scanner.site_coverage import EVERYWHERE, Faces
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
@@ -216,7 +216,7 @@ def _faces(faces: Faces) -> _Row | None:
     return None if math.isinf(faces[0][0]) else _Row(_row(ends) for ends in faces)
 
 
-def _spectra(found: Spectra | None) -> dict[str, _Row] | None:
+def _spectra(found: MeanSpectra | None) -> dict[str, _Row] | None:
     if found is None:
         return None
     return {name: _row(row) for name, row in asdict(found).items()}
@@ -257,21 +257,21 @@ def _read_site(label: str, site: SiteFile) -> Site:
 def _read_pair(pair: PairFile) -> Pair:
     offset = tuple(pair.offset.get(name, 0.0) for name in NAMES)
     return Pair(
-        pair.sigma_add,
-        pair.psf_add_fwhm_mm,
-        pair.clipped_noise,
-        pair.clipped_psf,
-        pair.clipped_axes,
-        offset if any(offset) else (),
-        pair.inherited,
-        pair.apodisation,
-        pair.grain,
+        sigma_add=pair.sigma_add,
+        psf_add_fwhm_mm=pair.psf_add_fwhm_mm,
+        clipped_noise=pair.clipped_noise,
+        clipped_psf=pair.clipped_psf,
+        clipped_axes=pair.clipped_axes,
+        offset=offset if any(offset) else (),
+        inherited=pair.inherited,
+        apodisation=pair.apodisation,
+        grain=pair.grain,
     )
 
 
 def _read_goodness(found: GoodnessFile) -> Goodness:
     low, high = found.auc_after_ci95
-    spectra = Spectra(**dict(found.spectra)) if found.spectra else None
+    spectra = MeanSpectra(**dict(found.spectra)) if found.spectra else None
     before, after, floor, fair, p, low, high = (
         math.nan if value is None else value
         for value in (
@@ -285,11 +285,11 @@ def _read_goodness(found: GoodnessFile) -> Goodness:
         )
     )
     return Goodness(
-        before,
-        after,
-        floor,
-        found.verdict,
-        found.scans,
+        auc_before=before,
+        auc_after=after,
+        auc_floor=floor,
+        verdict=found.verdict,
+        scans=found.scans,
         auc_after_ci95=(low, high),
         auc_attainable=fair,
         unattainable=tuple(found.unattainable),

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 
 from noise_models.cosine import cosine_terms
 from noise_models.scanner.common_grid import GRID_MM, Specimen, features_of
-from noise_models.scanner.estimate import NAMES
+from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES
 from noise_models.scanner.features import SHADING_ORDER
 from noise_models.scanner.model import ScannerNoise
-from noise_models.scanner.record import Record
+from noise_models.scanner.record import Record, pair_key
 from noise_models.scanner.sites import Site
-from noise_models.scanner.tissue import BIAS_ORDER
 from noise_models.scanner.transfer import Pair
 
 ROUNDS = 5
@@ -34,37 +33,42 @@ ENOUGH = 0.3  # of the cost: a step that gains less is the last
 FARTHEST = 3.0  # SDs of its estimator that a parameter is moved at most
 PROBES = 2  # scans that the slopes are measured on
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
-_PHYSICAL = NAMES[:7]
-# How far an estimator may err, one SD (docs/fit.md): noise and contrast of tissues by a
-# few per cent; sharpness by some tenths of mm^2, since a raw-data filter is the
-# apodisation's; fat by what lies in the scalp, and by how the shading goes on there;
-# the spread of noise by its colour, and by what else is in the air. And the steps that
-# slopes are taken by.
-_TRUST = (0.05, 0.3, 0.3, 0.3, 0.03, 0.03, 0.3)
-_STEPS = (0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.2)
-_TRUST_SHADING, _STEP_SHADING = 0.015, 0.02
-_TRUST_APODISATION, _STEP_APODISATION = 4.0, 0.5
-_TRUST_GRAIN, _STEP_GRAIN = 0.03, 0.05
 _LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
-_SHADING_TERMS = cosine_terms(3, SHADING_ORDER)
-_KNOBS = np.array(
-    [
-        *range(len(_PHYSICAL)),
-        *(
-            len(_PHYSICAL) + cosine_terms(3, BIAS_ORDER).index(t)
-            for t in _SHADING_TERMS
-        ),
-    ]
+
+@dataclass(frozen=True)
+class Knob:
+    """A parameter of B that the search turns.
+
+    Attributes:
+        name: One of `estimate.NAMES`, or a field of `Calibration`.
+        error_sd: How far its estimator may err, one SD (docs/fit.md).
+        step: By which the slope is taken.
+        is_noise: Of the noise, which is read without travelers: the ``trust`` of
+            `calibrate` leaves its error as it is.
+
+    Example:
+        >>> KNOBS[0].name, KNOBS[-1].name
+        ('log_sigma', 'grain')
+    """
+
+    name: str
+    error_sd: float
+    step: float
+    is_noise: bool = False
+
+
+_SMOOTH = len(cosine_terms(3, SHADING_ORDER))  # the first terms are the smoothest
+KNOBS = (
+    Knob("log_sigma", 0.05, 0.1, is_noise=True),  # a few per cent
+    *(Knob(name, 0.3, 0.2) for name in PSF_NAMES),  # mm^2; filters: see apodisation
+    Knob("logit_csf_over_gm", 0.03, 0.15),  # a few per cent
+    Knob("logit_gm_over_wm", 0.03, 0.1),  # a few per cent
+    Knob("log_upper_excess", 0.3, 0.2),  # fat: what else is in the scalp, its shading
+    *(Knob(name, 0.015, 0.02) for name in BIAS_NAMES[:_SMOOTH]),  # a per cent or two
+    Knob("apodisation", 4.0, 0.5),  # raw-data filters: the edge of k-space tells little
+    Knob("grain", 0.03, 0.05, is_noise=True),  # colour, and what else is in the air
 )
-_LIMITS, _MOVES = (
-    np.array([*physical, *[shading] * len(_SHADING_TERMS), apodisation, grain])
-    for physical, shading, apodisation, grain in (
-        (_TRUST, _TRUST_SHADING, _TRUST_APODISATION, _TRUST_GRAIN),
-        (_STEPS, _STEP_SHADING, _STEP_APODISATION, _STEP_GRAIN),
-    )
-)
-_OF_NOISE = np.isin(np.arange(len(_LIMITS)), (0, len(_LIMITS) - 1))
 
 Array = NDArray[np.float64]
 
@@ -94,8 +98,10 @@ class Calibration:
 
     @property
     def knobs(self) -> Array:
-        """What the search turns, (knobs,)."""
-        return np.append(self.offset[_KNOBS], (self.apodisation, self.grain))
+        """Where each of `KNOBS` stands, (knobs,)."""
+        stands = dict(zip(NAMES, self.offset, strict=True))
+        stands |= {"apodisation": self.apodisation, "grain": self.grain}
+        return np.array([stands[knob.name] for knob in KNOBS])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -108,15 +114,13 @@ class Calibration:
         }
 
     def turned(self, by: Array) -> Calibration:
-        """With every knob moved."""
-        offset = self.offset.copy()
-        offset[_KNOBS] += by[:-2]
-        apodisation, grain = float(by[-2]), float(by[-1])
+        """With each of `KNOBS` moved, (knobs,)."""
+        moves = {k.name: move for k, move in zip(KNOBS, by.tolist(), strict=True)}
         return replace(
             self,
-            offset=offset,
-            apodisation=self.apodisation + apodisation,
-            grain=self.grain + grain,
+            offset=self.offset + [moves.get(name, 0.0) for name in NAMES],
+            apodisation=self.apodisation + moves["apodisation"],
+            grain=self.grain + moves["grain"],
         )
 
 
@@ -155,7 +159,7 @@ def calibrate(
     start = Calibration(
         np.zeros(len(NAMES)), _inherited(specimens, wanted, sites, target, seed)
     )
-    limits = np.where(_OF_NOISE, _LIMITS, trust * _LIMITS)
+    limits = np.array([k.error_sd * (1 if k.is_noise else trust) for k in KNOBS])
     weight = 1 / (1 / len(specimens) + 1 / len(wanted))
     found = corrupted_features(specimens, sites, target, start, seed=seed)
     whitening = _whitening(found, wanted)  # spreads differ little between rounds
@@ -248,7 +252,8 @@ def corrupted_volumes(
     seed: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
     """The scans themselves, one after the other, as `corrupted_features` sees them."""
-    pairs = {f"{site.label}->{target}": Pair(**calibration.settings) for site in sites}
+    added = Pair(**calibration.settings)
+    pairs = {pair_key(site.label, target): added for site in sites}
     noise = ScannerNoise(sites, target=target, record=Record(pairs=pairs))
     for i, one in enumerate(specimens):
         y = noise(
@@ -270,10 +275,10 @@ def _slopes(
 ) -> Array:
     """What each knob does to the mean features, (F, knobs), by finite differences."""
     columns = []
-    for knob, move in enumerate(_MOVES):
-        moved = now.turned(np.eye(len(_MOVES))[knob] * move)
+    for alone, knob in zip(np.eye(len(KNOBS)), KNOBS, strict=True):
+        moved = now.turned(alone * knob.step)
         found = corrupted_features(probes, sites, target, moved, seed=seed)
-        columns.append((found - start).mean(0) / move)
+        columns.append((found - start).mean(0) / knob.step)
     return np.stack(columns, 1)
 
 

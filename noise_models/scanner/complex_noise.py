@@ -17,43 +17,54 @@ from noise_models.voxelwise import in_blocks
 def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> Tensor:
     """Add circular complex noise and take the magnitude.
 
-    Blur averages A's magnitudes in air, whose mean then stays where B's would not be:
-    there the second moments are matched, by a floor where noise cannot.
+    Of L coils one holds the signal g(x), the others noise alone:
+
+        y^2 = b_B^2 [(g(x) + sigma n_1)^2 + sigma^2 (n_2^2 + chi^2_(2 L - 2)) + floor]
+
+    In tissue variances compose, sigma^2 = sigma_B^2 - |h|^2 (g' sigma_A)^2. In air they
+    do not: blur averages A's magnitudes, whose mean then stays where B's would not be.
+    There the second moments are matched,
+    2 L sigma^2 + floor = 2 L sigma_B^2 - (g' sigma_A)^2 E[M_A^2] / sigma_A^2, the floor
+    taking what noise of tissue's strength cannot. Between the two both count, air by
+    1 / (1 + SNR^2 / 2).
     """
     y, fields = local.signal, local.fields
     coils_a, coils_b = coil_counts(params, y)
     steady_a, power_a = steady_power(coils_a), both.power_a.to(y)[:, None]
+    # E[M^2] / sigma^2 of A's air: blur leaves the mean, and a part of the variance.
     air_a = steady_a + (2 * coils_a - steady_a) * power_a
     noise = _complex_normals(local, both, rng)
     more = _other_coils(coils_b, y, rng).flatten(1) if (coils_b > 1).any() else None
 
     def work(volumes: slice, voxels: slice) -> None:
+        # Tensors are used up where a step gives them a new name.
         here = volumes, voxels
         part, level = local.parts(*here)
         noise_a, noise_b = (fields.flat_noise(end, *here) for end in ENDS)
         slope = local.response.slope_at(level, *here)
-        own = slope.mul_(noise_a).square_()  # variance of A's noise, before the blur
+        own = slope.mul_(noise_a).square_()  # (g' sigma_A)^2, before the blur
         present = filled(level, noise_a, steady_a[volumes])
-        freedom = 2 * coils_b[volumes]
-        wanted, noise_only = (
-            noise_b.square_(),
-            noise_a.square_().mul_(steady_a[volumes]),
-        )
-        have = present.mul_(own).mul_(air_a[volumes])
+        wanted = noise_b.square_()  # sigma_B^2
+        noise_only = noise_a.square_().mul_(steady_a[volumes])  # level^2 of A's air
         tissue = torch.addcmul(wanted, own, power_a[volumes], value=-1).clamp_min_(0)
+        # Air: what its second moment lacks, as noise of B's degrees of freedom.
+        freedom = 2 * coils_b[volumes]
+        have = present.mul_(own).mul_(air_a[volumes])
         lack = torch.sub(wanted * freedom, have).clamp_min_(0)
         air = torch.minimum(tissue, lack / freedom)
+        rest = lack.sub_(air * freedom).clamp_min_(0)
+        # Each counts for its share of the voxel's SNR.
         snr2 = torch.sub(level.square(), noise_only).clamp_min_(0).div_(wanted)
         is_air = snr2.mul_(0.5).add_(1).reciprocal_()
-        floor = lack.sub_(air * freedom).clamp_min_(0).mul_(is_air)
-        power = air.sub_(tissue).mul_(is_air).add_(tissue)  # sigma^2 of what is added
+        floor = rest.mul_(is_air)
+        power = air.sub_(tissue).mul_(is_air).add_(tissue)  # sigma^2
         sigma = power.sqrt()
         real, imaginary = noise(*here)
-        part.addcmul_(real, sigma).square_()
-        part.addcmul_(imaginary.square(), power).add_(floor)
+        magnitude2 = part.addcmul_(real, sigma).square_()
+        magnitude2.addcmul_(imaginary.square(), power).add_(floor)
         if more is not None:
-            part.addcmul_(more[here], power)
-        part.sqrt_().mul_(fields.shading("target", *here))
+            magnitude2.addcmul_(more[here], power)
+        magnitude2.sqrt_().mul_(fields.shading("target", *here))  # into ``y``
 
     in_blocks(y, work)
     return y

@@ -38,7 +38,7 @@ BIAS_NAMES = tuple(
 PSF_NAMES = ("psf_x_mm2", "psf_y_mm2", "psf_z_mm2")
 CONTRAST_NAMES = ("logit_csf_over_gm", "logit_gm_over_wm", "log_upper_excess")
 FIELD_NAMES = tuple("noise_" + "".join(str(k) for k in term) for term in FIELD_TERMS)
-LEAST_HEARD = 0.025  # of white; below it the texture of tissue is as strong
+LEAST_OVER_TEXTURE = 0.025  # sigma over white; below, texture of tissue is as strong
 MOST_TILES = 300  # of air, where all of them would tell no more
 ORDINARY = (2.0**-10, 2.0**24)  # bright intensities of scans estimated as stored
 NAMES = ("log_sigma", *PSF_NAMES, *CONTRAST_NAMES, *BIAS_NAMES, *FIELD_NAMES)
@@ -137,19 +137,19 @@ class ScanEstimate:
         rx, ry, rz = (_number(v) for v in content["correlation"])
         ex, ey, ez = (float(e) for e in content["extent"])
         return cls(
-            tuple(_number(v) for v in content["values"]),
-            (x, y, z),
-            float(content["reference"]),
-            str(content["evidence"]),
-            tuple(str(f) for f in content["flags"]),
-            (nx, ny, nz),
-            (cx, cy, cz),
-            _number(content["coils"]),
-            (rx, ry, rz),
-            (ex, ey, ez),
-            str(content["digest"]),
-            str(content["label"]),
-            str(content.get("site", "")),
+            values=tuple(_number(v) for v in content["values"]),
+            spacing_mm=(x, y, z),
+            reference=float(content["reference"]),
+            evidence=str(content["evidence"]),
+            flags=tuple(str(f) for f in content["flags"]),
+            shape=(nx, ny, nz),
+            centre_voxels=(cx, cy, cz),
+            coils=_number(content["coils"]),
+            correlation=(rx, ry, rz),
+            extent=(ex, ey, ez),
+            digest=str(content["digest"]),
+            label=str(content["label"]),
+            site=str(content.get("site", "")),
         )
 
 
@@ -219,26 +219,27 @@ def estimate_scan(
         blur = sharpness(spectrum, sigma, extent)
     except ValueError as error:
         raise ValueError(f"{where}{error}") from error
-    is_heard = sigma > 0 and inside < AGREEMENT * sigma and step < inside
-    is_heard &= evidence == "air" or sigma > LEAST_HEARD * tissue.reference
+    # Else what is finest in tissue is texture, or the steps between stored levels.
+    shows_noise = sigma > 0 and inside < AGREEMENT * sigma and step < inside
+    shows_noise &= evidence == "air" or sigma > LEAST_OVER_TEXTURE * tissue.reference
     field = (
         noise_field(flat, tiles, (x, y, z), head.centre_voxels, volume.shape)
-        if is_heard  # else what is finest is texture, or the steps between levels
+        if shows_noise
         else FLAT
     )
     correlation = air_correlation(tiles)
     is_resampled = is_shared(correlation) and min(extent) == 1
     seen = Evidence(
-        head,
-        air,
-        inside,
-        sigma,
-        every.lowest,
-        step,
-        correlation,
-        extent,
-        field.is_flat,
-        tissue,
+        head=head,
+        air=air,
+        inside=inside,
+        sigma=sigma,
+        lowest=every.lowest,
+        step=step,
+        correlation=correlation,
+        extent=extent,
+        field_is_flat=field.is_flat,
+        tissue=tissue,
     )
     values = (
         float(np.log(max(sigma / tissue.reference, 1e-5))),
@@ -249,11 +250,11 @@ def estimate_scan(
     )
     key = digest if digest is not None else array_digest(data, (x, y, z))
     return ScanEstimate(
-        values,
-        (x, y, z),
-        tissue.reference * float(unit),
-        evidence,
-        flags_of(volume, seen),
+        values=values,
+        spacing_mm=(x, y, z),
+        reference=tissue.reference * float(unit),
+        evidence=evidence,
+        flags=flags_of(volume, seen),
         shape=volume.shape,
         centre_voxels=head.centre_voxels,
         # Interpolated air is narrow, as that of many coils is.

@@ -81,11 +81,11 @@ def paired_content(found: PairedEvidence) -> dict[str, Any]:
 def read_paired(found: PairedFile) -> PairedEvidence:
     """From the validated file."""
     return PairedEvidence(
-        found.people,
-        tuple(found.difference.values()),
-        tuple(found.ci95.values()),
-        dict(found.psnr_db),
-        dict(found.spectrum),
+        people=found.people,
+        difference=tuple(found.difference.values()),
+        ci95=tuple(found.ci95.values()),
+        psnr_db=dict(found.psnr_db),
+        spectrum=dict(found.spectrum),
     )
 
 
@@ -114,16 +114,16 @@ def covariate_content(found: Covariate) -> dict[str, Any]:
 def read_covariate(found: CovariateFile) -> Covariate:
     """From the validated file."""
     return Covariate(
-        dict(found.mean),
-        dict(found.sd),
-        found.eta2,
-        math.inf if found.smd is None else found.smd,
-        found.overlap,
-        math.inf if found.vif is None else found.vif,
-        found.known,
-        found.fewest,
-        found.adjusted,
-        found.reason,
+        mean=dict(found.mean),
+        sd=dict(found.sd),
+        eta2=found.eta2,
+        smd=math.inf if found.smd is None else found.smd,
+        overlap=found.overlap,
+        vif=math.inf if found.vif is None else found.vif,
+        known=found.known,
+        fewest=found.fewest,
+        adjusted=found.adjusted,
+        reason=found.reason,
     )
 
 

@@ -94,9 +94,9 @@ def _air(volume: Array, head: Head) -> NDArray[np.float64]:
     air = volume[~spread(grown, volume.shape, head.factors)]
     if air.size < 100:
         return _log(np.array([0.0, 1.0]))
-    quarter = air[air <= np.percentile(air, 90)]  # ghosts and stray signal stay out
-    deviation = max(float(quarter.std()), FAINTEST)
-    level = max(float(quarter.mean()), FAINTEST)
+    quiet = air[air <= np.percentile(air, 90)]  # ghosts and stray signal stay out
+    deviation = max(float(quiet.std()), FAINTEST)
+    level = max(float(quiet.mean()), FAINTEST)
     return _log(np.array([level, min(level / deviation, 30.0)]))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from joblib import delayed
 
 from noise_models.scanner.adjustment import Adjustment, plan_adjustment
-from noise_models.scanner.calibration import NO_CALIBRATION
+from noise_models.scanner.calibration import NO_CALIBRATION, Calibration
 from noise_models.scanner.covariates import Values, are_matched
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.flags import MEANINGS
@@ -22,11 +22,11 @@ from noise_models.scanner.paired.travelers import (
     check_travelers,
     shared_visits,
 )
-from noise_models.scanner.record import Goodness, Record
+from noise_models.scanner.record import Goodness, Record, pair_key
 from noise_models.scanner.scans import Scan, estimate_cached, label_of
 from noise_models.scanner.sites import Site, summarise_site
 from noise_models.scanner.task_pool import Progress, TaskPool
-from noise_models.scanner.transfer import summarise_pair
+from noise_models.scanner.transfer import Pair, summarise_pair
 
 MOST_PAIRS = 6  # pairs whose goodness is tried
 MOST_MOVED = 20  # pairs that are calibrated
@@ -93,24 +93,13 @@ def fit(
     visits = shared_visits(people) if evidence == "paired" else {}
     plan = plan_adjustment(covariates, people, adjust)
     folder = Path(cache) if cache is not None else None
-    names = [
-        (site, scan, label_of(scan, f"{site}/{k}"))
-        for site, files in scans.items()
-        for k, scan in enumerate(files)
-    ]
     tried = _pairs_to_try(list(scans), people) if goodness else []
     moved = _pairs_to_calibrate(scans) if calibration else []
     shown = _shown(people, visits) if tried or moved else {}
-    work = len(names) + sum(map(len, shown.values())) + len(moved) + 2 * len(tried)
-    work += sum(map(len, visits.values()))
-    pool = TaskPool(jobs, work, progress, dask)
-    found = pool.run(
-        (label, delayed(estimate_cached)(scan, label, site, folder))
-        for site, scan, label in names
-    )
-    estimates: dict[str, list[ScanEstimate]] = {site: [] for site in scans}
-    for (site, _, _), estimate in zip(names, found, strict=True):
-        estimates[site].append(estimate)
+    steps = sum(len(x) for part in (scans, shown, visits) for x in part.values())
+    steps += len(moved) + 2 * len(tried)
+    pool = TaskPool(jobs, steps, progress, dask)
+    estimates = _estimates(scans, pool, folder)
     adjusted, slopes = plan.estimates(estimates)
     alone = tuple(
         plan.widened(
@@ -124,27 +113,17 @@ def fit(
     sites = travelers.place(alone)
     specimens, feature_slopes = plan.specimens(shown, material.specimens(shown))
     calibrated = material.calibrate(specimens, sites, moved, is_paired=bool(visits))
-    pairs = {
-        f"{a.label}->{b.label}": summarise_pair(
-            a,
-            b,
-            seed=seed,
-            **calibrated.get((a.label, b.label), NO_CALIBRATION).settings,
-        )
-        for a, b in permutations(sites, 2)
-    }
+    pairs = _pairs(sites, calibrated, seed)
     place = travelers.place if visits else None
     unsure = {pair: plan.unsure(pair, slopes, feature_slopes) for pair in tried}
-    judged, without = material.judge(specimens, pairs, unsure, place)
-    left = material.residuals(travelers, specimens, alone, pairs, without)
+    judged, without_them = material.judge(specimens, pairs, unsure, place)
+    residuals = material.residuals(travelers, specimens, alone, pairs, without_them)
     record = Record(
         evidence=_evidence(evidence, plan),
         pairs=pairs,
-        goodness={
-            f"{a}->{b}": judged.get((a, b), _untried(len(scans[a]), len(scans[b])))
-            for a, b in permutations(scans, 2)
-            if (a, b) in judged or (goodness and len(tried) < MOST_PAIRS)
-        },
+        goodness=_goodness(
+            judged, scans, is_complete=goodness and len(tried) < MOST_PAIRS
+        ),
         seed=seed,
         versions=_versions(),
         inputs={e.label: e.digest for site in scans for e in estimates[site]},
@@ -153,11 +132,57 @@ def fit(
             *(travelers.warnings(list(scans)) if visits else ()),
             *warnings_of(sites),
         ),
-        paired=travelers.evidence(sites, left),
+        paired=travelers.evidence(sites, residuals),
         covariates=plan.covariates,
         command=command,
     )
     return ScannerNoise(sites, record=record)
+
+
+def _estimates(
+    scans: Mapping[str, Sequence[Scan]], pool: TaskPool, cache: Path | None
+) -> dict[str, list[ScanEstimate]]:
+    """What every scan says, by site, in the order of the scans."""
+    named = [
+        (site, scan, label_of(scan, f"{site}/{k}"))
+        for site, files in scans.items()
+        for k, scan in enumerate(files)
+    ]
+    found = pool.run(
+        (label, delayed(estimate_cached)(scan, label, site, cache))
+        for site, scan, label in named
+    )
+    estimates: dict[str, list[ScanEstimate]] = {site: [] for site in scans}
+    for (site, _, _), estimate in zip(named, found, strict=True):
+        estimates[site].append(estimate)
+    return estimates
+
+
+def _pairs(
+    sites: Sequence[Site],
+    calibrated: Mapping[tuple[str, str], Calibration],
+    seed: int,
+) -> dict[str, Pair]:
+    """What every pair of sites adds, as calibrated where it was."""
+    found = {}
+    for a, b in permutations(sites, 2):
+        settings = calibrated.get((a.label, b.label), NO_CALIBRATION).settings
+        found[pair_key(a.label, b.label)] = summarise_pair(a, b, seed=seed, **settings)
+    return found
+
+
+def _goodness(
+    judged: Mapping[tuple[str, str], Goodness],
+    scans: Mapping[str, Sequence[Scan]],
+    *,
+    is_complete: bool,
+) -> dict[str, Goodness]:
+    """How well the tried pairs do; in a complete list the others lack evidence."""
+    return {
+        pair_key(a, b): judged.get((a, b), _untried(len(scans[a]), len(scans[b])))
+        for a, b in permutations(scans, 2)
+        if (a, b) in judged or is_complete
+    }
 
 
 def _shown(
@@ -191,7 +216,13 @@ def _pairs_to_calibrate(
 def _untried(scans_a: int, scans_b: int) -> Goodness:
     nothing = float("nan")
     counts = (scans_a, scans_b)
-    return Goodness(nothing, nothing, nothing, "not enough evidence", counts)
+    return Goodness(
+        auc_before=nothing,
+        auc_after=nothing,
+        auc_floor=nothing,
+        verdict="not enough evidence",
+        scans=counts,
+    )
 
 
 def _pairs_to_try(

@@ -19,9 +19,9 @@ DENOISED = 0.5  # tissue over air noise
 CLIPPED_VOXELS = 50
 STRIPPED = "skull-stripped"
 CLIPPED_SHARE = 1e-4  # of the head's voxels that share the highest value
-FACE_MM = ((-45.0, 45.0), (55.0, 95.0), (-75.0, -15.0))  # from the head's centre
-FACE_LEFT = 0.25  # share of head in that box below which a face is missing
-WHOLE_FACE = 0.6  # share of the box that must lie in the view to be judged
+FACE_MM = ((-45.0, 45.0), (55.0, 95.0), (-75.0, -15.0))  # box, from the head's centre
+LEAST_FACE = 0.25  # share of the box that is head; below, the face was taken out
+LEAST_IN_VIEW = 0.6  # share of the box that the scan shows; below, nobody can tell
 
 MEANINGS = {
     STRIPPED: "no scalp and no air is left to measure; give whole heads if you can",
@@ -166,16 +166,16 @@ def is_defaced(
     centre = [
         (c + 0.5) / f for c, f in zip(head.centre_voxels, head.factors, strict=True)
     ]
-    cuts, inside = [], 1.0
+    cuts, in_view = [], 1.0
     for (low, high), middle, step, size in zip(
         FACE_MM, centre, head.spacing_mm, head.mask.shape, strict=True
     ):
         ends = middle + low / step, middle + high / step
         kept = max(0.0, min(ends[1], size) - max(ends[0], 0.0))
-        inside *= kept / (ends[1] - ends[0])
+        in_view *= kept / (ends[1] - ends[0])
         cuts.append(slice(max(0, round(ends[0])), max(0, round(ends[1]))))
     face = head.mask[tuple(cuts)]
-    if inside < WHOLE_FACE or not face.size:
+    if in_view < LEAST_IN_VIEW or not face.size:
         return False
     native = tuple(
         slice(c.start * f, c.stop * f) for c, f in zip(cuts, head.factors, strict=True)
@@ -183,4 +183,4 @@ def is_defaced(
     empty = (volume[native] <= lowest_value).astype(np.float32)
     lowest = block_sums(empty, head.factors)
     erased = float((lowest == np.prod(head.factors)).mean())
-    return bool(face.mean() < FACE_LEFT or (air_is_kept and erased > 0.3))
+    return bool(face.mean() < LEAST_FACE or (air_is_kept and erased > 0.3))

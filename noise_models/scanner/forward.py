@@ -21,12 +21,12 @@ from torch import Generator, Tensor
 
 from noise_models.base import Params
 from noise_models.scanner.complex_noise import add_complex
-from noise_models.scanner.field_of_view import end_as_target
 from noise_models.scanner.fields import fields_of
 from noise_models.scanner.local import Local
 from noise_models.scanner.resampled_noise import add_resampled
 from noise_models.scanner.resampling import is_same_spacing
 from noise_models.scanner.response import Response
+from noise_models.scanner.site_coverage import end_as_target
 from noise_models.scanner.spectrum import filtered, spectra
 from noise_models.voxelwise import in_blocks
 

@@ -169,14 +169,14 @@ def halves(
             site_a, site_b = place((site_a, site_b), judged)
         found.append(
             Half(
-                (site_a, site_b),
-                learn_a,
-                learn_b,
-                test_a,
-                looks(test_b),
-                tuple(s.subject for s in test_b),
-                seed,
-                trust,
+                sites=(site_a, site_b),
+                learn=learn_a,
+                learn_b=learn_b,
+                test=test_a,
+                real=looks(test_b),
+                real_subjects=tuple(s.subject for s in test_b),
+                seed=seed,
+                trust=trust,
             )
         )
     return found[0], found[1]
@@ -261,8 +261,8 @@ def judge(
     tables = [joined(found for found, _ in part) for part in (before, trials)]
     tables.append(joined(half.real for _, half in trials))
     unlike, reached, real = (table.features for table in tables)
-    first, second = _mean_auc(before, seed), _mean_auc(trials, seed)
-    fair = _mean_auc(trials, seed, attainable_features(beyond))
+    auc_before, auc_after = _mean_auc(before, seed), _mean_auc(trials, seed)
+    attainable = _mean_auc(trials, seed, attainable_features(beyond))
     p = separation_p(
         *parameters,
         also=(unlike, real),
@@ -272,13 +272,13 @@ def judge(
     )
     fewest = min(len(unlike), len(real))
     return Goodness(
-        first,
-        second,
-        _floor(real, seed),
-        verdict_of(first, fair, p, fewest, is_limited=bool(beyond)),
-        (len(unlike), len(real)),
-        auc_after_ci95=auc_interval(second, len(reached), len(real)),
-        auc_attainable=fair,
+        auc_before=auc_before,
+        auc_after=auc_after,
+        auc_floor=_floor(real, seed),
+        verdict=verdict_of(auc_before, attainable, p, fewest, is_limited=bool(beyond)),
+        scans=(len(unlike), len(real)),
+        auc_after_ci95=auc_interval(auc_after, len(reached), len(real)),
+        auc_attainable=attainable,
         unattainable=tuple(beyond),
         separation_p=p,
         features=compare_features(reached, real),

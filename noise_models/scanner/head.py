@@ -162,7 +162,15 @@ def find_head(data: NDArray[np.floating], spacing_mm: Sequence[float]) -> Head:
     brain = largest_component(top & (depth > bone))
     deep = brain & (depth > bone + DEEP_MM)
     centre = _centre_voxels(mask, top, size, factors)
-    return Head(mask, brain, deep, factors, size, centre, is_stripped)
+    return Head(
+        mask=mask,
+        brain=brain,
+        deep=deep,
+        factors=factors,
+        spacing_mm=size,
+        centre_voxels=centre,
+        is_stripped=is_stripped,
+    )
 
 
 def _centre_voxels(

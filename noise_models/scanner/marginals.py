@@ -10,7 +10,7 @@ from scipy import stats
 
 from noise_models.scanner.common_grid import Looks
 from noise_models.scanner.features import FEATURES, SPECTRUM_PER_MM
-from noise_models.scanner.record import Quantiles, Spectra
+from noise_models.scanner.record import MeanSpectra, Quantiles
 
 DECILES = tuple(k / 10 for k in range(11))
 
@@ -52,12 +52,12 @@ def feature_deciles(tables: Sequence[Array]) -> dict[str, Quantiles]:
     }
 
 
-def mean_spectra(tables: Sequence[Looks]) -> Spectra:
+def mean_spectra(tables: Sequence[Looks]) -> MeanSpectra:
     """Mean log spectra of A, corrupt(A) and B."""
     edges = np.array(SPECTRUM_PER_MM)
     middles = (edges[1:] + edges[:-1]) / 2
     a, moved, b = (_plain(table.spectra.mean(0)) for table in tables)
-    return Spectra(_plain(middles), a, moved, b)
+    return MeanSpectra(_plain(middles), a, moved, b)
 
 
 def _plain(values: Array) -> tuple[float, ...]:

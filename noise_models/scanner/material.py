@@ -25,7 +25,7 @@ from noise_models.scanner.paired.comparison import compare
 from noise_models.scanner.paired.fitting import Arms, Travelers
 from noise_models.scanner.paired.residual import residual
 from noise_models.scanner.paired.travelers import Visit
-from noise_models.scanner.record import Goodness
+from noise_models.scanner.record import Goodness, pair_key
 from noise_models.scanner.scans import Scan
 from noise_models.scanner.sites import Site, fill_gaps, per_subject
 from noise_models.scanner.task_pool import TaskPool
@@ -115,7 +115,7 @@ class Material:
         self.pool.total += len(trials)
         tasks = [
             (
-                f"trying {'->'.join(pair)} on {couple.a.subject}",
+                f"trying {pair_key(*pair)} on {couple.a.subject}",
                 delayed(residual)(couple, noise, others, seed=self.seed),
             )
             for pair, (couple, noise, others) in trials
@@ -159,7 +159,7 @@ class Material:
         }
         tasks = [
             (
-                f"calibrating {a}->{b}",
+                f"calibrating {pair_key(a, b)}",
                 delayed(calibrate)(
                     chosen[a, b][0][:MOST_CALIBRATED],
                     feature_table(chosen[a, b][1]),
@@ -193,7 +193,7 @@ class Material:
             for pair in tried
         ]
         tasks = [
-            (f"trying {a}->{b}", delayed(try_half)(half))
+            (f"trying {pair_key(a, b)}", delayed(try_half)(half))
             for (a, b), pair in zip(tried, both, strict=True)
             for half in pair
         ]
@@ -205,7 +205,7 @@ class Material:
             without[pair] = {
                 s.subject: one.calibration for one, half in made for s in half.test
             }
-            added = pairs["->".join(pair)]
+            added = pairs[pair_key(*pair)]
             judged[pair] = judge(
                 trials,
                 (self._vectors(pair[0]), self._vectors(pair[1])),

@@ -13,7 +13,8 @@ LEVEL_BOUNDS = ((0.04, 0.52), (0.45, 0.95))  # csf and gm over wm, T1 weighting
 SPREAD_BOUNDS = (0.01, 0.15)  # SD over wm
 CSF_GUESS = (0.33, 0.001)  # level over wm (ABIDE sites: .24 to .48), and its weight
 START_SAMPLES = 1200
-STRAYS = 0.05  # share of a uniform background that takes what fits nowhere
+STRAYS = 0.05  # share of voxels that fit no tissue
+STRAY_SPAN = 1.6  # over wm; a stray may be as bright as anything from 0 to this
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _densities(values: Array, classes: Classes) -> tuple[Array, float]:
     density *= -0.5
     np.exp(density, out=density)
     density *= classes.shares[:, None] / (spreads * np.sqrt(2 * np.pi))
-    return density, STRAYS / (1.6 * float(classes.levels[2]))
+    return density, STRAYS / (STRAY_SPAN * float(classes.levels[2]))
 
 
 def _maximise(values: Array, belongs: Array, classes: Classes) -> Classes:

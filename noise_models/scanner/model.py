@@ -14,10 +14,10 @@ from torch import Generator, Tensor
 from noise_models.base import NoiseModel, Params, as_given, computable, spacing_of
 from noise_models.registry import register, suggest
 from noise_models.scanner.estimate import BIAS, FIELD, NAMES, ScanEstimate
-from noise_models.scanner.field_of_view import EVERYWHERE, draw_faces
 from noise_models.scanner.flags import STRIPPED
 from noise_models.scanner.forward import degrade, on_native_grid
-from noise_models.scanner.record import Record
+from noise_models.scanner.record import Record, pair_key
+from noise_models.scanner.site_coverage import EVERYWHERE, draw_faces
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import (
     Pair,
@@ -30,16 +30,25 @@ from noise_models.scanner.transfer import (
 
 @dataclass(frozen=True)
 class _Origin:
-    """A volume's own scanner; shape 0 when the scan's own grid is not known."""
+    """What is known of a volume's own scanner.
 
+    Attributes:
+        site: Index of its site; None if that is not a fitted one.
+        vector: Parameters (K,), as in `estimate.NAMES`.
+        is_measured: They are the scan's own, not what is typical of its site.
+        has_scalp: The scan was not skull-stripped.
+        shape: Of the scan's own grid; 0 where that is not known.
+        centre: Of the head on that grid, in voxels.
+    """
+
+    site: int | None
     vector: NDArray[np.float64]
     spacing_mm: tuple[float, float, float]
-    site: int | None
-    shape: tuple[int, int, int] = (0, 0, 0)
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    has_scalp: bool
     extent: tuple[float, float, float] = (1.0, 1.0, 1.0)
     coils: float = 1.0
-    has_scalp: bool = True
+    shape: tuple[int, int, int] = (0, 0, 0)
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     is_measured: bool = False
 
 
@@ -114,16 +123,27 @@ class ScannerNoise(NoiseModel):
                 own numbers), or None for the model's ``source``.
 
         Returns:
-            ``knots_in``, ``knots_out`` (n, 5); ``fat_ratio``, ``has_scalp`` (n,);
-            ``sigma_source``, ``sigma_target`` (n,);
-            ``variance_source_mm2``, ``variance_target_mm2``, ``spacing_source_mm``,
-            ``spacing_target_mm``, ``extent_source``, ``extent_target``,
-            ``shape_source``, ``centre_source_voxels`` (n, 3);
-            ``coefficients_source``, ``coefficients_target`` (n, K);
-            ``noise_field_source``, ``noise_field_target`` (n, 9); ``coils_source``,
-            ``coils_target``, ``apodisation``, ``grain``, (n,); ``target``, index of the
-            site, (n,);
-            ``field_of_view_mm`` (n, 3, 2), faces from the head's centre.
+            Of the volumes' own scanners and of the drawn ones, as ``..._source`` and
+            ``..._target``:
+
+            - ``sigma``, of the noise, and ``coils``, (n,);
+            - ``noise_field``, how sigma varies over the head, (n, 9);
+            - ``variance_..._mm2``, of the PSF, ``spacing_..._mm``, and ``extent``,
+              share of k-space that is filled, (n, 3);
+            - ``coefficients``, of the shading, (n, K).
+
+            Of the way from one to the other:
+
+            - ``knots_in`` and ``knots_out``, tissue levels of both, (n, 5);
+            - ``fat_ratio``, ``apodisation`` and ``grain`` (`transfer.Pair`), (n,).
+
+            Of the volumes and what they become:
+
+            - ``has_scalp``, 1 or 0, (n,);
+            - ``shape_source`` of the scan's own grid and ``centre_source_voxels`` of
+              the head on it, (n, 3), 0 where that is not known;
+            - ``target``, index of the site, (n,);
+            - ``field_of_view_mm``, faces from the head's centre, (n, 3, 2).
         """
         origins = [None] * n if source is None else list(source)
         if len(origins) != n:
@@ -157,7 +177,7 @@ class ScannerNoise(NoiseModel):
             "spacing_target_mm": spacings[index],
             "extent_source": torch.tensor([scan.extent for scan in known]),
             "extent_target": extents[index],
-            **self._found(own, index.tolist()),
+            **self._calibrated(own, index.tolist()),
             "coils_source": torch.tensor([scan.coils for scan in known]),
             "coils_target": torch.tensor([_coils(s) for s in self.sites])[index],
             "centre_source_voxels": torch.tensor([scan.centre for scan in known]),
@@ -167,50 +187,66 @@ class ScannerNoise(NoiseModel):
         shape = torch.tensor([scan.shape for scan in known])
         return {**plain, "shape_source": shape, "target": index}
 
-    def _origin(self, origin: object) -> _Origin:
-        """What is known of a volume's own scanner."""
-        origin = self.source if origin is None else origin
-        means = np.array([site.mean for site in self.sites])
-        if isinstance(origin, ScanEstimate):
-            own = self.labels.index(origin.site) if origin.site in self.labels else None
-            typical = means.mean(0) if own is None else means[own]
-            vector = np.where(np.isnan(origin.vector), typical, origin.vector)
-            shape, centre = origin.shape, origin.centre_voxels
-            coils = origin.coils
-            if np.isnan(coils):
-                coils = 1.0 if own is None else _coils(self.sites[own])
-            extent = origin.extent
-            return _Origin(
-                vector,
-                origin.spacing_mm,
-                own,
-                shape,
-                centre,
-                extent,
-                coils,
-                STRIPPED not in origin.flags,
-                is_measured=True,
-            )
-        if isinstance(origin, str):
-            own = self._index(origin, "source")
-            site = self.sites[own]
-            return _Origin(
-                means[own],
-                site.spacing_mm,
-                own,
-                extent=site.extent,
-                coils=_coils(site),
-                has_scalp=STRIPPED not in site.flags,
-            )
-        if origin is not None:
-            raise ValueError(
-                "scanner: source must be a site label or a ScanEstimate, "
-                f"got {type(origin).__name__}."
-            )
+    def _origin(self, source: object) -> _Origin:
+        """What is known of a volume's own scanner, as ``draw`` was told it."""
+        known = self.source if source is None else source
+        if known is None:
+            return self._unknown()
+        if isinstance(known, str):
+            return self._from_label(known)
+        if isinstance(known, ScanEstimate):
+            return self._from_estimate(known)
+        raise ValueError(
+            "scanner: source must be a site label or a ScanEstimate, "
+            f"got {type(known).__name__}."
+        )
+
+    def _from_estimate(self, scan: ScanEstimate) -> _Origin:
+        """The scan's own numbers; where it cannot say, what is typical of its site."""
+        own = self.labels.index(scan.site) if scan.site in self.labels else None
+        typical = self._mean() if own is None else np.array(self.sites[own].mean)
+        coils = scan.coils
+        if np.isnan(coils):
+            coils = 1.0 if own is None else _coils(self.sites[own])
+        return _Origin(
+            site=own,
+            vector=np.where(np.isnan(scan.vector), typical, scan.vector),
+            spacing_mm=scan.spacing_mm,
+            has_scalp=STRIPPED not in scan.flags,
+            extent=scan.extent,
+            coils=coils,
+            shape=scan.shape,
+            centre=scan.centre_voxels,
+            is_measured=True,
+        )
+
+    def _from_label(self, label: str) -> _Origin:
+        """What is typical of a site."""
+        own = self._index(label, "source")
+        site = self.sites[own]
+        return _Origin(
+            site=own,
+            vector=np.array(site.mean),
+            spacing_mm=site.spacing_mm,
+            has_scalp=STRIPPED not in site.flags,
+            extent=site.extent,
+            coils=_coils(site),
+        )
+
+    def _unknown(self) -> _Origin:
+        """What is typical of all sites."""
         x, y, z = np.median([site.spacing_mm for site in self.sites], axis=0).tolist()
         stripped = sum(STRIPPED in site.flags for site in self.sites)
-        has_scalp = 2 * stripped < len(self.sites)
-        return _Origin(means.mean(0), (x, y, z), None, has_scalp=has_scalp)
+        return _Origin(
+            site=None,
+            vector=self._mean(),
+            spacing_mm=(x, y, z),
+            has_scalp=2 * stripped < len(self.sites),
+        )
+
+    def _mean(self) -> NDArray[np.float64]:
+        """Parameters of the average site, (K,)."""
+        return np.asarray(np.array([site.mean for site in self.sites]).mean(0))
 
     def _draw_targets(self, own: Sequence[int | None], rng: Generator) -> Tensor:
         """Site indices (n,): the chosen target, or any site but the volume's own."""
@@ -244,8 +280,8 @@ class ScannerNoise(NoiseModel):
         grand = means.mean(0)
         return grand + self.dispersion * (torch.cat(rows) - grand)
 
-    def _found(self, own: Sequence[int | None], target: Sequence[int]) -> Params:
-        """What the calibration of each volume's pair found beside offsets, (n,)."""
+    def _calibrated(self, own: Sequence[int | None], target: Sequence[int]) -> Params:
+        """Apodisation and grain of each volume's pair, as calibrated, (n,)."""
         weight = min(self.dispersion, 1.0)
         rows = [
             np.mean([(pair.apodisation, pair.grain) for pair in found], axis=0)
@@ -262,8 +298,7 @@ class ScannerNoise(NoiseModel):
         return [pair for k in sources if (pair := self._pair(k, target))]
 
     def _pair(self, source: int, target: int) -> Pair | None:
-        key = f"{self.labels[source]}->{self.labels[target]}"
-        return self.record.pairs.get(key)
+        return self.record.pairs.get(pair_key(self.labels[source], self.labels[target]))
 
     def _offsets(self, own: Sequence[int | None], target: Sequence[int]) -> Tensor:
         """Calibration of each volume's pair, (n, K).

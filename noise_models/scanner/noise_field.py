@@ -22,9 +22,9 @@ FIELD_PRIOR = 0.2  # SD of a first-order coefficient; falls as 1 / order
 LOG_HALF_NORMAL = -0.6352  # E log|n|, n standard normal: -(log 2 + Euler) / 2
 LOG_VARIANCE = np.pi**2 / 8  # of log|n|
 AIR_VARIANCE = 0.15**2  # of a cube: cubes are few, near each other, and may be ghosted
-FEWEST = 1000  # details
-LEAST_RMS = 0.05
-CERTAIN = 27.9  # chi-squared of 9 terms at p = .001
+FEWEST = 1000  # Haar details of tissue; of fewer no field is fitted
+LEAST_RMS = 0.05  # of log sigma over the head; a field below counts as flat
+CERTAIN = 27.9  # chi-squared of 9 terms at p = .001; a field below does, too
 
 Array = NDArray[np.float64]
 
@@ -96,15 +96,15 @@ def noise_field(
         True
     """
     size = np.abs(flat.details)
-    heard = size > 0
-    if heard.sum() < FEWEST:
+    nonzero = size > 0
+    if nonzero.sum() < FEWEST:
         return FLAT
     # The tail of the logarithm towards 0 tells nothing.
-    inside = np.log(size[heard])
+    inside = np.log(size[nonzero])
     inside = np.maximum(inside, np.median(inside) - 4.0) - LOG_HALF_NORMAL
     outside, places = _air_levels(air)
     rows = basis_rows(
-        np.concatenate([flat.voxels[heard], places]), spacing_mm, centre_voxels, shape
+        np.concatenate([flat.voxels[nonzero], places]), spacing_mm, centre_voxels, shape
     )[:, : len(FIELD_TERMS)]
     rows = rows - brain_mean_rows()[: len(FIELD_TERMS)]
     is_tissue = np.repeat([1.0, 0.0], [inside.size, outside.size])

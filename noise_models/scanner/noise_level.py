@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,13 @@ class AirNoise:
     is_rayleigh: bool
 
 
-NO_AIR = AirNoise(float("nan"), float("nan"), float("nan"), 1.0, False)
+NO_AIR = AirNoise(
+    sigma=float("nan"),
+    coils=float("nan"),
+    ratio=float("nan"),
+    zero_share=1.0,
+    is_rayleigh=False,
+)
 
 
 @dataclass(frozen=True)
@@ -136,20 +142,28 @@ def _from_tiles(
     alive = (zeros < 0.35) & (variance > 0)
     share = float(zeros.mean())
     if alive.sum() < max(8, 0.02 * alive.size):
-        return AirNoise(float("nan"), float("nan"), float("nan"), share, False)
+        return replace(NO_AIR, zero_share=share)
     ratio = mean[alive] / np.sqrt(variance[alive])
     clean = np.abs(ratio - RAYLEIGH_RATIO) < 0.25
     second, fourth = second[alive], fourth[alive]
     middle = float(np.median(ratio))
     if clean.sum() >= max(8, 0.15 * clean.size):
         sigma = float(np.sqrt((np.median(second[clean]) - step**2 / 12) / 2))
-        return AirNoise(sigma, 1.0, middle, share, True)
+        return AirNoise(
+            sigma=sigma, coils=1.0, ratio=middle, zero_share=share, is_rayleigh=True
+        )
     coils = second**2 / np.maximum(fourth - second**2, 1e-30)
     low, typical, high = np.percentile(coils, (25, 50, 75))
     if typical < 1.3 or high - low > 0.4 * typical:  # ghosts, not noise
-        return AirNoise(float("nan"), float("nan"), middle, share, False)
+        return replace(NO_AIR, ratio=middle, zero_share=share)
     sigma = float(np.sqrt(np.median(second) / (2 * typical)))
-    return AirNoise(sigma, float(typical), middle, share, False)
+    return AirNoise(
+        sigma=sigma,
+        coils=float(typical),
+        ratio=middle,
+        zero_share=share,
+        is_rayleigh=False,
+    )
 
 
 def koay_xi(snr: float | NDArray[np.floating]) -> NDArray[np.floating]:

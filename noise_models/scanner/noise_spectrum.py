@@ -62,7 +62,8 @@ def haar_gain(extent: Sequence[float]) -> float:
 def _cliff(profile: Array, width: float) -> float:
     """Where a log-power profile ends, in bins of ``width`` shares of Nyquist."""
     best, place = np.log(CLIFF), 0
-    for k in range(REACH, len(profile) - 1):  # one low bin is what interpolation leaves
+    # Never the last bin alone: interpolation, too, leaves that one low.
+    for k in range(REACH, len(profile) - 1):
         if not LEAST_EXTENT < k * width < MOST_EXTENT:
             continue
         before = profile[k - REACH : k].mean()

@@ -14,8 +14,18 @@ Quantiles = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 """Deciles, lowest to highest, of one feature at A, corrupt(A) and B."""
 
 
+def pair_key(source: str, target: str) -> str:
+    """What the pair of two sites is called in a `Record` and in its file.
+
+    Example:
+        >>> pair_key("A", "B")
+        'A->B'
+    """
+    return f"{source}->{target}"
+
+
 @dataclass(frozen=True)
-class Spectra:
+class MeanSpectra:
     """Mean log power per mode, by spatial frequency.
 
     Attributes:
@@ -25,7 +35,7 @@ class Spectra:
         b: Real scans of B, (S,).
 
     Example:
-        >>> Spectra((0.1,), (0.0,), (-1.0,), (-1.0,)).b
+        >>> MeanSpectra((0.1,), (0.0,), (-1.0,), (-1.0,)).b
         (-1.0,)
     """
 
@@ -74,7 +84,7 @@ class Goodness:
         default_factory=dict, hash=False
     )
     quantiles: Mapping[str, Quantiles] = field(default_factory=dict, hash=False)
-    spectra: Spectra | None = None
+    spectra: MeanSpectra | None = None
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,15 @@ def add_resampled(
 ) -> Tensor:
     """Add what resampled magnitudes of B have over those of A: mean and coloured noise.
 
-    Moments of the Rice distribution at the local signal; variance and skewness pass
-    each scanner's resampling, the mean does not notice it. Where A is noisier than B
-    its noise stays, except in air: nothing else is there, so B's can take its place.
+    With the Rice moments of A at its local signal s and of B at g(s), where resampling
+    leaves P of a variance and S of a third moment, and does not touch a mean:
+
+        y              = b_B max(0, c (g(x) - mean_A) + mean_B + noise)
+        var(noise)     = P_B var_B - P_A var_A (c g')^2, or 0
+        third(noise)   = S_B third_B - S_A third_A (c g')^3
+
+    Where A is noisier than B its noise stays, c = 1, except in air: nothing else is
+    there, so B's can take its place (`_kept`).
     """
     y, fields, g = local.signal, local.fields, local.response
     coils_a, coils_b = coil_counts(params, y)
@@ -45,30 +51,31 @@ def add_resampled(
 
     def work(volumes: slice, voxels: slice) -> None:
         # All of it in units of the signal without shading; B's comes on at the end.
+        # Tensors are used up where a step gives them a new name.
         here = volumes, voxels
         part, level = local.parts(*here)
         gain = {name: value[volumes] for name, value in gains.items()}
         noise_a, noise_b = (fields.flat_noise(end, *here) for end in ENDS)
         ratio = level / noise_a
         air = _air_share(ratio / middle[volumes])
-        lower, higher, carried, skew_a = at_coils(
+        to_signal, to_mean, variance_a, third_a = at_coils(
             ratio, coils_a[volumes].flatten(), _magnitudes
         )
-        signal_b = g.at(lower.add_(ratio).mul_(noise_a), *here)
-        expected = g.at(higher.add_(ratio).mul_(noise_a), *here)
-        mean_b, wanted, skew_b = rice_moments(
+        signal_b = g.at(to_signal.add_(ratio).mul_(noise_a), *here)
+        mean_a = g.at(to_mean.add_(ratio).mul_(noise_a), *here)
+        mean_b, variance_b, third_b = rice_moments(
             signal_b, noise_b, coils_b[volumes].flatten()
         )
-        wanted.mul_(gain["power_b"])
-        slope = g.slope_at(level, *here).mul_(noise_a)
-        carried.mul_(slope.square()).mul_(gain["power_a"])
+        wanted = variance_b.mul_(gain["power_b"])
+        slope = g.slope_at(level, *here).mul_(noise_a)  # the moments are of unit noise
+        carried = variance_a.mul_(slope.square()).mul_(gain["power_a"])
         share = _kept(carried, wanted, air)
-        carried.mul_(share).mul_(share)
-        deviation = wanted.sub_(carried).clamp_min_(0).sqrt_()
-        skew_a.mul_(slope.mul_(share).pow_(3)).mul_(gain["skew_a"])
-        skew = skew_b.mul_(gain["skew_b"]).sub_(skew_a)
-        noise = _skewed(fresh[here], deviation, skew)
-        part.sub_(expected).mul_(share).add_(mean_b).add_(noise).clamp_min_(0)
+        kept = carried.mul_(share).mul_(share)
+        deviation = wanted.sub_(kept).clamp_min_(0).sqrt_()
+        kept_third = third_a.mul_(slope.mul_(share).pow_(3)).mul_(gain["skew_a"])
+        third = third_b.mul_(gain["skew_b"]).sub_(kept_third)
+        noise = _skewed(fresh[here], deviation, third)
+        part.sub_(mean_a).mul_(share).add_(mean_b).add_(noise).clamp_min_(0)
         part.mul_(fields.shading("target", *here))
 
     in_blocks(y, work)

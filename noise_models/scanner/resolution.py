@@ -12,10 +12,9 @@ from noise_models.scanner.power_spectrum import HeadSpectrum
 
 BAND_PER_MM = (0.05, 0.20)
 ANATOMY_SPREAD = 0.25  # relative SD of power between heads, beyond counting statistics
-TRUSTED_PER_MM = (
-    0.15  # beyond, the anatomical spectrum is trusted less and less: a sharp
-)
-# scan must not be read where a blurred one holds no signal, or anatomy does not cancel
+# Beyond, the anatomical spectrum is trusted less and less: a sharp scan must not be
+# read where a blurred one holds no signal, or anatomy does not cancel.
+TRUSTED_PER_MM = 0.15
 STEPS = 25
 NYQUIST_SHARE = 0.6  # beyond lie raw-data filters and aliasing: no Gaussian there
 

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from noise_models.scanner.estimate import NAMES, PSF_NAMES, ScanEstimate
-from noise_models.scanner.field_of_view import EVERYWHERE, Faces, typical_faces
+from noise_models.scanner.estimate import CONTRAST_NAMES, NAMES, PSF_NAMES, ScanEstimate
+from noise_models.scanner.site_coverage import EVERYWHERE, Faces, typical_faces
 
 Array = NDArray[np.float64]
 
 HUBER = 1.5  # robust SDs beyond which a scan pulls with constant force
 OUTLIER = 5.0  # robust SDs beyond which a scan is named
-REPEATS = 400
-MAD_SD = 1.4826  # SD of a Gaussian over its MAD
-LEAST_MAD = 0.1  # SDs that the MAD-based SD never falls below
+REPEATS = 400  # of the bootstrap
+MAD_SD = 1.4826  # SD of a Gaussian over its median absolute deviation (MAD)
+LEAST_MAD = 0.1  # of the plain SD; the SD by MAD is taken for no less
 AT_ONCE = 2**16  # numbers that a bootstrap holds at a time
 
 
@@ -95,8 +95,8 @@ def summarise_site(
             f"site {label}: subjects must name each of the {len(estimates)} scans, "
             f"got {len(people)} names."
         )
-    told = np.stack([e.vector for e in estimates])
-    values = fill_gaps(told, label)
+    measured = np.stack([e.vector for e in estimates])
+    values = fill_gaps(measured, label)
     mean = robust_mean(values, np.ones((1, len(values))))[0]
     spacing = np.median([e.spacing_mm for e in estimates], axis=0)
     kinds = [e.evidence for e in estimates]
@@ -108,7 +108,7 @@ def summarise_site(
         label=label,
         mean=tuple(mean.tolist()),
         covariance=tuple(map(tuple, shrunk_covariance(values, mean).tolist())),
-        ci95=_intervals(told, mean, people, seed),
+        ci95=_intervals(measured, mean, people, seed),
         scans=len(estimates),
         subjects=len(set(people)),
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
@@ -249,15 +249,15 @@ def shrunk_covariance(values: Array, mean: Array) -> Array:
 
 
 def _intervals(
-    told: Array, mean: Array, people: Sequence[str], seed: int
+    measured: Array, mean: Array, people: Sequence[str], seed: int
 ) -> tuple[tuple[float, float], ...]:
     """95 % intervals from the scans that tell, whichever those are for a parameter."""
     half = np.zeros(len(mean))
-    known = ~np.isnan(told)
+    known = ~np.isnan(measured)
     who = np.asarray(people)
     for tells in np.unique(known, axis=1).T:
         columns = (known == tells[:, None]).all(0)
-        half[columns] = _half_widths(told[tells][:, columns], who[tells], seed)
+        half[columns] = _half_widths(measured[tells][:, columns], who[tells], seed)
     return tuple((float(m - h), float(m + h)) for m, h in zip(mean, half, strict=True))
 
 
@@ -276,7 +276,7 @@ def _half_widths(values: Array, people: NDArray[np.str_], seed: int) -> Array:
 
 def _outliers(values: Array, estimates: Sequence[ScanEstimate]) -> tuple[str, ...]:
     """Scans whose noise, sharpness or contrast stands apart from their site's."""
-    watched = 1 + len(PSF_NAMES) + 3
+    watched = len(("log_sigma", *PSF_NAMES, *CONTRAST_NAMES))  # `NAMES` begins so
     scale = np.maximum(robust_scale(values), 0.03)[:watched]
     z = np.abs(values - np.median(values, axis=0))[:, :watched] / scale
     found = []

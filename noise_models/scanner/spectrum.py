@@ -280,9 +280,8 @@ def lacking_spectrum(
         for noise, sigma in ((both.noise_b, sigma_b), (both.noise_a, sigma_a))
     )
     lack = want.sub_(have).clamp_min_(0)
-    mean = (
-        lack  # over the whole transform: what lies between 0 and Nyquist counts twice
-    )
+    # Over the whole transform: what lies between 0 and Nyquist counts twice.
+    mean = lack
     for size in reversed(like.shape[2:]):
         mean = mean @ (_folded(size, like.device).bincount().to(lack) / size)
     empty = mean <= 0

@@ -17,23 +17,29 @@ from noise_models.scanner.head import Head
 from noise_models.scanner.mixture import Classes, fit_classes, start_classes
 
 BIAS_ORDER = 3
-BIAS_EXTENT_MM = 240.0
-WHITE_MATTER_MM = (50.0, 65.0, 45.0, 12.0)  # semi-axes, and height over the centre
+BIAS_EXTENT_MM = 240.0  # of the box that the cosines of the shading span
 BIAS_PRIOR = 0.15  # SD of a first-order coefficient; falls as 1 / order
-VENTRICLES_MM = (40.0, 60.0, 35.0, 15.0)  # likewise
-EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
-FLUID_BELOW = 0.8  # of grey matter
-FLUID_REACH = 0.25  # of the way from the darkest to grey matter
-FEWEST_FLUID = 60  # voxels
-FLUID_WIDTH = 0.06  # of the same way, to either side: where density is counted
-DENSEST = 20  # voxels that a mode is the mean of
-FINE_MM = 2.0  # block size on which tissue is told apart
-FLAT_SHARE = 0.6
+
+# Ellipsoids in a head: semi-axes along x, y and z, and height over the head's centre.
+WHITE_MATTER_MM = (50.0, 65.0, 45.0, 12.0)
+VENTRICLES_MM = (40.0, 60.0, 35.0, 15.0)
+
+# Which blocks of the brain take part in the fit, and how it goes.
+FINE_MM = 2.0  # size of a block
+FLAT_SHARE = 0.6  # of the blocks: those where the intensity is the least steep
 DARK = 0.5  # of white: below this, and near the skull, it may be bone
-SAMPLES = 12000  # voxels of the brain that take part in the fit
-ROUNDS = 10
-RESTARTS = (3,)
-CLEAR = 0.02  # noise SD over white that grey and white bear without overlapping
+EMPTY = 2.0  # noise SDs; a block of nothing but noise reads 1.25
+CLEAR = 0.02  # noise SD over white; with more, grey and white overlap: it is blurred
+SAMPLES = 12000  # blocks, at most about
+ROUNDS = 10  # of tissue classes and shading in turn
+RESTARTS = (3,)  # rounds that start the classes anew
+
+# The level of fluid (`fluid_level`).
+FLUID_BELOW = 0.8  # of grey matter; what is brighter is not looked at
+FEWEST_FLUID = 60  # voxels
+FLUID_REACH = 0.25  # of the way from the darkest voxels to grey: where the mode may be
+FLUID_WIDTH = 0.06  # of that way, to either side: where voxels are counted as near it
+DENSEST = 20  # voxels; the mode is the mean of so many
 
 Array = NDArray[np.floating]
 
@@ -147,7 +153,7 @@ def fit_tissue(
     brain = spread(head.brain, fine.shape, ratio)
     voxels, values = _flat_voxels(fine, brain, size)
     deep = spread(head.deep, fine.shape, ratio)[tuple(voxels.T)]
-    deep &= _around_ventricles(voxels, size, centre)
+    deep &= around_ventricles(voxels, size, centre)
     if sigma > 0:  # no signal at all is bone or air, whatever it lies between
         deep &= values > EMPTY * sigma
     kept = deep | (values > DARK * np.percentile(values, 80))
@@ -157,7 +163,7 @@ def fit_tissue(
     rows = basis_rows(voxels, size, centre, fine.shape)
     classes, coefficients, residual = _alternate(values, rows)
     places = np.argwhere(spread(head.deep, fine.shape, ratio) & (fine > 0))
-    places = places[_around_ventricles(places, size, centre)]
+    places = places[around_ventricles(places, size, centre)]
     shading = np.exp(basis_rows(places, size, centre, fine.shape) @ coefficients)
     csf = fluid_level(fine[tuple(places.T)], shading, classes, sigma)
     levels = _unbiased(np.array([csf, *classes.levels[1:]]), sigma)
@@ -168,13 +174,13 @@ def fit_tissue(
     shading = basis_rows(body, size, centre, fine.shape) @ coefficients
     bright = ndimage.uniform_filter(fine, 2)[tuple(body.T)] / np.exp(shading)
     return Tissue(
-        reference,
-        float(levels[0] / levels[2]),
-        float(levels[1] / levels[2]),
-        float(np.percentile(bright, 99) / levels[2]),
-        tuple(float(c) for c in coefficients),
-        residual,
-        (float(shares[0]), float(shares[1]), float(shares[2])),
+        reference=reference,
+        csf=float(levels[0] / levels[2]),
+        gm=float(levels[1] / levels[2]),
+        upper=float(np.percentile(bright, 99) / levels[2]),
+        coefficients=tuple(float(c) for c in coefficients),
+        residual=residual,
+        shares=(float(shares[0]), float(shares[1]), float(shares[2])),
     )
 
 
@@ -236,10 +242,22 @@ def half_sample_mode(values: Array) -> float:
     return float(rest.mean())
 
 
-def _around_ventricles(
-    voxels: NDArray[np.integer], size: Sequence[float], centre: Sequence[float]
+def around_ventricles(
+    voxels: NDArray[np.integer],
+    size: Sequence[float],
+    centre: Sequence[float] | NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Where what is dark is CSF, and not skull base, sinus or eye."""
+    """Where what is dark is CSF, and not skull base, sinus or eye, (M,).
+
+    Args:
+        voxels: Places to judge, (M, 3).
+        size: Voxel size, mm.
+        centre: Centre of the head, in voxels.
+
+    Example:
+        >>> around_ventricles(np.array([[0, 0, 0], [9, 0, 0]]), (9, 9, 9), (0, 0, 0))
+        array([ True, False])
+    """
     a, b, c, up = VENTRICLES_MM
     x, y, z = ((np.asarray(voxels) - centre) * size).T
     return np.asarray((x / a) ** 2 + (y / b) ** 2 + ((z - up) / c) ** 2 < 1)

@@ -206,15 +206,15 @@ def summarise_pair(
     clipped = (variance < 0).double().mean(0).tolist()
     fwhm = (attainable * FWHM2_PER_VARIANCE).sqrt().median(0).values
     return Pair(
-        float(power.clamp_min(0).sqrt().median()),
-        (float(fwhm[0]), float(fwhm[1]), float(fwhm[2])),
-        float((power < 0).double().mean()),
-        float(np.mean(clipped)),
-        (clipped[0], clipped[1], clipped[2]),
-        tuple(offset),
-        inherited,
-        apodisation,
-        grain,
+        sigma_add=float(power.clamp_min(0).sqrt().median()),
+        psf_add_fwhm_mm=(float(fwhm[0]), float(fwhm[1]), float(fwhm[2])),
+        clipped_noise=float((power < 0).double().mean()),
+        clipped_psf=float(np.mean(clipped)),
+        clipped_axes=(clipped[0], clipped[1], clipped[2]),
+        offset=tuple(offset),
+        inherited=inherited,
+        apodisation=apodisation,
+        grain=grain,
     )
 
 

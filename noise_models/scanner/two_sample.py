@@ -155,21 +155,26 @@ def separation_p(
     owners = [every, shown]
     plain = [np.zeros(table.shape[1]) for table in tables]
 
-    def parting(at: NDArray[np.bool_], more: Sequence[Array]) -> float:
+    def largest_difference(at: NDArray[np.bool_], more: Sequence[Array]) -> float:
         return max(
             _largest(table[at[owner]], table[~at[owner]], extra)
             for table, owner, extra in zip(tables, owners, more, strict=False)
         )
 
     # Exchanged groups are adjusted by the same slopes: nothing more is unsure of them.
-    observed = parting(at_first, unsure if unsure is not None else plain)
+    observed = largest_difference(at_first, unsure if unsure is not None else plain)
     strata = [shown, np.setdiff1d(every, shown)]
     count = math.prod(math.comb(len(s), int(at_first[s].sum())) for s in strata)
     if count <= 2 * (1 + repeats):
-        found = [parting(at, plain) for at in _all_exchanges(at_first, strata)]
+        found = [
+            largest_difference(at, plain) for at in _all_exchanges(at_first, strata)
+        ]
         return sum(v >= observed for v in found) / count
     rng = np.random.default_rng(seed)
-    drawn = [parting(_exchanged(at_first, strata, rng), plain) for _ in range(repeats)]
+    drawn = [
+        largest_difference(_exchanged(at_first, strata, rng), plain)
+        for _ in range(repeats)
+    ]
     return (1 + sum(v >= observed for v in drawn)) / (1 + repeats)
 
 

@@ -184,7 +184,7 @@ def test_people_trained_on_elsewhere_are_no_held_out_people():
     assert any("flatter" in note for note in found.notes)
 
 
-def test_an_encoder_without_site_codes_is_evaluated_too():
+def test_an_encoder_without_site_inputs_is_evaluated_too():
     class Plain(FakeEncoder):
         def decode_batch(self, z, site=None):
             assert site is None

@@ -55,14 +55,14 @@ def test_encode_returns_the_mean_and_not_mean_plus_std():
 @pytest.mark.parametrize("latent", ["map", "vector"])
 def test_decoder_paints_the_grid(latent):
     vae, x = small(latent=latent), volumes()
-    painted = vae.decode(vae.encode(x).mean, vae.site_codes(["A", None]))
+    painted = vae.decode(vae.encode(x).mean, vae.site_inputs(["A", None]))
     assert painted.shape == x.shape
 
 
 def test_two_dimensional_scans_train_too():
     vae = small(grid_shape=(16, 16), spacing_mm=(2.0, 2.0))
     x = torch.rand(2, 1, 16, 16)
-    assert vae.decode(vae.encode(x).mean, vae.site_codes(["A", "B"])).shape == x.shape
+    assert vae.decode(vae.encode(x).mean, vae.site_inputs(["A", "B"])).shape == x.shape
 
 
 def test_a_map_takes_scans_of_another_size():
@@ -75,26 +75,26 @@ def test_site_changes_the_image_once_it_has_been_learned():
     for told in (*vae.decoder.told, vae.decoder.last_told):
         nn.init.normal_(told.affine.weight)
     z = vae.encode(x).mean
-    a, b = (vae.decode(z, vae.site_codes([s, s])) for s in "AB")
+    a, b = (vae.decode(z, vae.site_inputs([s, s])) for s in "AB")
     assert (a - b).abs().max() > 1e-3
 
 
 def test_no_site_means_the_average_site():
     vae = small()
     weight = vae.site_embedding.weight
-    assert torch.allclose(vae.site_codes([None])[0], weight.mean(0))
+    assert torch.allclose(vae.site_inputs([None])[0], weight.mean(0))
 
 
 def test_unconditional_decoder_ignores_the_site():
     vae = small(sites=())
-    assert vae.site_codes([None]).abs().max() == 0
+    assert vae.site_inputs([None]).abs().max() == 0
     with pytest.raises(ValueError, match="trained without sites"):
-        vae.site_codes(["anywhere"])
+        vae.site_inputs(["anywhere"])
 
 
 def test_unknown_site_names_those_known():
     with pytest.raises(ValueError, match="'C' is not among the training sites: A, B"):
-        small().site_codes(["C"])
+        small().site_inputs(["C"])
 
 
 def test_kl_is_zero_at_the_prior():
@@ -126,7 +126,7 @@ def test_likelihood_scale_below_its_floor_is_refused():
 def test_one_batch_is_learned_by_heart():
     vae, x = small().train(), smooth_volumes()
     optimiser = torch.optim.Adam(vae.parameters(), lr=1e-2)
-    rng, sites = torch.Generator().manual_seed(0), vae.site_codes(["A", "B"]).detach()
+    rng, sites = torch.Generator().manual_seed(0), vae.site_inputs(["A", "B"]).detach()
 
     def likelihood(target, z):
         return vae.likelihood(target, vae.decode(z, sites))

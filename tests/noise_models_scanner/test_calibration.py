@@ -11,7 +11,7 @@ from noise_models.scanner.features import FEATURES
 from noise_models.scanner.transfer import landmark_curve
 
 SCANS, SPREAD = 12, 0.05
-LIMITS = calibration._LIMITS
+LIMITS = np.array([knob.error_sd for knob in calibration.KNOBS])
 PEOPLE = SPREAD * np.random.default_rng(0).normal(size=(SCANS, len(FEATURES)))
 EFFECTS = np.random.default_rng(1).normal(size=(len(FEATURES), len(LIMITS))) / LIMITS
 

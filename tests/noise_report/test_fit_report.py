@@ -27,7 +27,7 @@ from medvae.noise.report.measures import measures
 from noise_models.scanner import Goodness, Record, ScannerNoise, estimate_cached
 from noise_models.scanner.contrasts import blur_mm
 from noise_models.scanner.features import FEATURES
-from noise_models.scanner.record import Spectra
+from noise_models.scanner.record import MeanSpectra
 from noise_models.scanner.sites import summarise_site
 from noise_models.scanner.summary import DRAWS
 from noise_models.scanner.transfer import summarise_pair
@@ -82,7 +82,7 @@ def noise(scans, tmp_path_factory):
         (9, 9),
         features=dict.fromkeys(FEATURES, (0.3, 1.0)) | {"head q95": (0.9, 0.01)},
         quantiles=dict.fromkeys(FEATURES, (tuple(range(11)),) * 3),
-        spectra=Spectra((0.1, 0.2), (0.0, -1.0), (-0.5, -1.0), (-0.4, -1.1)),
+        spectra=MeanSpectra((0.1, 0.2), (0.0, -1.0), (-0.5, -1.0), (-0.4, -1.1)),
     )
     key = "->".join(LABELS)
     record = Record(

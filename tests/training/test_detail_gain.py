@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from training_material import SHAPE, Waves, cohort, material, settings
 
+from medvae.model.acquired_region import BEYOND_MM
 from medvae.model.detail import BANDS
-from medvae.model.field_of_view import BEYOND_MM
 from medvae.model.weights import load_model
 from medvae.training.detail import spread_over
 from medvae.training.run import train

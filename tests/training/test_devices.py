@@ -42,7 +42,7 @@ def numbers(run):
 def repainted(run):
     vae, x = load_model(run).eval(), torch.from_numpy(Waves().image(0))[None, None]
     with torch.no_grad():
-        return vae.decode(vae.encode(x).mean, vae.site_codes(["A"]))
+        return vae.decode(vae.encode(x).mean, vae.site_inputs(["A"]))
 
 
 def assert_alike(one, other):

@@ -87,13 +87,13 @@ def fit_combat(
         True
     """
     x = np.asarray(features, dtype=np.float64)
-    names, code = np.unique(np.asarray(sites, dtype=str), return_inverse=True)
-    count = np.bincount(code)
+    names, of_site = np.unique(np.asarray(sites, dtype=str), return_inverse=True)
+    count = np.bincount(of_site)
     if count.min() < 2:
         few = names[int(count.argmin())]
         raise ValueError(f"ComBat needs two scans a site, {few} has {count.min()}")
     table = _table(covariates, len(x))
-    design = np.column_stack([code[:, None] == np.arange(len(names)), table])
+    design = np.column_stack([of_site[:, None] == np.arange(len(names)), table])
     solved = np.linalg.lstsq(design.astype(np.float64), x, rcond=None)[0]
     weight: FloatArray = np.asarray(solved, dtype=np.float64)
     centre = count @ weight[: len(names)] / len(x)
@@ -106,7 +106,7 @@ def fit_combat(
     shift, spread = np.zeros((2, len(names), x.shape[1]))
     spread += 1
     for number in range(len(names)):
-        shift[number, live], spread[number, live] = _shrunk(scaled[code == number])
+        shift[number, live], spread[number, live] = _shrunk(scaled[of_site == number])
     return ComBat(tuple(map(str, names)), shift, spread, centre, scale, slope)
 
 

@@ -32,7 +32,7 @@ def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
     """
     rng = generator(seed, GROUP)
     seen, unseen = setting.test_scans(), setting.held_out_scans()
-    own = own_code_scores(setting, seen, seed)
+    own = own_site_scores(setting, seen, seed)
     if not seen:
         answers.cannot(
             "reconstruction on training sites",
@@ -46,15 +46,15 @@ def reconstruction(setting: Setting, answers: Answers, seed: int) -> None:
         )
         return
     by_site = {
-        site: code_scores(setting, unseen, site, seed, PLAIN)
+        site: site_scores(setting, unseen, site, seed, PLAIN)
         for site in setting.encoder.sites
     }
     for site, scores in by_site.items():
         _keep(answers, f"held_out_as_{site}", scores, setting.subjects(unseen), rng)
     mean_seen: Scores = {}
-    if has_mean_code(setting):
-        mean_seen = code_scores(setting, seen, None, seed, PLAIN)
-        mean_unseen = code_scores(setting, unseen, None, seed, FULL)
+    if has_mean_site_input(setting):
+        mean_seen = site_scores(setting, seen, None, seed, PLAIN)
+        mean_unseen = site_scores(setting, unseen, None, seed, FULL)
         answers.note(
             "The decoder is told the site by a site input, learned for each training "
             "site. An unseen site has none: its scans were decoded with the mean of "
@@ -96,23 +96,23 @@ def averaged_codes(
     again = replace(setting, encoder=averaged, scans=scans, latents=latents)
     first, last = list(range(len(seen))), list(range(len(seen), len(asked)))
     if seen:
-        own = own_code_scores(again, first, seed)
+        own = own_site_scores(again, first, seed)
         _keep(answers, "seen_averaged", own, again.subjects(first), rng)
-    if unseen and has_mean_code(again):
-        mean = code_scores(again, last, None, seed, FULL)
+    if unseen and has_mean_site_input(again):
+        mean = site_scores(again, last, None, seed, FULL)
         _keep(answers, "held_out_averaged", mean, again.subjects(last), rng)
 
 
-def own_code_scores(setting: Setting, index: Sequence[int], seed: int) -> Scores:
+def own_site_scores(setting: Setting, index: Sequence[int], seed: int) -> Scores:
     """Scores of training-site scans, each decoded with its own site's input."""
     rows: dict[int, dict[str, float]] = {}
     for site in setting.seen:
         mine = [i for i in index if setting.scans[i].site == site]
-        rows |= _score(setting, mine, setting.code(site), seed, FULL)
+        rows |= _score(setting, mine, setting.site_input(site), seed, FULL)
     return _columns(rows, index)
 
 
-def has_mean_code(setting: Setting) -> bool:
+def has_mean_site_input(setting: Setting) -> bool:
     """Whether the decoder takes ``site=None``, tried on one scan."""
     try:
         next(decode_scans(setting.encoder, setting.latents, [0], None))
@@ -121,7 +121,7 @@ def has_mean_code(setting: Setting) -> bool:
     return True
 
 
-def code_scores(
+def site_scores(
     setting: Setting,
     index: Sequence[int],
     site: str | None,

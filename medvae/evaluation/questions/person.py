@@ -22,7 +22,7 @@ from medvae.evaluation.travelers import image_icc, recognised
 
 LEAST = 3  # travelers below this number give no agreement worth printing
 LEAST_RESAMPLED = 6  # of fewer, most draws repeat someone, and agreement shrinks
-LEAST_AGES = 5
+LEAST_WITH_AGE = 5  # people, in each group
 _BETWEEN = {
     "seen": "two training sites",
     "held_out": "a held-out site and a training site",
@@ -141,11 +141,12 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
     }
     for label, test in tests.items():
         counts = [len(set(setting.subjects(part))) for part in (train, test)]
-        if min(counts) < LEAST_AGES:
+        if min(counts) < LEAST_WITH_AGE:
             answers.cannot(
                 _WHERE[label],
-                f"it needs {LEAST_AGES} training and {LEAST_AGES} test subjects with "
-                f"an age, got {counts[0]} training and {counts[1]} test subjects",
+                f"it needs {LEAST_WITH_AGE} training and {LEAST_WITH_AGE} test "
+                f"subjects with an age, got {counts[0]} training and {counts[1]} test "
+                "subjects",
             )
             continue
         z, years = setting.latents.mean, _years(setting, train)
@@ -153,7 +154,7 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
         who, truth = setting.subjects(test), _years(setting, test)
         _keep(answers, label, score_ages(guess, truth, years.mean(), who, rng))
     who = setting.subjects(unseen)
-    if len(set(who)) >= 2 * LEAST_AGES:
+    if len(set(who)) >= 2 * LEAST_WITH_AGE:
         z, years = setting.latents.mean[unseen], _years(setting, unseen)
         guess, flat = cross_validated_ages(z, years, who)
         _keep(answers, "within_held_out", score_ages(guess, years, flat, who, rng))

@@ -40,8 +40,8 @@ class Setting:
             if scan.site in sites and (splits is None or scan.split in splits)
         ]
 
-    def code(self, site: str) -> str | None:
-        """The site as the decoder knows it: None if it takes no site input."""
+    def site_input(self, site: str) -> str | None:
+        """The site to decode for; None if the decoder has no input for it."""
         return site if site in self.encoder.sites else None
 
     def test_scans(self) -> list[int]:

@@ -17,7 +17,7 @@ from medvae.evaluation.leakage import Kind, View, permute_labels, posterior_view
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.result import Answers, names_of
 
-LEAST_AGES = 5
+LEAST_AGES = 5  # that differ
 
 
 def leakage(setting: Setting, answers: Answers, seed: int, permutations: int) -> None:
@@ -208,7 +208,9 @@ def _two_sample(
         ]
     )
     p = (1 + int(np.sum(null >= observed - 1e-15))) / (1 + permutations)
-    names, code = np.unique(np.asarray(subjects), return_inverse=True)
+    names, whose = np.unique(np.asarray(subjects), return_inverse=True)
     counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
-    drawn = [two_sample(similarity, first, w[code].astype(float)) for w in counts]
-    return Estimate(observed, percentiles(np.array(drawn)), len(names), 0.0, p)
+    drawn = [two_sample(similarity, first, w[whose].astype(float)) for w in counts]
+    return Estimate(
+        value=observed, ci95=percentiles(np.array(drawn)), n=len(names), chance=0.0, p=p
+    )

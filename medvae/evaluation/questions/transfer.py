@@ -16,7 +16,7 @@ from medvae.evaluation.bootstrap import (
 from medvae.evaluation.estimate import FloatArray
 from medvae.evaluation.harmonising import harmonised
 from medvae.evaluation.latents import Image, Progress, decode_scans
-from medvae.evaluation.questions.image import has_mean_code
+from medvae.evaluation.questions.image import has_mean_site_input
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, Evaluation, TravelerTransfer
@@ -97,7 +97,7 @@ def _person(
             painted = _decoded(setting, at[source], target)
             image = motion.apply(painted, spacing)
             still = motion.apply(moving, spacing)
-            changed = _harmonised(setting, moving, setting.code(target), averaged)
+            changed = _harmonised(setting, moving, setting.site_input(target), averaged)
             with_detail = motion.apply(changed, spacing)
             rows.append(
                 TravelerTransfer(
@@ -120,11 +120,11 @@ def _person(
 
 def _averaged(setting: Setting) -> Sequence[str | None]:
     """Whose paintings make that of the average site; none if the decoder knows none."""
-    if all(setting.code(site) is None for site in setting.seen):
+    if all(setting.site_input(site) is None for site in setting.seen):
         return ()
-    if has_mean_code(setting):
+    if has_mean_site_input(setting):
         return (None,)
-    return [setting.code(site) for site in setting.seen]
+    return [setting.site_input(site) for site in setting.seen]
 
 
 def _harmonised(
@@ -139,8 +139,8 @@ def _harmonised(
 
 
 def _decoded(setting: Setting, scan: int, site: str | None) -> FloatArray:
-    code = None if site is None else setting.code(site)
-    ((_, image),) = decode_scans(setting.encoder, setting.latents, [scan], code)
+    site_input = None if site is None else setting.site_input(site)
+    ((_, image),) = decode_scans(setting.encoder, setting.latents, [scan], site_input)
     return image
 
 

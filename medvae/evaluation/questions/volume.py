@@ -52,11 +52,15 @@ def bright_volume(setting: Setting, answers: Answers, seed: int) -> None:
         )
         return
     index = [i for at in people for i in at.values()]
-    code = setting.code(setting.seen[0])
+    site_input = setting.site_input(setting.seen[0])
     size = float(np.prod(setting.encoder.grid.spacing_mm))
     masks = {i: setting.scans[i].mask for i in index}
     decoded = decode_scans(
-        setting.encoder, setting.latents, index, code, batch_size=setting.batch_size
+        setting.encoder,
+        setting.latents,
+        index,
+        site_input,
+        batch_size=setting.batch_size,
     )
     volumes = {
         "raw": [

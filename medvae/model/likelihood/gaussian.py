@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from medvae.model.likelihood.scaled import Scaled
-
-LOG_2PI = math.log(2 * math.pi)
+from medvae.model.posterior import LOG_2PI
 
 
 class Gaussian(Scaled):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from medvae.model.posterior import LOG_2PI, Posterior, Source
+from medvae.model.posterior import LOG_2PI, Posterior, Randomness
 
 Encode = Callable[[Tensor], Posterior]
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
@@ -67,7 +67,7 @@ def paint(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 1,
     unpainted: int = 0,
 ) -> Painted:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from medvae.model.objective.bound import Bound, Encode, LogLikelihood, paint
-from medvae.model.posterior import Posterior, Source
+from medvae.model.posterior import Posterior, Randomness
 
 
 def dvae(
@@ -22,7 +22,7 @@ def dvae(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 1,
     *,
     beta: float = 1.0,
@@ -76,7 +76,7 @@ def vae(
     corrupted: Tensor | None,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 1,
     *,
     beta: float = 1.0,

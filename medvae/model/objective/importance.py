@@ -17,7 +17,7 @@ from medvae.model.objective.bound import (
     paint,
 )
 from medvae.model.objective.information import mixture_log_prob
-from medvae.model.posterior import Source
+from medvae.model.posterior import Randomness
 
 Weighting = Literal["per_corruption", "flat", "mixture"]
 
@@ -27,7 +27,7 @@ def diwae(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 1,
     *,
     weighting: Weighting = "flat",
@@ -62,7 +62,7 @@ def diwae(
             ``samples`` is below 1.
 
     Example:
-        >>> from medvae.model.posterior import Posterior, Source
+        >>> from medvae.model.posterior import Posterior
         >>> q = lambda y: Posterior(0 * y, 0 * y)
         >>> x, rng = torch.zeros(4, 2), torch.Generator().manual_seed(0)
         >>> sure = lambda x, z: 0 * z.sum(1)          # p(x | z) = 1: log p(x) = 0
@@ -89,7 +89,7 @@ def iwae(
     corrupted: Tensor | None,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 5,
 ) -> Bound:
     """The importance-weighted bound of a clean encoder: :func:`diwae` at x~ = x.
@@ -103,7 +103,7 @@ def iwae(
         samples: K.
 
     Example:
-        >>> from medvae.model.posterior import Posterior, Source
+        >>> from medvae.model.posterior import Posterior
         >>> q = lambda y: Posterior(0 * y, 0 * y)
         >>> x, rng = torch.zeros(1, 2), torch.Generator().manual_seed(0)
         >>> iwae(x, None, q, lambda x, z: 0 * z.sum(1), rng).value.item()

@@ -7,7 +7,7 @@ from torch import Tensor
 from medvae.model.objective.bound import Bound, Encode, LogLikelihood, paint
 from medvae.model.objective.denoising import kl_charge
 from medvae.model.objective.information import pairwise, within
-from medvae.model.posterior import Posterior, Source
+from medvae.model.posterior import Posterior, Randomness
 
 
 def invariance(
@@ -15,7 +15,7 @@ def invariance(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 1,
     *,
     lam: float = 0.0,

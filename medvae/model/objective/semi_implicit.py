@@ -6,7 +6,7 @@ from torch import Tensor
 
 from medvae.model.objective.bound import Bound, Encode, LogLikelihood, log_prior, paint
 from medvae.model.objective.information import mixture_log_prob
-from medvae.model.posterior import Source
+from medvae.model.posterior import Randomness
 
 
 def sivi(
@@ -14,7 +14,7 @@ def sivi(
     corrupted: Tensor,
     encode: Encode,
     log_likelihood: LogLikelihood,
-    rng: Source,
+    rng: Randomness,
     samples: int = 1,
     *,
     extra: int = 0,
@@ -42,7 +42,7 @@ def sivi(
 
     Example:
         >>> import torch
-        >>> from medvae.model.posterior import Posterior, Source
+        >>> from medvae.model.posterior import Posterior
         >>> q = lambda y: Posterior(y, 0 * y)
         >>> p = lambda x, z: -(x - z).square().sum(1)
         >>> x, rng = torch.zeros(4, 2), torch.Generator().manual_seed(0)

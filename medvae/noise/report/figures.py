@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from medvae.noise.report.measures import Measure
 from medvae.report.canvas import COLOURS, INK, SOFT, STYLE, canvas, legend, plain
 from noise_models.scanner.estimate import ScanEstimate
-from noise_models.scanner.record import Quantiles, Spectra
+from noise_models.scanner.record import MeanSpectra, Quantiles
 from noise_models.scanner.sites import Site
 
 DECIBEL = 10 / np.log(10)  # per unit of natural log-power
@@ -50,7 +50,7 @@ def parameter_plot(
     return figure
 
 
-def spectra_plot(found: Spectra, a: str, b: str) -> Figure:
+def spectra_plot(found: MeanSpectra, a: str, b: str) -> Figure:
     """Mean power by spatial frequency: before, after, as it should be; and how far off.
 
     The lower panel is the upper one less the spectrum of B, where differences that

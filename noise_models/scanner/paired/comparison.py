@@ -19,7 +19,7 @@ from noise_models.scanner.estimate import (
 from noise_models.scanner.head import find_head
 from noise_models.scanner.paired.intensities import (
     BIAS,
-    Look,
+    MeasuredScan,
     intensity_difference,
 )
 from noise_models.scanner.paired.registration import Rigid, register
@@ -76,7 +76,7 @@ def compare(
         ValueError: A scan cannot be read.
         ImportError: SimpleITK is missing.
     """
-    a, b = _look(scan_a, estimate_a), _look(scan_b, estimate_b)
+    a, b = _measured(scan_a, estimate_a), _measured(scan_b, estimate_b)
     plain = estimate_b.vector - estimate_a.vector
     motion = register(
         flattened(a), estimate_a.spacing_mm, flattened(b), estimate_b.spacing_mm
@@ -97,26 +97,26 @@ def compare(
     return Compared(subject, tuple(plain.tolist()), motion)
 
 
-def flattened(look: Look) -> NDArray[np.float32]:
+def flattened(scan: MeasuredScan) -> NDArray[np.float32]:
     """A scan without its shading, ``(X, Y, Z)``."""
-    shape, spacing = look.volume.shape, look.estimate.spacing_mm
-    centre = torch.tensor([look.estimate.centre_voxels], dtype=torch.float32)
+    shape, spacing = scan.volume.shape, scan.estimate.spacing_mm
+    centre = torch.tensor([scan.estimate.centre_voxels], dtype=torch.float32)
     factors = cosine_basis(shape, spacing, centre, BIAS_EXTENT_MM, BIAS_ORDER)
-    coefficients = torch.tensor(look.coefficients, dtype=torch.float32)[None]
+    coefficients = torch.tensor(scan.coefficients, dtype=torch.float32)[None]
     field = cosine_field(coefficients, factors)[0].numpy()
-    level = float(brain_mean_rows() @ look.coefficients)
-    return np.asarray(look.volume * np.exp(level - field), dtype=np.float32)
+    level = float(brain_mean_rows() @ scan.coefficients)
+    return np.asarray(scan.volume * np.exp(level - field), dtype=np.float32)
 
 
-def _look(scan: Scan, estimate: ScanEstimate) -> Look:
+def _measured(scan: Scan, estimate: ScanEstimate) -> MeasuredScan:
     data, _ = read_scan(scan)
     volume = np.asarray(data, dtype=np.float32) / np.float32(estimate.reference)
-    return Look(volume, estimate)
+    return MeasuredScan(volume, estimate)
 
 
-def _blur(a: Look, b: Look, motion: Rigid) -> NDArray[np.float64]:
+def _blur(a: MeasuredScan, b: MeasuredScan, motion: Rigid) -> NDArray[np.float64]:
     """Sharpness under windows at the same place of the head."""
-    step_a, step_b = (np.array(look.estimate.spacing_mm) for look in (a, b))
+    step_a, step_b = (np.array(scan.estimate.spacing_mm) for scan in (a, b))
     centre = np.array(a.estimate.centre_voxels)
     there = motion.points((centre * step_a)[None])[0] / step_b
     return sharpness_difference(
@@ -130,9 +130,11 @@ def _blur(a: Look, b: Look, motion: Rigid) -> NDArray[np.float64]:
     )
 
 
-def _contrast(a: Look, b: Look, log_gm: float, log_csf: float) -> tuple[float, float]:
+def _contrast(
+    a: MeasuredScan, b: MeasuredScan, log_gm: float, log_csf: float
+) -> tuple[float, float]:
     """Steps of the logits gm/wm and csf/gm, about the mean level of both scans."""
-    levels = np.stack([levels_of(look.estimate.vector) for look in (a, b)])
+    levels = np.stack([levels_of(scan.estimate.vector) for scan in (a, b)])
     csf, gm, _ = np.exp(np.log(levels).mean(0))
     return _logit_step(gm, log_gm), _logit_step(csf / gm, log_csf - log_gm)
 

@@ -166,7 +166,9 @@ def steps_between(
     alone = np.diag(laplacian) == 0
     linked = tuple(int(-1 if a else g) for g, a in zip(group, alone, strict=True))
     people = dict(zip(kept, (int(c) for c in counts), strict=True))
-    return Steps(labels, linked, steps[0], steps[1:], people)
+    return Steps(
+        sites=labels, linked=linked, mean=steps[0], draws=steps[1:], people=people
+    )
 
 
 def _half_width(draws: Array, people: int) -> Array:

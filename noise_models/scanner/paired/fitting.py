@@ -15,7 +15,7 @@ from noise_models.scanner.paired.difference import Comparisons, steps_between
 from noise_models.scanner.paired.evidence import PairedEvidence, mean_arms
 from noise_models.scanner.paired.residual import Couple
 from noise_models.scanner.paired.travelers import FEWEST
-from noise_models.scanner.record import Record
+from noise_models.scanner.record import Record, pair_key
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
@@ -79,7 +79,7 @@ class Travelers:
             calibrations: Of the pair, for each person without them.
         """
         a, b = pair
-        key = f"{a}->{b}"
+        key = pair_key(a, b)
         is_forward = pair in self.compared
         visits = self.compared.get(pair if is_forward else (b, a), ())
         first = {c.subject: c for c in reversed(visits) if not c.problem}
@@ -111,12 +111,12 @@ class Travelers:
                 continue
             step, ends = steps.between(a, b)
             arms = residuals.get((a, b), ())
-            found[f"{a}->{b}"] = PairedEvidence(
-                steps.travelers(a, b),
-                tuple(step.tolist()),
-                tuple((float(low), float(high)) for low, high in ends),
-                mean_arms([psnr for psnr, _ in arms]),
-                mean_arms([spectrum for _, spectrum in arms]),
+            found[pair_key(a, b)] = PairedEvidence(
+                people=steps.travelers(a, b),
+                difference=tuple(step.tolist()),
+                ci95=tuple((float(low), float(high)) for low, high in ends),
+                psnr_db=mean_arms([psnr for psnr, _ in arms]),
+                spectrum=mean_arms([spectrum for _, spectrum in arms]),
             )
         return found
 

@@ -17,7 +17,7 @@ from noise_models.scanner.paired.registration import Rigid, pulled
 from noise_models.scanner.tissue import (
     BIAS_ORDER,
     EMPTY,
-    VENTRICLES_MM,
+    around_ventricles,
     basis_rows,
     brain_mean_rows,
     prior_precision,
@@ -58,16 +58,16 @@ class IntensityDifference:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A scan as it enters the comparison.
+class MeasuredScan:
+    """A scan and what was measured on it, as both enter the comparison.
 
     Attributes:
         volume: Native grid, ``(X, Y, Z)``, over its white matter; shading left in.
         estimate: What was found on it.
 
     Example:
-        >>> Look.__name__
-        'Look'
+        >>> MeasuredScan.__name__
+        'MeasuredScan'
     """
 
     volume: NDArray[np.float32]
@@ -80,7 +80,11 @@ class Look:
 
 
 def intensity_difference(
-    a: Look, b: Look, head: Head, motion: Rigid, blur_mm2: Sequence[float]
+    a: MeasuredScan,
+    b: MeasuredScan,
+    head: Head,
+    motion: Rigid,
+    blur_mm2: Sequence[float],
 ) -> IntensityDifference:
     """Log-ratio of two registered scans: one smooth field, one step per tissue.
 
@@ -146,12 +150,12 @@ class _Places:
 
 
 def _on_one_grid(
-    a: Look, b: Look, motion: Rigid, blur_mm2: Sequence[float]
+    a: MeasuredScan, b: MeasuredScan, motion: Rigid, blur_mm2: Sequence[float]
 ) -> tuple[Array, Array, _Places]:
     """Blocks of A, and B there, as sharp as each other."""
     blocks = []
-    for look, sign in ((a, 1.0), (b, -1.0)):
-        spacing = look.estimate.spacing_mm
+    for scan, sign in ((a, 1.0), (b, -1.0)):
+        spacing = scan.estimate.spacing_mm
         factors = block_factors(spacing, GRID_MM)
         size = tuple(f * s for f, s in zip(factors, spacing, strict=True))
         first = tuple((f - 1) / 2 * s for f, s in zip(factors, spacing, strict=True))
@@ -159,7 +163,7 @@ def _on_one_grid(
             np.sqrt(SMOOTH_MM2 + max(0.0, sign * float(v))) / s
             for v, s in zip(blur_mm2, size, strict=True)
         ]
-        means = ndimage.gaussian_filter(block_means(look.volume, factors), width)
+        means = ndimage.gaussian_filter(block_means(scan.volume, factors), width)
         blocks.append((means, size, first))
     (one, size, first), (other, other_size, other_first) = blocks
     there = pulled(
@@ -168,15 +172,15 @@ def _on_one_grid(
     return one, there, _Places(one.shape, size, first)
 
 
-def _bare(values: Array, look: Look) -> Array:
+def _bare(values: Array, scan: MeasuredScan) -> Array:
     """Signal under smoothed magnitudes: ``A^2 = E[M]^2 - sigma^2``."""
-    sigma = look.estimate.sigma
+    sigma = scan.estimate.sigma
     power = np.maximum(values**2 - sigma**2, (0.2 * values) ** 2)
     return np.asarray(np.sqrt(power))
 
 
 def _tissues(
-    first: Array, a: Look, head: Head, places: _Places
+    first: Array, a: MeasuredScan, head: Head, places: _Places
 ) -> list[NDArray[np.bool_]]:
     """Fluid, grey and white matter of A, by the level that is nearest."""
     ratio = (np.array(head.spacing_mm) / places.size).tolist()
@@ -190,9 +194,7 @@ def _tissues(
     csf, gm, _ = levels_of(a.estimate.vector)
     low, high = (csf + gm) / 2, (gm + 1) / 2
     fluid = np.zeros(first.shape, dtype=bool)
-    x, y, z = ((voxels - centre) * places.size).T
-    wx, wy, wz, up = VENTRICLES_MM
-    middle = (x / wx) ** 2 + (y / wy) ** 2 + ((z - up) / wz) ** 2 < 1
+    middle = around_ventricles(voxels, places.size, centre)
     fluid[index] = middle & spread(head.deep, first.shape, ratio)[index]
     return [
         fluid & (field < low),
@@ -201,14 +203,14 @@ def _tissues(
     ]
 
 
-def _relative(rows: Array, look: Look) -> Array:
+def _relative(rows: Array, scan: MeasuredScan) -> Array:
     """Log-shading over its mean in a brain, to which the reference belongs."""
-    return np.asarray((rows - brain_mean_rows()) @ look.coefficients)
+    return np.asarray((rows - brain_mean_rows()) @ scan.coefficients)
 
 
-def _centre(look: Look, places: _Places) -> NDArray[np.float64]:
+def _centre(scan: MeasuredScan, places: _Places) -> NDArray[np.float64]:
     """Centre of the head in voxels of the grid of blocks."""
-    native = np.array(look.estimate.centre_voxels) * look.estimate.spacing_mm
+    native = np.array(scan.estimate.centre_voxels) * scan.estimate.spacing_mm
     return np.asarray((native - places.first_mm) / places.size)
 
 
@@ -229,7 +231,11 @@ def _evenest(voxels: NDArray[np.intp], slope: Array) -> NDArray[np.intp]:
 
 
 def _both_rows(
-    voxels: NDArray[np.intp], places: _Places, a: Look, b: Look, motion: Rigid
+    voxels: NDArray[np.intp],
+    places: _Places,
+    a: MeasuredScan,
+    b: MeasuredScan,
+    motion: Rigid,
 ) -> tuple[Array, Array]:
     """The basis at the same points of the head, in A's and in B's coordinates."""
     centre = _centre(a, places).tolist()
@@ -243,7 +249,7 @@ def _both_rows(
     return rows_a, rows_b
 
 
-def _curve(u: Array, v: Array, a: Look) -> tuple[float, float]:
+def _curve(u: Array, v: Array, a: MeasuredScan) -> tuple[float, float]:
     """Log of v/u at the fluid and the grey level of A, over that at white matter.
 
     Intensities of voxels that two tissues share mix linearly in both scans, so the

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from medvae.model.field_of_view import BEYOND_MM
+from medvae.model.acquired_region import BEYOND_MM
 from medvae.model.network import NetworkConfig
 from medvae.training.data import Entry, Volumes
 

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from medvae.errors import UserError
-from medvae.model.field_of_view import BEYOND_MM, ended, shown
+from medvae.model.acquired_region import BEYOND_MM, ended, shown
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.weights import load_model, save_model
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from medvae.model.field_of_view import BEYOND_MM, ended, in_voxels
-from medvae.training.fields_of_view import typical_faces
+from medvae.model.acquired_region import BEYOND_MM, ended, in_voxels
+from medvae.training.scan_ends import typical_faces
 
 STEP = (4.0, 4.0, 4.0)
 
