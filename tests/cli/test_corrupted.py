@@ -111,6 +111,16 @@ def test_a_bad_scan_is_named_at_the_end_and_stops_no_other(scans, tmp_path):
     assert sorted(voxels(out)) == [scan.name for scan in scans]
 
 
+def test_no_copy_of_a_noise_that_is_not_finite_is_written(scans, tmp_path):
+    preset, out = tmp_path / "p.yaml", tmp_path / "out"
+    preset.write_text("model: chain\nsteps: [{model: bias_field, rms: 200.0}]")
+    done = run("noise", "apply", preset, scans[0], "-o", out, "--json")
+    assert done.exit_code == 2
+    (told,) = json.loads(done.stdout)["failed"]
+    assert told.startswith(f"{scans[0]}: chain makes voxels that are not finite")
+    assert not voxels(out)
+
+
 def test_a_scan_of_the_users_is_not_written_over(scans, tmp_path):
     mine = tmp_path / scans[0].name
     mine.write_bytes(b"irreplaceable")
