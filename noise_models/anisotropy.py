@@ -14,8 +14,10 @@ from noise_models.base import (
     Params,
     as_given,
     check_range,
+    check_whole,
     computable,
     draw_uniform,
+    draw_whole,
     of_volumes,
     spacing_of,
 )
@@ -53,16 +55,16 @@ class Anisotropy(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("anisotropy: thickness_mm", self.thickness_mm, open_low=True)
-        if self.axis not in (None, 0, 1, 2):
-            raise ValueError(f"anisotropy: axis must be 0, 1 or 2, got {self.axis!r}.")
+        if self.axis is not None:
+            check_whole("anisotropy: axis", self.axis, low=0, high=2)
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None
     ) -> Params:
-        axes = (0.0, 2.999) if self.axis is None else float(self.axis)
+        axes = (0, 2) if self.axis is None else self.axis
         return {
             "thickness_mm": draw_uniform(self.thickness_mm, n, rng),
-            "axis": draw_uniform(axes, n, rng).floor(),
+            "axis": draw_whole(axes, n, rng),
         }
 
     def apply(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +17,9 @@ Params = dict[str, Tensor]
 
 Level = float | tuple[float, float]
 """``0.1`` is always 0.1; ``(0.05, 0.2)`` is a range, one value drawn per volume."""
+
+
+_MOST = torch.finfo(torch.float32).max  # parameters are drawn in float32
 
 
 class NoiseModel(ABC):
@@ -117,8 +120,11 @@ def check_range(
     low: float = 0.0,
     high: float = math.inf,
     open_low: bool = False,
+    whole: bool = False,
 ) -> tuple[float, float]:
     """Read a `Level` as (low, high), refusing what lies outside the limits.
+
+    For what is one number and never a range, see `check_number` and `check_whole`.
 
     Args:
         where: What the message calls it, such as ``"rician: sigma"``.
@@ -127,6 +133,7 @@ def check_range(
         high: Largest value allowed.
         open_low: Whether ``low`` itself is refused (a log-uniform range cannot
             start at 0).
+        whole: Whether only whole numbers are allowed.
 
     Raises:
         ValueError: ``value`` is not finite numbers in order and within the limits.
@@ -140,15 +147,82 @@ def check_range(
     """
     sign = "<" if open_low else "<="
     end = "" if math.isinf(high) else f" <= {high:g}"
-    rule = f"{where} must satisfy {low:g} {sign} low <= high{end}, got {value!r}."
+    kind = " in whole numbers" if whole else ""
+    rule = f"{where} must satisfy {low:g} {sign} low <= high{end}{kind}, got {value!r}."
     ends = value if isinstance(value, tuple | list) else (value, value)
-    numbers = [v for v in ends if isinstance(v, int | float) and math.isfinite(v)]
-    if len(ends) != 2 or len(numbers) != 2 or any(isinstance(v, bool) for v in ends):
+    if len(ends) != 2 or not all(_is_number(v) for v in ends):
         raise ValueError(rule)
     a, b = float(ends[0]), float(ends[1])
     if not low <= a <= b <= high or (open_low and a == low):
         raise ValueError(rule)
+    if whole and not (a.is_integer() and b.is_integer()):
+        raise ValueError(rule)
     return a, b
+
+
+def check_number(
+    where: str, value: object, *, low: float = -math.inf, high: float = math.inf
+) -> float:
+    """Read one finite number, refusing a range and what lies outside the limits.
+
+    Args:
+        where: What the message calls it, such as ``"pepper: low"``.
+        value: As it was given.
+        low: Smallest value allowed.
+        high: Largest value allowed.
+
+    Raises:
+        ValueError: ``value`` is not a finite number within the limits.
+
+    Example:
+        >>> check_number("bias_field: extent_mm", 240, low=0)
+        240.0
+        >>> check_number("bias_field: extent_mm", (100, 240), low=0)
+        Traceback (most recent call last):
+        ValueError: bias_field: extent_mm must be a finite number, at least 0, got ...
+    """
+    if not _is_number(value) or not low <= value <= high:
+        kind = f"a finite number{_within(low, high)}"
+        raise ValueError(f"{where} must be {kind}, got {value!r}.")
+    return float(value)
+
+
+def check_whole(where: str, value: object, *, low: int, high: float = math.inf) -> int:
+    """Read one whole number; neither 2.0 nor True is one.
+
+    Args:
+        where: What the message calls it, such as ``"bias_field: order"``.
+        value: As it was given.
+        low: Smallest value allowed.
+        high: Largest value allowed.
+
+    Raises:
+        ValueError: ``value`` is not a whole number within the limits.
+
+    Example:
+        >>> check_whole("bias_field: order", 3, low=1, high=6)
+        3
+        >>> check_whole("bias_field: order", True, low=1, high=6)
+        Traceback (most recent call last):
+        ValueError: bias_field: order must be a whole number from 1 to 6, got True.
+    """
+    if not (_is_number(value) and isinstance(value, int) and low <= value <= high):
+        kind = f"a whole number{_within(low, high)}"
+        raise ValueError(f"{where} must be {kind}, got {value!r}.")
+    return value
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether draws, which are made in float32, can hold it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= _MOST
+
+
+def _within(low: float, high: float) -> str:
+    if math.isinf(high):
+        return "" if math.isinf(low) else f", at least {low:g}"
+    return f" from {low:g} to {high:g}"
 
 
 def draw_uniform(value: Level, n: int, rng: Generator, *, columns: int = 0) -> Tensor:
@@ -157,6 +231,17 @@ def draw_uniform(value: Level, n: int, rng: Generator, *, columns: int = 0) -> T
     shape = (n, columns) if columns else (n,)
     u = torch.rand(shape, generator=rng, device=rng.device)
     return u.mul_(b - a).add_(a).clamp_(a, b)
+
+
+def draw_whole(value: Level, n: int, rng: Generator) -> Tensor:
+    """Whole numbers from the one end of a `Level` to the other, equally likely, (n,).
+
+    Example:
+        >>> draw_whole((0, 2), 300, torch.Generator()).unique().tolist()
+        [0.0, 1.0, 2.0]
+    """
+    a, b = value if isinstance(value, tuple | list) else (value, value)
+    return draw_uniform((a, b + 0.999), n, rng).floor()
 
 
 def draw_log_uniform(value: Level, n: int, rng: Generator) -> Tensor:

@@ -13,7 +13,9 @@ from noise_models.base import (
     NoiseModel,
     Params,
     as_given,
+    check_number,
     check_range,
+    check_whole,
     computable,
     draw_log_uniform,
     of_volumes,
@@ -66,12 +68,8 @@ class BiasField(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("bias_field: rms", self.rms, open_low=True)
-        if not isinstance(self.order, int) or not 1 <= self.order <= 6:
-            raise ValueError(
-                "bias_field: order must be a whole number from 1 to 6, "
-                f"got {self.order!r}."
-            )
-        check_range("bias_field: extent_mm", self.extent_mm)
+        check_whole("bias_field: order", self.order, low=1, high=6)
+        check_number("bias_field: extent_mm", self.extent_mm, low=0)
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None

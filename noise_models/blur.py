@@ -23,7 +23,8 @@ from noise_models.base import (
 from noise_models.registry import register
 from noise_models.separable import along_all
 
-FWHM_PER_STD = math.sqrt(8 * math.log(2))
+FWHM2_PER_VARIANCE = 8 * math.log(2)
+FWHM_PER_STD = math.sqrt(FWHM2_PER_VARIANCE)
 """Full width at half maximum of a Gaussian, in standard deviations."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
@@ -31,6 +32,8 @@ class Chain(NoiseModel):
         >>> sorted(chain.draw(1, rng))
         ['0.blur.fwhm_mm', '1.rician.sigma']
     """
+
+    name: ClassVar[str] = "chain"
 
     steps: Sequence[NoiseModel]
 

@@ -14,6 +14,7 @@ from noise_models.base import (
     Params,
     as_given,
     check_range,
+    check_whole,
     computable,
     draw_log_uniform,
     of_volumes,
@@ -54,8 +55,7 @@ class Contrast(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("contrast: strength", self.strength, open_low=True)
-        if not isinstance(self.knots, int) or self.knots < 2:
-            raise ValueError(f"contrast: knots must be at least 2, got {self.knots}.")
+        check_whole("contrast: knots", self.knots, low=2)
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None

@@ -15,8 +15,10 @@ from noise_models.base import (
     Params,
     as_given,
     check_range,
+    check_whole,
     computable,
     draw_uniform,
+    draw_whole,
     of_volumes,
 )
 from noise_models.registry import register
@@ -58,21 +60,20 @@ class Ghosting(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("ghosting: intensity", self.intensity, high=1)
-        check_range("ghosting: period", self.period, low=2, high=16)
-        if self.axis not in (None, 0, 1, 2):
-            raise ValueError(f"ghosting: axis must be 0, 1 or 2, got {self.axis!r}.")
+        check_range("ghosting: period", self.period, low=2, high=16, whole=True)
+        if self.axis is not None:
+            check_whole("ghosting: axis", self.axis, low=0, high=2)
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None
     ) -> Params:
         """Intensity, period, phase and axis, each (n,)."""
-        first, last = check_range("ghosting: period", self.period)
-        axes = (0.0, 2.999) if self.axis is None else float(self.axis)
+        axes = (0, 2) if self.axis is None else self.axis
         return {
             "intensity": draw_uniform(self.intensity, n, rng),
-            "period": draw_uniform((first, last + 0.999), n, rng).floor(),
+            "period": draw_whole(self.period, n, rng),
             "phase": draw_uniform((0.0, 2 * math.pi), n, rng),
-            "axis": draw_uniform(axes, n, rng).floor(),
+            "axis": draw_whole(axes, n, rng),
         }
 
     def apply(

@@ -18,6 +18,7 @@ from noise_models.base import (
     computable,
     draw_uniform,
     of_volumes,
+    per_volume,
 )
 from noise_models.registry import register
 from noise_models.separable import along
@@ -74,11 +75,7 @@ class Gibbs(NoiseModel):
             if (kept[:, axis] < 1).any():
                 y = along(y, axis + 2, _truncation(y.shape[axis + 2], kept[:, axis]))
         whole = (kept[:, : clean.ndim - 2] >= 1).all(1)
-        return as_given(torch.where(_rows(whole, clean), clean, y.abs()), x)
-
-
-def _rows(flag: Tensor, x: Tensor) -> Tensor:
-    return flag.view(-1, *[1] * (x.ndim - 1))
+        return as_given(torch.where(per_volume(whole, clean), clean, y.abs()), x)
 
 
 def _truncation(size: int, kept: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from noise_models.base import (
     Params,
     as_given,
     check_range,
+    check_whole,
     computable,
     draw_log_uniform,
     of_volumes,
@@ -58,11 +59,7 @@ class NoncentralChi(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("noncentral_chi: sigma", self.sigma, open_low=True)
-        if not isinstance(self.coils, int) or self.coils < 1:
-            raise ValueError(
-                "noncentral_chi: coils must be a whole number, at least 1, "
-                f"got {self.coils!r}."
-            )
+        check_whole("noncentral_chi: coils", self.coils, low=1)
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None

@@ -12,6 +12,7 @@ from noise_models.base import (
     NoiseModel,
     Params,
     as_given,
+    check_number,
     check_range,
     computable,
     draw_uniform,
@@ -36,7 +37,7 @@ class Pepper(NoiseModel):
             scan is the air.
 
     Raises:
-        ValueError: ``p`` is outside 0 to 1.
+        ValueError: ``p`` is outside 0 to 1, or ``low`` is not a finite number.
 
     Example:
         >>> import torch
@@ -51,6 +52,8 @@ class Pepper(NoiseModel):
 
     def __post_init__(self) -> None:
         check_range("pepper: p", self.p, high=1)
+        if self.low is not None:
+            check_number("pepper: low", self.low)
 
     def draw(
         self, n: int, rng: Generator, *, source: Sequence[object] | None = None

@@ -13,6 +13,7 @@ from noise_models.base import (
     NoiseModel,
     Params,
     as_given,
+    check_number,
     check_range,
     computable,
     draw_uniform,
@@ -45,7 +46,8 @@ class SaltAndPepper(NoiseModel):
         high: Value of salt; the image's own when None.
 
     Raises:
-        ValueError: A probability is outside 0 to 1, or ``low`` is not below ``high``.
+        ValueError: A probability is outside 0 to 1, a value is not a finite number,
+            or ``low`` is not below ``high``.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -65,6 +67,9 @@ class SaltAndPepper(NoiseModel):
         check_range("salt_and_pepper: p", self.p, high=1)
         check_range("salt_and_pepper: salt_fraction", self.salt_fraction, high=1)
         low, high = self.low, self.high
+        for name, value in (("low", low), ("high", high)):
+            if value is not None:
+                check_number(f"salt_and_pepper: {name}", value)
         if low is not None and high is not None and not low < high:
             raise ValueError(
                 f"salt_and_pepper: low must be below high, got {low!r} and {high!r}."

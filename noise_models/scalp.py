@@ -18,6 +18,7 @@ from noise_models.base import (
     computable,
     draw_log_uniform,
     of_volumes,
+    per_volume,
     spacing_of,
 )
 from noise_models.registry import register
@@ -78,7 +79,7 @@ class Scalp(NoiseModel):
         clean = computable(x)
         change = of_volumes(params, "ratio", clean) - 1
         factor = scalp_share(clean, spacing_of(clean, spacing_mm))
-        factor.mul_(change.view(-1, *[1] * (clean.ndim - 1))).add_(1)
+        factor.mul_(per_volume(change, clean)).add_(1)
         return as_given(factor.mul_(clean), x)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medvae.cli.console import leave_stdout, progress_bar, warn
-from medvae.cli.named import open_named
+from medvae.cli.named import open_named, to_one_site
 from medvae.cli.noise import Name
 from medvae.cli.outcome import Json, end, staying
 from medvae.cli.scans import DryRun, files_of, missing
@@ -34,7 +34,10 @@ def apply(
     from_: Annotated[
         str | None, typer.Option("--from", help="Site they are from.")
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Site they go to.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Site they go to; by default the only other of the fit."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides every draw.")] = 0,
     dry_run: DryRun = False,
     json: Json = False,
@@ -60,7 +63,7 @@ def apply(
     from medvae.training.seeds import seed_of
 
     leave_stdout(json)
-    noise = open_named(name, from_, to)
+    noise = to_one_site(open_named(name, from_, to), name)
     items, doubts = files_of(scans, out)
     scans = [item.path for item in items]
     for doubt in doubts:
@@ -68,12 +71,12 @@ def apply(
     names = [_name(path) for path in scans]
     check_outputs(out, names, scans)
     targets = [out / file for file in names]
-    settings = {"noise": _identity(noise), "source": from_ or "", "target": to or ""}
-    plan = settings | {"seed": str(seed)}
+    plan = {"noise": _identity(noise), **_sites(noise), "seed": str(seed)}
     check_same(targets, plan)
     check_originals(targets, scans, "scan", scan_digest)
+    site = f", as {plan['target']} would scan" if plan["target"] else ""
     if dry_run:
-        words = f"would write {counted(len(scans), 'corrupted scan')} into {out}"
+        words = f"would write {counted(len(scans), 'corrupted scan')} into {out}{site}"
         end(words, missing(scans), json=json)
         return
     kept = 0
@@ -95,7 +98,7 @@ def apply(
                 there.append(target)
             progress(done, len(scans), path.name)
     stay = f"; {staying(kept)}" if kept else ""
-    words = f"{counted(len(there), 'scan')} in {out}{stay}"
+    words = f"{counted(len(there), 'scan')} in {out}{site}{stay}"
     end(words, problems, json=json, written=there)
 
 
@@ -104,6 +107,12 @@ def _name(scan: Path) -> str:
     if scan.is_dir():
         return f"{scan.name}.nii.gz"
     return f"{scan.stem}.nii.gz" if scan.suffix in (".hdr", ".img") else scan.name
+
+
+def _sites(noise: NoiseModel) -> dict[str, str]:
+    """Where a fitted noise takes scans from and to; only it has sites."""
+    options = ("source", "target")
+    return {option: getattr(noise, option, None) or "" for option in options}
 
 
 def _identity(noise: NoiseModel) -> str:

@@ -20,7 +20,7 @@ def is_partitioning(path: Path) -> bool:
     return header == _COLUMNS
 
 
-def read_partitioning(path: Path, suffix: str = "t1") -> Cohort:
+def read_partitioning(path: Path) -> Cohort:
     """Read ``Subject_ID/Subject_ID_t1.nii.gz`` beside the table, by institution.
 
     Raises:
@@ -32,10 +32,10 @@ def read_partitioning(path: Path, suffix: str = "t1") -> Cohort:
         if subject is None or site is None:
             raise UserError(f"{path}, row {number}: an empty cell. Fill it in.")
         folder = path.parent / subject
-        files = sorted(folder.glob(f"{subject}_{suffix}.nii*"))
+        files = sorted(folder.glob(f"{subject}_t1.nii*"))
         if files:
             scans.append(Scan(files[0], subject, site))
         else:
-            what = f"no {subject}_{suffix}.nii.gz in it"
+            what = f"no {subject}_t1.nii.gz in it"
             problems.append(Problem(folder, what, "Copy the folder again."))
     return Cohort(path, "FeTS partitioning", tuple(scans), tuple(problems))

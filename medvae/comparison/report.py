@@ -63,7 +63,7 @@ def write_comparison_report(
         "unanswered": _unique(arms, "unanswered"),
         "command": content["command"],
     }
-    return write_page(path, "medvae.comparison", "page.html.j2", page)
+    return write_page(path, "medvae.comparison", page)
 
 
 def findings(content: Mapping[str, Any]) -> list[str]:

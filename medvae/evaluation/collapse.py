@@ -49,23 +49,16 @@ def gaussian_kl(mean: ArrayLike, std: ArrayLike) -> FloatArray:
     return result
 
 
-def activity(
-    mean: ArrayLike,
-    std: ArrayLike,
-    *,
-    nats: float = QUIET_NATS,
-    variance: float = QUIET_VARIANCE,
-) -> Activity:
+def activity(mean: ArrayLike, std: ArrayLike) -> Activity:
     """Find dimensions whose mean KL or variance of the mean over scans is small.
 
-    The variance criterion is Burda 2016 (arXiv 1509.00519, section 5.1), whose
-    threshold .01 is kept. It catches a dimension that pays KL for a constant.
+    It is inactive below `QUIET_NATS` or `QUIET_VARIANCE`. The second criterion is
+    Burda 2016 (arXiv 1509.00519, section 5.1), whose threshold .01 is kept. It
+    catches a dimension that pays KL for a constant.
 
     Args:
         mean: (n, d) posterior means, n scans.
         std: (n, d) posterior standard deviations.
-        nats: A dimension with less KL than this is inactive.
-        variance: So is one whose mean varies less than this over scans.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -75,4 +68,4 @@ def activity(
     """
     kl = gaussian_kl(mean, std).mean(axis=0)
     moved = np.var(np.asarray(mean, np.float64), axis=0)
-    return Activity((kl < nats) | (moved < variance), kl)
+    return Activity((kl < QUIET_NATS) | (moved < QUIET_VARIANCE), kl)

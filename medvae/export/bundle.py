@@ -91,7 +91,7 @@ def write_bundle(run: Path, encoder: Encoder, out: Path) -> list[str]:
     story = read_story(run)
     save_model(encoder.vae, out / "models")
     write_json(out / "configs" / "metadata.json", _metadata(encoder))
-    write_json(out / "configs" / "inference.json", _inference(encoder))
+    write_json(out / "configs" / "inference.json", _inference())
     write_text(out / "docs" / "README.md", model_card(story, encoder))
     write_text(out / "docs" / "training.json", described(story))
     write_text(out / "LICENSE", LICENSE)
@@ -103,7 +103,7 @@ def write_bundle(run: Path, encoder: Encoder, out: Path) -> list[str]:
     return [f"MONAI bundle in {out}", f"run it with: {shlex.join(command)}"]
 
 
-def _inference(encoder: Encoder) -> dict[str, Any]:
+def _inference() -> dict[str, Any]:
     """Values that begin with ``$`` are MONAI's own language: it evaluates them."""
     return {
         "imports": ["$import glob", "$from medvae.export.bundle import encode_files"],

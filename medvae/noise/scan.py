@@ -45,7 +45,8 @@ def corrupt_scan(
         shape, orientation and affine of the file.
 
     Raises:
-        UserError: The scan cannot be read, or has no foreground.
+        UserError: The scan cannot be read or has no foreground, or the corrupted one
+            has voxels that are not finite.
     """
     volume = read_volume(path)
     refuse_unusable(volume)
@@ -61,6 +62,10 @@ def corrupt_scan(
     x = torch.from_numpy(np.maximum(volume.data / np.float32(level), 0))[None, None]
     y = noise.apply(x, params, rng, spacing_mm=volume.spacing_mm)
     data = y[0, 0].numpy() * np.float32(level)
+    if not np.isfinite(data).all():
+        raise UserError(
+            f"{path}: {noise.name} makes voxels that are not finite. Lower its levels."
+        )
     return volume.data, volume.source.image(data)
 
 

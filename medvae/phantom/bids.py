@@ -51,7 +51,7 @@ def scan_stem(subject: str, site: str) -> str:
     return f"sub-{subject}/anat/sub-{subject}_T1w"
 
 
-def sidecar(scanner: Scanner, truth: Mapping[str, Any]) -> dict[str, Any]:
+def sidecar(scanner: Scanner) -> dict[str, Any]:
     """The protocol as a scanner would report it: nominal, not effective, values."""
     prepared = scanner.sequence == "MPRAGE"
     fields: dict[str, Any] = {

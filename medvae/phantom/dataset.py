@@ -230,5 +230,5 @@ def _scan_subject(
         with atomic_path(root / f"{stem}.nii.gz") as partial:
             nib.save(scan.image, partial)
         write_json(truth, scan.truth)
-        write_json(sidecar, bids.sidecar(machine, scan.truth))
+        write_json(sidecar, bids.sidecar(machine))
     return names

@@ -74,7 +74,7 @@ def average_head(spacing_mm: float) -> Head:
     _paint_soft_tissue(painter, depth)
     _paint_face(painter)
     _paint_skull(painter, depth)
-    _paint_brain(painter, brain, depth)
+    _paint_brain(painter, brain)
     csf = painter.shares[TISSUES.index("csf")]
     return Head(
         tissues=np.round(255 * painter.shares).astype(np.uint8),
@@ -210,9 +210,7 @@ def _paint_skull(painter: _Painter, depth: np.ndarray) -> None:
     painter.paint("csf", painter.inside(depth - 1.0))
 
 
-def _paint_brain(
-    painter: _Painter, brain: dict[str, np.ndarray], depth: np.ndarray
-) -> None:
+def _paint_brain(painter: _Painter, brain: dict[str, np.ndarray]) -> None:
     canal = painter.column(-46, 10, 10, -66)
     painter.paint("bone", painter.inside(canal - 3))
     painter.paint("csf", painter.inside(canal))

@@ -25,15 +25,13 @@ def breakable(text: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[_./-])", text))
 
 
-def write_page(
-    path: Path, package: str, template: str, content: Mapping[str, Any]
-) -> Path:
-    """Fill a template that extends ``frame.html.j2``; all text is escaped.
+def write_page(path: Path, package: str, content: Mapping[str, Any]) -> Path:
+    """Fill a package's ``page.html.j2``; all text is escaped.
 
     Args:
         path: File to write.
-        package: Python package that the template lies in.
-        template: Its name.
+        package: Python package that the template lies in; it extends
+            ``frame.html.j2``.
         content: What it is filled with; a name that it lacks is an error.
 
     Returns:
@@ -53,6 +51,6 @@ def write_page(
     style = files("medvae.report").joinpath("page.css").read_text(encoding="utf-8")
     # Of our own file; nothing from outside is marked as safe.
     css = Markup(style)  # nosec B704
-    text = environment.get_template(template).render(content, css=css)
+    text = environment.get_template("page.html.j2").render(content, css=css)
     write_text(path, text)
     return path

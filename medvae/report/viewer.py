@@ -26,16 +26,13 @@ MOST_VOXELS = 1_300_000
 
 
 def viewer(
-    volumes: Mapping[str, NDArray[np.floating]],
-    spacing_mm: Sequence[float],
-    window: tuple[float, float] = WINDOW,
+    volumes: Mapping[str, NDArray[np.floating]], spacing_mm: Sequence[float]
 ) -> dict[str, Any]:
     """What the template ``viewer`` of ``parts.html.j2`` draws.
 
     Args:
         volumes: By caption, (X, Y, Z), RAS+, reference units, all of one shape.
         spacing_mm: Voxel size.
-        window: Black and white.
 
     Raises:
         ValueError: No volume, or volumes of several shapes.
@@ -63,7 +60,7 @@ def viewer(
         "spacing_mm": size,
         "planes": PLANES,
         "columns": columns,
-        "sources": [_mosaic(volume, columns, window) for volume in data.values()],
+        "sources": [_mosaic(volume, columns) for volume in data.values()],
         # A file of this package, not of a user.
         "script": Markup(  # nosec B704
             files("medvae.report").joinpath("viewer.js").read_text(encoding="utf-8")
@@ -77,9 +74,7 @@ def _halved(volume: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(parts.mean(axis=(1, 3, 5)))
 
 
-def _mosaic(
-    volume: NDArray[np.floating], columns: int, window: tuple[float, float]
-) -> str:
+def _mosaic(volume: NDArray[np.floating], columns: int) -> str:
     """All axial planes side by side in one grey PNG: x to the right, y downwards."""
     x, y, z = volume.shape
     rows = math.ceil(z / columns)
@@ -88,7 +83,7 @@ def _mosaic(
         row, column = divmod(k, columns)
         plane = np.nan_to_num(volume[:, :, k]).T
         sheet[row * y : (row + 1) * y, column * x : (column + 1) * x] = plane
-    low, high = window
+    low, high = WINDOW
     grey = np.rint(255 * (np.clip(sheet, low, high) - low) / (high - low))
     out = io.BytesIO()
     Image.fromarray(grey.astype(np.uint8)).save(out, format="png")

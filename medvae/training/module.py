@@ -81,7 +81,7 @@ class DenoisingTraining(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         bound = self.bound(batch, "train", self.current_epoch)
         loss: Tensor = -(bound.objective * batch["share"].to(bound.objective)).sum()
-        self._refuse_not_finite(loss, batch, "train")
+        self._refuse_not_finite(loss, batch, "train", self.current_epoch)
         self._note("train", bound, batch)
         voxels: int = batch["image"][0].numel()
         return loss / voxels
@@ -89,22 +89,30 @@ class DenoisingTraining(pl.LightningModule):
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         # The same corruptions at every epoch, so that epochs can be compared.
         bound = self.bound(batch, "validation", 0)
-        self._refuse_not_finite(bound.value.mean(), batch, "validation")
+        self._refuse_not_finite(bound.value.mean(), batch, "validation", 0)
         self._note("validation", bound, batch)
 
     def on_validation_epoch_end(self) -> None:
         self.log("validation_bound", self._mean(self.noted["validation_value"]))
 
     def _refuse_not_finite(
-        self, loss: Tensor, batch: dict[str, Any], stage: str
+        self, loss: Tensor, batch: dict[str, Any], stage: str, drawn_at: int
     ) -> None:
+        """Name the scans of a batch; the noise, too, where the fault is its own."""
         if torch.isfinite(loss):
             return
         names = [self.entries[stage][int(i)].name for i in batch["entry"]]
+        where = f"at epoch {self.current_epoch} on {', '.join(names)}"
+        if self.config.objective.copies and torch.isfinite(batch["image"]).all():
+            corrupted = self.corrupted(batch, stage, drawn_at)  # the same draw again
+            if not torch.isfinite(corrupted).all():
+                raise UserError(
+                    f"{self.noise.name} makes voxels that are not finite {where}. "
+                    "Lower its levels."
+                )
         raise UserError(
-            f"the {stage} loss is {loss.item()} at epoch {self.current_epoch} on "
-            f"{', '.join(names)}. Look at these scans, or lower "
-            "optimiser.learning_rate."
+            f"the {stage} loss is {loss.item()} {where}. Look at these scans, or "
+            "lower optimiser.learning_rate."
         )
 
     def _note(self, stage: str, bound: Bound, batch: dict[str, Any]) -> None:

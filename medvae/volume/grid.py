@@ -89,22 +89,18 @@ class Placement:
         """Grid voxel to scan voxel, 4x4."""
         return np.asarray(np.linalg.solve(self.native_affine, self.grid_affine))
 
-    def to_grid(
-        self, data: npt.NDArray[Any], antialias: bool = True
-    ) -> npt.NDArray[np.float32]:
+    def to_grid(self, data: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Bring a scan (X, Y, Z, RAS+) to the training grid; outside it is 0."""
         if data.shape != self.native_shape:
             raise ValueError(f"expected shape {self.native_shape}, got {data.shape}")
-        return resample(data, self.matrix, self.grid.shape, antialias=antialias)
+        return resample(data, self.matrix, self.grid.shape)
 
-    def to_native(
-        self, grid_data: npt.NDArray[Any], antialias: bool = True
-    ) -> npt.NDArray[np.float32]:
+    def to_native(self, grid_data: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Bring an array on the training grid back to the scan's; outside it is 0."""
         if grid_data.shape != self.grid.shape:
             raise ValueError(f"expected shape {self.grid.shape}, got {grid_data.shape}")
         back = np.linalg.inv(self.matrix)
-        return resample(grid_data, back, self.native_shape, antialias=antialias)
+        return resample(grid_data, back, self.native_shape)
 
     def noise_gain(self) -> float:
         """Std of white noise on the grid over its std in the scan.

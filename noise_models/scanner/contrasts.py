@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from noise_models.blur import FWHM2_PER_VARIANCE
 from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES
 from noise_models.scanner.head import CENTRE_BELOW_VERTEX_MM
-from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
 from noise_models.scanner.sites import Site
 from noise_models.scanner.tissue import basis_rows, brain_mean_rows
 

@@ -20,7 +20,6 @@ from noise_models.scanner.blocks import block_means, spread
 from noise_models.scanner.head import Head, find_head
 from noise_models.scanner.tissue import basis_rows
 
-COMMON_MM = 2.0
 BANDS_PER_MM = (0.03, 0.06, 0.10, 0.14, 0.18, 0.22)
 BRAIN_QUANTILES = (10, 25, 50, 75, 90)
 SHADING_ORDER = 2
@@ -79,7 +78,7 @@ def scan_features(volume: Array, spacing_mm: Sequence[float]) -> NDArray[np.floa
             _band_power(volume, spacing_mm, head.centre_voxels, BANDS_PER_MM),
             _log(quantiles),
             _log(np.array([top])),
-            _shading(volume, spacing_mm, head, region),
+            _shading(volume, head, region),
         ]
     )
 
@@ -183,10 +182,7 @@ def _bands(
 
 
 def _shading(
-    volume: Array,
-    spacing_mm: Sequence[float],
-    head: Head,
-    region: NDArray[np.bool_],
+    volume: Array, head: Head, region: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Smooth trend of the log-intensity of the brain's brighter half."""
     coarse = block_means(volume, head.factors)

@@ -181,7 +181,7 @@ def koay_xi(snr: float | NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(2 + t2 - np.pi / 8 * bessel**2)
 
 
-def koay_sigma(mean: float, deviation: float, iterations: int = 30) -> float:
+def koay_sigma(mean: float, deviation: float) -> float:
     """Gaussian sigma behind a Rician region of given mean and SD.
 
     Iterates ``t = sqrt(xi(t) (1 + (mean / deviation)^2) - 2)``; below a mean/SD of
@@ -193,7 +193,7 @@ def koay_sigma(mean: float, deviation: float, iterations: int = 30) -> float:
     """
     ratio = mean / deviation
     snr = max(ratio, 0.0)
-    for _ in range(iterations):
+    for _ in range(30):
         snr = float(np.sqrt(max(float(koay_xi(snr)) * (1 + ratio**2) - 2, 0.0)))
     return float(deviation / np.sqrt(koay_xi(snr)))
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
-FWHM2_PER_VARIANCE = 8 * math.log(2)
+from noise_models.blur import FWHM2_PER_VARIANCE
+
 SAME_SPACING = 0.01
 
 

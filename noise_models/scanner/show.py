@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from noise_models.blur import FWHM2_PER_VARIANCE
 from noise_models.scanner.estimate import BIAS, FIELD, levels_of
 from noise_models.scanner.evidence_file import covariate_content, paired_content
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Goodness
-from noise_models.scanner.resampling import FWHM2_PER_VARIANCE
 from noise_models.scanner.sites import Site
 from noise_models.scanner.summary import describe
 from noise_models.scanner.transfer import Pair

@@ -13,7 +13,6 @@ negative differences are clipped to zero, counted, and reported.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,12 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from noise_models.blur import FWHM2_PER_VARIANCE
 from noise_models.scanner.estimate import BIAS, levels_of
-from noise_models.scanner.resampling import (
-    FWHM2_PER_VARIANCE,
-    noise_gain,
-    resampling_variance_mm2,
-)
+from noise_models.scanner.resampling import noise_gain, resampling_variance_mm2
 from noise_models.scanner.sites import Site
 
 _THROUGH_ANATOMY = slice(1, BIAS.stop)  # sharpness, contrast, shading
@@ -200,7 +196,7 @@ def summarise_pair(
     knots_in, knots_out = landmark_curve(a, b)
     slope = (1 - knots_out[:, 2]) / (1 - knots_in[:, 2])  # at the reference tissue
     none = torch.zeros_like(attainable)
-    wanted = a.new_tensor(1) * b[:, 0].exp() * gains(spacing_b, grid, none)
+    wanted = b[:, 0].exp() * gains(spacing_b, grid, none)
     left = slope * a[:, 0].exp() * gains(spacing_a, grid, attainable)
     power = wanted**2 - left**2
     clipped = (variance < 0).double().mean(0).tolist()
@@ -268,13 +264,3 @@ def matrix_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
-
-
-def fwhm_of(variance_mm2: Tensor) -> Tensor:
-    """FWHM of a Gaussian of given variance; negative variances give 0.
-
-    Example:
-        >>> round(fwhm_of(torch.tensor(1.0)).item(), 3)
-        2.355
-    """
-    return (variance_mm2.clamp_min(0) * 8 * math.log(2)).sqrt()

@@ -1,6 +1,8 @@
 """Copies that noise apply leaves: the finished stay, those of other settings, too."""
 
 import json
+import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +13,10 @@ from typer.testing import CliRunner
 from medvae.cli.app import app
 from medvae.encoding import images
 from medvae.errors import UserError
+from noise_models.scanner import save_scanner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+from fitted_noise import fitted_noise
 
 
 @pytest.fixture
@@ -109,6 +115,30 @@ def test_a_bad_scan_is_named_at_the_end_and_stops_no_other(scans, tmp_path):
     assert told["written"] == [str(out / scan.name) for scan in scans]
     assert [line.split(":")[0] for line in told["failed"]] == [str(torn), str(gone)]
     assert sorted(voxels(out)) == [scan.name for scan in scans]
+
+
+def test_the_only_other_site_is_the_target_and_is_told_and_written_down(
+    scans, tmp_path
+):
+    fit = save_scanner(fitted_noise(), tmp_path / "scanner.yaml")
+    words = ("noise", "apply", fit, scans[0], "--from", "A")
+    told = run(*words, "-o", tmp_path / "left").output
+    assert "left, as B would scan" in " ".join(told.split())
+    run(*words, "--to", "B", "-o", tmp_path / "named")
+    assert voxels(tmp_path / "left") == voxels(tmp_path / "named")
+    record = tmp_path / "left/.made" / f"{scans[0].name}.json"
+    made_of = json.loads(record.read_text())["made_of"]
+    assert (made_of["source"], made_of["target"]) == ("A", "B")
+
+
+def test_no_copy_of_a_noise_that_is_not_finite_is_written(scans, tmp_path):
+    preset, out = tmp_path / "p.yaml", tmp_path / "out"
+    preset.write_text("model: chain\nsteps: [{model: bias_field, rms: 200.0}]")
+    done = run("noise", "apply", preset, scans[0], "-o", out, "--json")
+    assert done.exit_code == 2
+    (told,) = json.loads(done.stdout)["failed"]
+    assert told.startswith(f"{scans[0]}: chain makes voxels that are not finite")
+    assert not voxels(out)
 
 
 def test_a_scan_of_the_users_is_not_written_over(scans, tmp_path):

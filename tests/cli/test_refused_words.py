@@ -96,6 +96,18 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
             "--from B changes nothing with --no-detail",
         ),
         (("noise", "score", "scanner.yaml", "a.nii", "--site", "b"), "'b' was not fi"),
+        (
+            ("noise", "apply", "scanner.yaml", "a.nii", "-o", "out"),
+            r"scanner.yaml: --to must name the site that .* one of A, B; got none\.",
+        ),
+        (
+            ("noise", "apply", "scanner", "a.nii", "--from", "C", "-o", "out"),
+            r"--from C: no site of scanner.yaml; known: A, B\.",
+        ),
+        (
+            ("noise", "preview", "bias_field", "a.nii", "--to", "A", "-o", "a.png"),
+            "bias_field: --from and --to need a fitted scanner noise, got bias_field",
+        ),
     ],
 )
 def test_words_that_would_do_harm_or_nothing_are_refused(

@@ -62,5 +62,7 @@ def test_falling_curve_is_refused():
 
 
 def test_one_knot_is_refused():
-    with pytest.raises(ValueError, match="knots must be at least 2, got 1"):
+    with pytest.raises(
+        ValueError, match="knots must be a whole number, at least 2, got 1"
+    ):
         Contrast(knots=1)

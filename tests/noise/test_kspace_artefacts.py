@@ -122,7 +122,9 @@ def test_slice_weights_sum_to_one(size, thickness):
 
 @pytest.mark.parametrize("model", [Ghosting, Anisotropy])
 def test_fourth_axis_is_refused(model):
-    with pytest.raises(ValueError, match="axis must be 0, 1 or 2, got 3"):
+    with pytest.raises(
+        ValueError, match="axis must be a whole number from 0 to 2, got 3"
+    ):
         model(axis=3)
 
 

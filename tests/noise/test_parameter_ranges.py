@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import noise_models
-from noise_models.base import check_range, draw_log_uniform, draw_uniform
+from noise_models.base import (
+    check_range,
+    check_whole,
+    draw_log_uniform,
+    draw_uniform,
+    draw_whole,
+)
 
 positive = st.floats(1e-4, 1e3)
 
@@ -32,7 +38,11 @@ def test_a_number_means_itself(value):
 
 @pytest.mark.parametrize(
     "value",
-    [-0.1, (0.2, 0.1), (0.1,), (0.1, 0.2, 0.3), math.nan, math.inf, "0.1", None, True],
+    [
+        *(-0.1, (0.2, 0.1), (0.1,), (0.1, 0.2, 0.3), math.nan, math.inf, "0.1", None),
+        *(True, 1e39),  # more than the float32 of a draw can hold
+        pytest.param(10**400, id="10**400"),
+    ],
 )
 def test_what_is_no_level_is_refused_with_its_value(value):
     with pytest.raises(ValueError, match="x: p must satisfy 0 <= low <= high, got"):
@@ -66,13 +76,48 @@ def test_a_level_that_would_change_nothing_is_refused(name, option):
         ("ghosting", {"period": 1}, "period must satisfy 2 <= low <= high <= 16"),
         ("bias_field", {"order": 0}, "order must be a whole number from 1 to 6, got 0"),
         ("bias_field", {"order": 2.5}, "order must be a whole number from 1 to 6"),
-        ("contrast", {"knots": 2.5}, "knots must be at least 2, got 2.5"),
+        ("bias_field", {"order": True}, "order must be a whole number from 1 to 6"),
+        (
+            "bias_field",
+            {"extent_mm": (100, 240)},
+            r"extent_mm must be a finite number, at least 0, got \(100, 240\)",
+        ),
+        ("contrast", {"knots": 2.5}, "knots must be a whole number, at least 2, got 2"),
+        ("noncentral_chi", {"coils": True}, "coils must be a whole number, at least 1"),
+        ("ghosting", {"axis": True}, "axis must be a whole number from 0 to 2, got Tr"),
+        ("ghosting", {"period": (2.5, 2.7)}, "period must satisfy .* in whole numbers"),
+        ("anisotropy", {"axis": 3}, "axis must be a whole number from 0 to 2, got 3"),
+        ("pepper", {"low": "x"}, "low must be a finite number, got 'x'"),
+        ("pepper", {"low": math.nan}, "low must be a finite number, got nan"),
+        ("pepper", {"low": True}, "low must be a finite number, got True"),
+        ("salt_and_pepper", {"low": math.inf}, "low must be a finite number, got inf"),
+        (
+            "salt_and_pepper",
+            {"high": 1e39},
+            r"high must be a finite number, got 1e\+39",
+        ),
         ("salt_and_pepper", {"low": 1.0, "high": 0.0}, "low must be below high"),
     ],
 )
 def test_settings_outside_their_range_are_refused(name, options, rule):
     with pytest.raises(ValueError, match=f"{name}: {rule}"):
         noise_models.get(name, **options)
+
+
+@given(first=st.integers(-5, 16), more=st.integers(0, 9), seed=st.integers(0, 99))
+def test_whole_numbers_are_drawn_between_the_ends(first, more, seed):
+    last, rng = first + more, torch.Generator().manual_seed(seed)
+    drawn = draw_whole((first, last), 400, rng)
+    assert drawn.unique().tolist() == list(range(first, last + 1))
+    assert draw_whole(first, 3, rng).tolist() == [first] * 3
+
+
+@pytest.mark.parametrize("value", [2.0, True, "2", None, (1, 2), math.nan, 0])
+def test_what_is_no_whole_number_is_refused_with_its_value(value):
+    with pytest.raises(
+        ValueError, match="x: n must be a whole number, at least 1, got"
+    ):
+        check_whole("x: n", value, low=1)
 
 
 @pytest.mark.parametrize("order", [1, 6])

@@ -219,6 +219,19 @@ def test_a_loss_that_is_not_finite_names_its_scans(bad, name, tmp_path):
         train(settings(), cohort(), broken, noise, tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("contrast", {"strength": 200.0}), ("rician", {"sigma": 1e38})],
+)
+def test_a_noise_that_is_not_finite_is_named(name, options, tmp_path):
+    noise = noise_models.get(name, **options)
+    with pytest.raises(UserError, match=rf"^{name} makes voxels that are not .*A/s"):
+        train(settings(), cohort(), material(), noise, tmp_path / "run")
+    nib.save(image(head()), tmp_path / "a.nii")
+    with pytest.raises(UserError, match=rf"a\.nii: {name} makes voxels that are not f"):
+        corrupt_scan(noise, tmp_path / "a.nii")
+
+
 def test_a_code_that_is_not_finite_names_its_scan(run_folder, tmp_path):
     encoder = Encoder.load(run_folder)
     with torch.no_grad():

@@ -38,7 +38,7 @@ def page(tmp_path_factory):
 
 
 def test_the_mosaic_holds_every_voxel():
-    shown = viewer({"a": ramp()}, (1, 1, 1), window=(0.0, 1.3))
+    shown = viewer({"a": ramp()}, (1, 1, 1))
     png = base64.b64decode(shown["sources"][0].partition(",")[2])
     sheet = imread(io.BytesIO(png)) * 1.3
     columns = shown["columns"]

@@ -115,7 +115,7 @@ def write_report(
             dict.fromkeys(row for e in evaluations.values() for row in e.unanswered)
         ),
     }
-    return write_page(path, "medvae.evaluation.report", "page.html.j2", content)
+    return write_page(path, "medvae.evaluation.report", content)
 
 
 def summary(

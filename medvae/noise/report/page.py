@@ -97,7 +97,7 @@ def write_fit_report(
         "versions": noise.record.versions,
         "command": noise.record.command,
     }
-    return write_page(path, "medvae.noise.report", "page.html.j2", content)
+    return write_page(path, "medvae.noise.report", content)
 
 
 def _drawn_pairs(noise: ScannerNoise) -> list[tuple[str, str]]:
