@@ -61,7 +61,7 @@ class Unit:
         apart = None if of else {"of", "axes"}
         arm = self.arm.model_dump(mode="json", exclude=apart) | of
         configs = [
-            self.config(k).model_copy(update=MACHINERY).model_dump(mode="json")
+            described(self.config(k).model_copy(update=MACHINERY))
             for k in range(len(self.arm.settings))
         ]
         plan = self.stage.plan
@@ -259,6 +259,18 @@ def axes_name(arm: Arm) -> str:
     if (preset := _preset_digest(arm)) is not None:
         parts.append(preset[:12])
     return f"axes-{'-'.join(parts)}.safetensors"
+
+
+def described(config: TrainConfig) -> dict[str, Any]:
+    """As a mark has settings: those of arms finished earlier name no likelihood.
+
+    Example:
+        >>> "likelihood" in described(TrainConfig())["network"]
+        False
+    """
+    is_older = config.network.likelihood == "gaussian"
+    apart = {"network": {"likelihood"}} if is_older else None
+    return config.model_dump(mode="json", exclude=apart)
 
 
 def _preset_digest(arm: Arm) -> str | None:

@@ -125,8 +125,13 @@ class Encoder:
         return ended(x, in_voxels(self.faces(site), grid.shape, grid.spacing_mm))
 
     @property
+    def likelihood(self) -> str:
+        """Of scans around decoded ones: gaussian or laplace."""
+        return self.vae.config.likelihood
+
+    @property
     def scale(self) -> float:
-        """Standard deviation of the likelihood, in reference units."""
+        """Width of the likelihood, reference units: a Gaussian's SD, a Laplace's b."""
         return float(self.vae.likelihood.scale.item())
 
     @overload

@@ -33,13 +33,16 @@ class EncoderLike(Protocol):
     ``site=None`` asks for the mean site input, ValueError says there is none.
     ``detail`` is the gain of `medvae.model.detail`, (BANDS,), and
     ``within_field_of_view`` ends volumes where scans of a site do
-    (`medvae.model.acquired_region`).
+    (`medvae.model.acquired_region`). ``likelihood`` is gaussian or laplace, and
+    ``scale`` its width in reference units.
     """
 
     @property
     def sites(self) -> Sequence[str]: ...
     @property
     def grid(self) -> GridLike: ...
+    @property
+    def likelihood(self) -> str: ...
     @property
     def scale(self) -> float: ...
     @property

@@ -127,27 +127,38 @@ def _span(mask: Mask, axis: int) -> tuple[int, int]:
     return int(hit[0]), int(hit[-1]) + 1
 
 
-def gaussian_bits(image: Image, target: Image, scale: float, kl_nats: float) -> float:
-    """Bits per voxel of the evidence lower bound under a Gaussian decoder.
+def bits_per_voxel(
+    image: Image, target: Image, likelihood: str, scale: float, kl_nats: float
+) -> float:
+    """Bits per voxel of the evidence lower bound, as the decoder's likelihood has it.
 
     (-log p(x|z) + KL(q(z|x) || p(z))) / (N ln 2) over the N voxels of the grid, with
-    0.5 log(2 pi scale^2) kept. A bound: the true code length is shorter. It is a
+    the log of the scale kept. A bound: the true code length is shorter. It is a
     density in reference units, so it may be negative, and it compares arms only on
     the same grid and the same targets.
 
     Args:
-        image: Decoder mean for one posterior sample.
+        image: What the decoder paints of one posterior sample.
         target: The scan.
-        scale: Decoder standard deviation, in reference units.
+        likelihood: gaussian or laplace.
+        scale: Its width, in reference units: standard deviation, or b.
         kl_nats: KL of the posterior to the prior, in nats.
 
     Example:
         >>> x = np.zeros((4, 4))
-        >>> round(gaussian_bits(x, x, scale=1.0, kl_nats=0.0), 4)   # log2 sqrt(2 pi)
+        >>> round(bits_per_voxel(x, x, "gaussian", 1.0, 0.0), 4)   # log2 sqrt(2 pi)
         1.3257
+        >>> bits_per_voxel(x, x, "laplace", 1.0, 0.0)   # log2 2
+        1.0
     """
     if scale <= 0:
         raise ValueError(f"the decoder's scale must be > 0, got {scale}")
-    error = np.mean((image.astype(np.float64) - target.astype(np.float64)) ** 2)
-    nats = 0.5 * math.log(2 * math.pi * scale**2) + error / (2 * scale**2)
+    error = image.astype(np.float64) - target.astype(np.float64)
+    if likelihood == "gaussian":
+        misfit = np.mean(error**2) / (2 * scale**2)
+        nats = 0.5 * math.log(2 * math.pi * scale**2) + misfit
+    elif likelihood == "laplace":
+        nats = math.log(2 * scale) + np.mean(np.abs(error)) / scale
+    else:
+        raise ValueError(f"no likelihood {likelihood!r}; known: gaussian, laplace.")
     return float((nats + kl_nats / target.size) / math.log(2))

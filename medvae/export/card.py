@@ -78,6 +78,7 @@ def model_card(story: Story, encoder: Encoder) -> str:
         "Corruption": _noise(story.noise),
         "Objective": settings.objective.name if settings else "not recorded",
         "Grid": f"{shape} voxels of {spacing} mm, laid over the head",
+        "Likelihood": network.likelihood,
         "Latent": f"{network.latent}, shape {network.latent_shape}",
         "Weights": f"SHA-256 {encoder.model_digest}",
     }

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from medvae.model.acquired_region import BEYOND_MM
 from medvae.model.detail import BANDS
-from medvae.model.likelihood import Gaussian
+from medvae.model.likelihood import Gaussian, Laplace, Scaled
 from medvae.model.posterior import Posterior
 
 ACT = ("LEAKYRELU", {"negative_slope": 0.1})
 LOGVAR_RANGE = (-12.0, 4.0)
+LIKELIHOODS: dict[str, type[Scaled]] = {"gaussian": Gaussian, "laplace": Laplace}
 
 
 Size = Annotated[int, Field(ge=1, le=4096)]
@@ -36,6 +37,8 @@ class NetworkConfig(BaseModel):
             size; ``vector`` is one dense code and needs the grid exactly.
         channels: Feature channels of each level; every level halves the grid.
         latent_channels: Codes at each place of the map, or in all (``vector``).
+        likelihood: ``gaussian`` or ``laplace``, of one learned scale; older models,
+            which do not say, are ``gaussian``.
         sites: Labels the decoder knows; empty for the plain, unconditional criterion.
     """
 
@@ -46,6 +49,7 @@ class NetworkConfig(BaseModel):
     latent: Literal["map", "vector"] = "map"
     channels: tuple[Size, ...] = Field((16, 32, 64), min_length=1, max_length=8)
     latent_channels: int = Field(8, ge=1, le=65536)
+    likelihood: Literal["gaussian", "laplace"] = "gaussian"
     sites: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -204,7 +208,7 @@ class DenoisingVAE(nn.Module):
         self.config = config
         self.encoder = ConvEncoder(config)
         self.decoder = ConvDecoder(config, self.EMBEDDING)
-        self.likelihood = Gaussian()
+        self.likelihood = LIKELIHOODS[config.likelihood]()
         self.site_embedding = nn.Embedding(max(len(config.sites), 1), self.EMBEDDING)
         # Gain 1 in every band, until `fit_detail` sets it.
         self.register_buffer("detail", torch.ones(BANDS))

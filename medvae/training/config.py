@@ -56,12 +56,14 @@ class NetworkSettings(Section):
         latent: map keeps a small image of codes, vector is one dense code.
         channels: Feature channels of each level; every level halves the grid.
         latent_channels: Codes at each place of the map, or in all (vector).
+        likelihood: Of scans around decoded ones; laplace forgives a few large errors.
         conditional: Tell the decoder the site, so that the code need not.
     """
 
     latent: Literal["map", "vector"] = "map"
     channels: tuple[Channels, ...] = Field((16, 32, 64), min_length=1, max_length=8)
     latent_channels: int = Field(8, ge=1, le=65536)
+    likelihood: Literal["gaussian", "laplace"] = "gaussian"
     conditional: bool = True
 
 

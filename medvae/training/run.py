@@ -155,6 +155,7 @@ def network_of(config: TrainConfig, sites: tuple[str, ...] = ()) -> NetworkConfi
             latent=config.network.latent,
             channels=config.network.channels,
             latent_channels=config.network.latent_channels,
+            likelihood=config.network.likelihood,
             sites=sites,
         )
     except ValidationError as error:

@@ -138,7 +138,7 @@ one of its training sites would have scanned them.
 | scans | {training} for training, {validation} for validation |
 | held-out sites | {held_out} |
 | corruption | {noise} (noise.yaml), {copies} fresh draws of every scan at every step |
-| objective | {objective} |
+| objective | {objective}, {likelihood} likelihood |
 | latent | {latent}, {channels} channels |
 | seed | {seed} |
 
@@ -176,6 +176,7 @@ def write_card(
         noise=escaped(Path(config.noise).stem),
         copies=config.objective.copies,
         objective=config.objective.name,
+        likelihood=config.network.likelihood,
         latent=config.network.latent,
         channels=config.network.latent_channels,
         seed=config.seed,

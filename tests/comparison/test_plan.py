@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from medvae.comparison.plan import load_plan
+from medvae.comparison.unit import described
 from medvae.errors import UserError
+from medvae.training.config import load_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -56,6 +58,15 @@ arms:
     assert [c.objective.beta for c in configs] == [0.5, 2.0]
     assert {c.optimiser.epochs for c in configs} == {7}
     assert {c.objective.corruptions for c in configs} == {3}
+
+
+def test_a_mark_names_a_likelihood_that_is_not_the_one_all_had_before():
+    before, chosen = (
+        described(load_config(overrides=[f"network.likelihood={name}"]))["network"]
+        for name in ("gaussian", "laplace")
+    )
+    assert "likelihood" not in before
+    assert chosen == before | {"likelihood": "laplace"}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class FakeEncoder:
     def __init__(self, sites=("A", "B"), dims=20, blind=1.0, mean_code=True, seed=0):
         self.sites = sites
         self.grid = SimpleNamespace(shape=SHAPE, spacing_mm=(2.0, 2.0, 2.0))
-        self.scale = 0.1
+        self.likelihood, self.scale = "gaussian", 0.1
         self.detail = torch.ones(BANDS)
         self.blind, self.mean_code, self.dims = blind, mean_code, dims
         self.calls = []

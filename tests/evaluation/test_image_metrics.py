@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 from monai.metrics import PSNRMetric, SSIMMetric
-from scipy.stats import norm
+from scipy.stats import laplace, norm
 
-from medvae.evaluation.reconstruction import gaussian_bits, psnr, ssim, z_scored_error
+from medvae.evaluation.reconstruction import bits_per_voxel, psnr, ssim, z_scored_error
 
 
 @pytest.fixture
@@ -50,11 +50,14 @@ def test_z_scored_error_is_the_squared_error_after_z_scoring_with_the_target(pai
     assert z_scored_error(image, target, target > -1) == pytest.approx(expected)
 
 
-def test_bits_are_the_gaussian_log_likelihood_and_the_kl(pair):
+@pytest.mark.parametrize(
+    ("name", "density"), [("gaussian", norm), ("laplace", laplace)]
+)
+def test_bits_are_the_log_likelihood_and_the_kl(name, density, pair):
     image, target = pair
-    nats = -norm.logpdf(target, image, 0.2).sum() + 37.0
+    nats = -density.logpdf(target, image, 0.2).sum() + 37.0
     expected = nats / np.log(2) / target.size
-    assert gaussian_bits(image, target, 0.2, 37.0) == pytest.approx(expected)
+    assert bits_per_voxel(image, target, name, 0.2, 37.0) == pytest.approx(expected)
 
 
 def test_an_empty_mask_is_refused(pair):

@@ -163,6 +163,18 @@ def test_an_encoder_that_says_nothing_is_called_collapsed():
     assert chance is None or chance.value == pytest.approx(chance.chance)
 
 
+def test_bits_are_of_the_likelihood_that_the_encoder_was_trained_with():
+    bits = {}
+    for name in ("gaussian", "laplace"):
+        encoder = FakeEncoder()
+        encoder.likelihood, encoder.scale = name, 1e4  # so wide that no error counts
+        options = {"held_out": ["N"], "permutations": 2, "align": False}
+        found = evaluate(encoder, fake_cohort(), **options)
+        bits[name] = found.get("reconstruction", "bits_per_voxel_seen").value
+    more = np.log2(2) - np.log2(np.sqrt(2 * np.pi))  # of their normalisation alone
+    assert bits["laplace"] - bits["gaussian"] == pytest.approx(more, abs=1e-3)
+
+
 def test_train_subjects_do_not_count_in_test_numbers():
     cohort = fake_cohort()
     spoiled = [

@@ -18,7 +18,7 @@ from medvae.evaluation.bootstrap import interval, mean_estimate
 from medvae.evaluation.distribution import energy_distance
 from medvae.evaluation.leakage import probe
 from medvae.evaluation.protocol import evaluate
-from medvae.evaluation.reconstruction import gaussian_bits, psnr, ssim
+from medvae.evaluation.reconstruction import bits_per_voxel, psnr, ssim
 from medvae.evaluation.result import Answers
 from medvae.evaluation.travelers import icc, mean_squares, recognised
 
@@ -39,7 +39,8 @@ X = np.zeros((9, 9, 9))
         (lambda: psnr(X, X[1:], BOX), "must have one shape"),
         (lambda: ssim(X[:4], X[:4], BOX[:4]), "voxels an axis"),
         (lambda: ssim(X, X, NARROW), "no masked voxel has a whole SSIM window"),
-        (lambda: gaussian_bits(X, X, scale=0.0, kl_nats=0.0), "must be > 0, got 0"),
+        (lambda: bits_per_voxel(X, X, "laplace", 0.0, 0.0), "must be > 0, got 0"),
+        (lambda: bits_per_voxel(X, X, "cauchy", 1.0, 0.0), "no likelihood 'cauchy'"),
         (lambda: mean_estimate([1.0], ["a", "b"], rng()), "one subject per value"),
         (lambda: mean_estimate([], [], rng()), "at least one value"),
         (lambda: mean_squares(np.zeros((1, 3))), "2 people on 2 scanners, got 1 on 3"),

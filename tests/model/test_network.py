@@ -1,12 +1,14 @@
 """The network keeps its promises: what is encoded, decoded, remembered, refused."""
 
+import json
+
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
 
 from medvae.errors import UserError
-from medvae.model.likelihood import Gaussian
+from medvae.model.likelihood import Gaussian, Laplace
 from medvae.model.network import DenoisingVAE, NetworkConfig
 from medvae.model.objective import dvae
 from medvae.model.posterior import Posterior
@@ -147,6 +149,16 @@ def test_saved_model_gives_the_same_code(tmp_path):
     vae, x = small(), volumes()
     save_model(vae, tmp_path)
     assert torch.equal(load_model(tmp_path).encode(x).mean, vae.encode(x).mean)
+
+
+def test_a_saved_model_keeps_its_likelihood_and_an_older_one_is_gaussian(tmp_path):
+    save_model(small(likelihood="laplace"), tmp_path)
+    assert isinstance(load_model(tmp_path).likelihood, Laplace)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    assert content["network"].pop("likelihood") == "laplace"
+    path.write_text(json.dumps(content))
+    assert isinstance(load_model(tmp_path).likelihood, Gaussian)
 
 
 def test_a_folder_without_a_model_says_how_to_make_one(tmp_path):

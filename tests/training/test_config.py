@@ -33,6 +33,7 @@ def test_a_misspelt_section_lists_what_is_known():
     [
         ("optimiser.epochs=0", r"optimiser\.epochs: .*, got 0"),
         ("network.latent=cube", r"network\.latent: .*, got 'cube'"),
+        ("network.likelihood=cauchy", r"likelihood: .*'laplace', got 'cauchy'"),
         ("epochs", "must look like key=value"),
         ("seed.deep=1", "'seed' holds a value"),
         ("noise=[unclosed", "not valid YAML"),

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import noise_models
+from medvae.encoding.encoder import Encoder
 from medvae.errors import UserError
+from medvae.model.likelihood import Laplace
 from medvae.model.weights import load_model
 from medvae.training.checkpoints import WholeCheckpoints
 from medvae.training.material import check_held_out
@@ -36,6 +38,11 @@ def lines(run):
 
 def same(a, b):
     return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def stopped_after_half(done, total, label):
+    if done > total // 2 + 1:
+        raise KeyboardInterrupt
 
 
 def test_run_folder_holds_what_the_design_promises(tmp_path):
@@ -111,18 +118,28 @@ def test_two_batches_a_step_are_one_of_twice_the_size(tmp_path):
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
     whole = run_in(tmp_path / "whole", "optimiser.epochs=4")
 
-    def interrupt(done, total, label):
-        if done > total // 2 + 1:
-            raise KeyboardInterrupt
-
     broken = tmp_path / "broken"
     with pytest.raises(KeyboardInterrupt):
-        run_in(broken, "optimiser.epochs=4", progress=interrupt)
+        run_in(broken, "optimiser.epochs=4", progress=stopped_after_half)
     resumed = run_in(broken, "optimiser.epochs=4", resume=True)
     assert same(weights(whole), weights(resumed))
     epochs = [line["epoch"] for line in lines(resumed)]
     assert epochs == [0, 1, 2, 3]
     assert all("train_bound" in line for line in lines(resumed))
+
+
+def test_a_run_keeps_its_likelihood_when_resumed_and_loaded(tmp_path):
+    asked = ("network.likelihood=laplace", "optimiser.epochs=4")
+    with pytest.raises(KeyboardInterrupt):
+        run_in(tmp_path / "run", *asked, progress=stopped_after_half)
+    with pytest.raises(UserError, match=r"config\.yaml: its settings differ"):
+        run_in(tmp_path / "run", "optimiser.epochs=4", resume=True)
+    resumed = run_in(tmp_path / "run", *asked, resume=True)
+    assert isinstance(load_model(resumed).likelihood, Laplace)
+    assert Encoder.load(resumed).likelihood == "laplace"
+    assert same(weights(resumed), weights(run_in(tmp_path / "whole", *asked)))
+    gaussian = run_in(tmp_path / "gaussian", "optimiser.epochs=4")
+    assert lines(gaussian)[-1]["train_bound"] != lines(resumed)[-1]["train_bound"]
 
 
 def test_a_used_folder_is_not_overwritten(tmp_path):

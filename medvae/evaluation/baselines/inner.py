@@ -10,7 +10,7 @@ from medvae.evaluation.latents import EncoderLike, GridLike
 
 
 class AroundEncoder:
-    """Sites, grid, scale, detail and fields of view are those of the encoder inside.
+    """Sites, grid, likelihood and all else of the encoder inside.
 
     Args:
         inner: The encoder that is put something around.
@@ -26,6 +26,10 @@ class AroundEncoder:
     @property
     def grid(self) -> GridLike:
         return self.inner.grid
+
+    @property
+    def likelihood(self) -> str:
+        return self.inner.likelihood
 
     @property
     def scale(self) -> float:

@@ -40,6 +40,11 @@ class PrincipalComponents:
     sites: Sequence[str] = ()
 
     @property
+    def likelihood(self) -> str:
+        """That of the probabilistic form."""
+        return "gaussian"
+
+    @property
     def detail(self) -> Tensor:
         """All of it: there is no other site to be painted for."""
         return torch.ones(BANDS)

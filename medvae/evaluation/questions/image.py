@@ -13,7 +13,7 @@ from medvae.evaluation.collapse import gaussian_kl
 from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
 from medvae.evaluation.latents import EncoderLike, decode_scans, encode_scans
 from medvae.evaluation.questions.setting import Setting, generator
-from medvae.evaluation.reconstruction import gaussian_bits, psnr, ssim, z_scored_error
+from medvae.evaluation.reconstruction import bits_per_voxel, psnr, ssim, z_scored_error
 from medvae.evaluation.result import Answers, names_of
 
 GROUP = "reconstruction"
@@ -157,8 +157,12 @@ def _score(
     samples = decode_scans(setting.encoder, latents, index, site, noise=noise, **size)
     for i, image in samples:
         kl = float(gaussian_kl(latents.mean[i], latents.std[i]).sum())
-        rows[i]["bits_per_voxel"] = gaussian_bits(
-            image, setting.scans[i].image, setting.encoder.scale, kl
+        rows[i]["bits_per_voxel"] = bits_per_voxel(
+            image,
+            setting.scans[i].image,
+            setting.encoder.likelihood,
+            setting.encoder.scale,
+            kl,
         )
     return rows
 
