@@ -129,7 +129,7 @@ class ScannerNoise(NoiseModel):
             - ``sigma``, of the noise, and ``coils``, (n,);
             - ``noise_field``, how sigma varies over the head, (n, 9);
             - ``variance_..._mm2``, of the PSF, ``spacing_..._mm``, and ``extent``,
-              share of k-space that is filled, (n, 3);
+                share of k-space that is filled, (n, 3);
             - ``coefficients``, of the shading, (n, K).
 
             Of the way from one to the other:
@@ -141,7 +141,7 @@ class ScannerNoise(NoiseModel):
 
             - ``has_scalp``, 1 or 0, (n,);
             - ``shape_source`` of the scan's own grid and ``centre_source_voxels`` of
-              the head on it, (n, 3), 0 where that is not known;
+                the head on it, (n, 3), 0 where that is not known;
             - ``target``, index of the site, (n,);
             - ``field_of_view_mm``, faces from the head's centre, (n, 3, 2).
         """
