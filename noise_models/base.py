@@ -234,7 +234,10 @@ def draw_uniform(value: Level, n: int, rng: Generator, *, columns: int = 0) -> T
 
 
 def draw_whole(value: Level, n: int, rng: Generator) -> Tensor:
-    """Whole numbers from the one end of a `Level` to the other, equally likely, (n,).
+    """Whole numbers from the one end of a `Level` to the other, as if equally likely.
+
+    The last is a thousandth rarer than the others, so that float32 never reaches the
+    next one.
 
     Example:
         >>> draw_whole((0, 2), 300, torch.Generator()).unique().tolist()

@@ -95,12 +95,8 @@ def score_ages(
         np.broadcast_to(np.asarray(baseline, np.float64), truth.shape) - truth
     )
     n = len(set(subjects))
-    shuffled = np.array(
-        [
-            np.abs(guess - traded_ages(truth, subjects, rng)).mean()
-            for _ in range(permutations)
-        ]
-    )
+    traded = traded_ages(truth, subjects, rng, permutations)
+    shuffled = np.abs(guess - traded).mean(axis=1)
     p = (1 + int(np.sum(shuffled <= error.mean() + 1e-12))) / (1 + permutations)
     mae_ci = interval(lambda i: float(error[i].mean()), subjects, rng)
     share_ci = interval(lambda i: _share(error[i], flat[i]), subjects, rng)
@@ -112,20 +108,31 @@ def score_ages(
 
 
 def traded_ages(
-    age: FloatArray, subjects: Sequence[str], rng: np.random.Generator
+    age: FloatArray, subjects: Sequence[str], rng: np.random.Generator, times: int
 ) -> FloatArray:
     """Ages that could have been, if they meant nothing: whole persons trade theirs.
 
     All scans of a person move together, as far apart in time as they were.
 
+    Args:
+        age: (n,) years.
+        subjects: Who each scan shows.
+        rng: Decides the trades.
+        times: How many trades.
+
+    Returns:
+        (times, n) years.
+
     Example:
         >>> age = np.array([20.0, 21.0, 60.0])
-        >>> traded_ages(age, ["a", "a", "b"], np.random.default_rng(3)).tolist()
-        [59.5, 60.5, 20.5]
+        >>> rng = np.random.default_rng(3)
+        >>> traded_ages(age, ["a", "a", "b"], rng, times=1).tolist()
+        [[59.5, 60.5, 20.5]]
     """
     _, person = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     own = np.bincount(person, age) / np.bincount(person)
-    traded: FloatArray = age + (rng.permutation(own) - own)[person]
+    others = np.array([rng.permutation(own) for _ in range(times)])
+    traded: FloatArray = age + (others - own)[:, person]
     return traded
 
 
