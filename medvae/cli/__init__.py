@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 GO_ON = ("apply", "compare", "decode", "demo", "encode", "evaluate", "harmonize")
@@ -24,9 +26,28 @@ def wait_briefly() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 
+def heed_every_interrupt() -> None:
+    """Say Ctrl-C again where it fell into the clean-up of an object.
+
+    What a finaliser raises Python prints and forgets, interruptions too, and the
+    command would go on as if nobody had asked it to stop.
+    """
+    show = sys.unraisablehook
+
+    def say_again(lost: sys.UnraisableHookArgs) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            show(lost)
+            return
+        here = (os.getpid(), signal.SIGINT)  # not now: this is still the clean-up
+        threading.Timer(0.05, os.kill, here).start()
+
+    sys.unraisablehook = say_again
+
+
 def main() -> None:
     """Run ``medvae``; an error the user can mend is one line and exit code 2."""
     wait_briefly()
+    heed_every_interrupt()
     from medvae.cli.advice import advice
     from medvae.cli.app import app
     from medvae.cli.console import fail

@@ -121,6 +121,29 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+INTERRUPTED_IN_A_FINALISER = """
+import signal, sys, time, medvae.cli, medvae.cli.app
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Thing:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def command():
+    Thing()
+    time.sleep(60)
+medvae.cli.app.app = command
+sys.argv = ["medvae", "encode", "run"]
+medvae.cli.main()
+"""
+
+
+def test_ctrl_c_in_the_clean_up_of_an_object_still_ends_the_command():
+    words = [sys.executable, "-c", INTERRUPTED_IN_A_FINALISER]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert "go on with: medvae encode run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_finished_codes_and_says_how_to_go_on(tmp_path):
     save_model(small_encoder().vae, tmp_path)
@@ -137,7 +160,7 @@ def test_ctrl_c_leaves_finished_codes_and_says_how_to_go_on(tmp_path):
         time.sleep(0.02)
     working.send_signal(signal.SIGINT)
     told = working.communicate()[1]
-    assert working.returncode == 130
+    assert working.returncode == 130, told
     assert "go on with: medvae encode" in told
     assert "Traceback" not in told
     before = {path: path.stat().st_mtime_ns for path in finished("scan*_latent.json")}
