@@ -8,6 +8,7 @@ travelers' scans from the unseen hospital as a training hospital would have seen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -37,15 +38,20 @@ Bar = Callable[[str], AbstractContextManager[Progress]]
 
 SITES = ("NYU", "UM_1", "KKI", "CALTECH")
 UNSEEN = "STANFORD"
+EXTENT_MM = (192, 224, 192)  # of the training grid, at least: axes are multiples of 8
 
 
 @dataclass(frozen=True)
 class DemoSize:
-    """How much the demo makes and trains; the defaults fit two cores."""
+    """How much the demo makes and trains; the defaults fit two cores.
+
+    ``grid_mm`` is the voxel size that both networks are trained at.
+    """
 
     subjects: int = 14
     travelers: int = 10
     voxel_scale: float = 2.0
+    grid_mm: float = 4.0
     epochs: int = 60
     jobs: int = 2
 
@@ -60,6 +66,7 @@ class DemoResult:
 
 def demo_config(noise: str, seed: int, size: DemoSize) -> TrainConfig:
     """The settings of both runs: all but the noise are the same."""
+    shape = [8 * math.ceil(extent / 8 / size.grid_mm) for extent in EXTENT_MM]
     return parse_config(
         {
             "noise": noise,
@@ -68,7 +75,7 @@ def demo_config(noise: str, seed: int, size: DemoSize) -> TrainConfig:
             "seed": seed,
             "device": "cpu",
             "jobs": size.jobs,
-            "grid": {"shape": (48, 56, 48), "spacing_mm": (4.0, 4.0, 4.0)},
+            "grid": {"shape": shape, "spacing_mm": [size.grid_mm] * 3},
             "network": {"channels": (8, 32, 64), "latent_channels": 8},
             "objective": {"corruptions": 1},
             "optimiser": {"epochs": size.epochs, "batch_size": 1},

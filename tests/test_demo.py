@@ -7,7 +7,7 @@ import pytest
 
 from medvae.demo import SITES, UNSEEN, DemoSize, demo_config, run_demo
 
-TINY = DemoSize(subjects=3, travelers=3, voxel_scale=4.0, epochs=1, jobs=1)
+TINY = DemoSize(subjects=3, travelers=3, voxel_scale=4.0, grid_mm=8.0, epochs=1, jobs=1)
 
 
 @contextmanager
