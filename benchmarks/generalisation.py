@@ -1,4 +1,4 @@
-"""Takes a comparison on record and writes docs/generalisation.md from it.
+"""Takes a comparison on record and writes docs/generalisation.md and its figure.
 
     python benchmarks/generalisation.py [COMPARE_JSON] [--note TEXT]
 
@@ -12,6 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
+from measured.arms_figure import draw_arms
 from measured.generalisation import generalisation_page
 from measured.result import RESULTS, write
 
@@ -32,6 +33,7 @@ def main() -> None:
     found = json.loads((RESULTS / "compare.json").read_text())
     view = json.loads((RESULTS / "field_of_view.json").read_text())
     PAGE.write_text(generalisation_page(found, view))
+    draw_arms(found, PAGE.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from measured.answer import answer_section
+from measured.answer import answer_section, short_section
 from measured.axes import axes_section
 from measured.cells import Result, kind, shown, table, training_sites, verdict
 from measured.same_setting import same_setting_section
@@ -32,9 +32,9 @@ fitted model ([phantom](concepts/noise.md)). Each site has {subjects} residents;
 {travelers} travelers were scanned at every site and are in no training. {held_out}
 took no part in any training, normalisation or choice among settings; in arms named
 *fitted* their unlabelled scans went into `fit-noise` only.{fit_only} Every arm has the
-same network, number of steps, augmentation and seeds ({seeds}){but}.{choices}
+same network, number of steps, augmentation and seeds ({seeds}){but}.
 Corruption strengths were set to equal energy where a model has a level.
-`{command}`{made}
+`{command}`{made}{choices}
 
 - *own error*: a held-out site's scan, encoded and decoded with the mean of all site
   inputs, against itself; mean square in units of its variance, inside the head.
@@ -119,6 +119,7 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
     one_seed = "One seed: how much chance in training decides was not measured."
     texts = (
         _HEAD,
+        short_section(found),
         _METHOD.format(
             sites=f"Training sites: {', '.join(training_sites(found))}.",
             fit_only=_fit_only(plan.get("fit_only", ())),
@@ -206,45 +207,44 @@ def _choices(settings: Result) -> str:
 
     Example:
         >>> one = {"arm": {"choices": [{"k": 1}, {"k": 2}]}, "chosen": {"0": {"k": 2}}}
-        >>> _choices({"a": one})[-23:]
-        'people: a k 2 (seed 0).'
+        >>> print(_choices({"a": one}).splitlines()[-1])
+        | a | 2 |
     """
     several = {name: s for name, s in settings.items() if s["arm"]["choices"]}
     if not several:
         return ""
-    told = []
-    for name, facts in several.items():
-        by_setting: dict[str, list[str]] = {}
-        for seed, chosen in sorted(facts["chosen"].items()):
-            words = ", ".join(f"{k} {v}" for k, v in chosen.items())
-            by_setting.setdefault(words, []).append(seed)
-        parts = [
-            f"{w} (seed{'s' * (len(own) > 1)} {', '.join(own)})"
-            for w, own in by_setting.items()
+    first = next(iter(several.values()))
+    known = [_words(choice) for choice in first["arm"]["choices"]]
+    told = "; ".join(f"{k}: {words}" for k, words in enumerate(known, start=1))
+    rows = [
+        [
+            name,
+            *(str(known.index(_words(c)) + 1) for _, c in sorted(s["chosen"].items())),
         ]
-        told.append(f"{name} {' and '.join(parts)}")
-    count = len(next(iter(several.values()))["arm"]["choices"])
+        for name, s in several.items()
+    ]
+    head = ["arm", *(f"seed {seed}" for seed in sorted(first["chosen"]))]
     return (
-        f"\n{len(several)} arms were trained with {count} settings each, and the one "
-        "was chosen that\ntells least of the site among those that keep the image\n"
-        f"and the age of the training sites' validation people: {'; '.join(told)}."
+        f"\n\n{len(several)} arms were trained with {len(known)} settings each "
+        f"({told}), and the one was chosen that tells least of the site among those "
+        "that keep the image and the age of the training sites' validation people:\n\n"
+        + table(head, rows).rstrip()
     )
+
+
+def _words(choice: Result) -> str:
+    return ", ".join(f"{k} {v}" for k, v in choice.items())
 
 
 def _short(found: Result) -> str:
     """The answer in a few sentences, better or worse as the intervals have it."""
     arms, challenger = found["arms"], found["plan"]["challenger"]
-    changed = {
-        name: numbers["transfer.with_detail"]["mean"] for name, numbers in arms.items()
-    }
-    others = ", ".join(
-        f"{name} {value:.3f}" for name, value in changed.items() if name != challenger
-    )
+    changed = arms[challenger]["transfer.with_detail"]["mean"]
     nothing = arms[challenger]["transfer.do_nothing"]["mean"]
     lines = [
         f"Moved to another hospital's scanner by *{challenger}*, a traveler's scan "
-        f"from a hospital never seen misses the real one by {changed[challenger]:.3f}; "
-        f"left alone it misses by {nothing:.3f}. The other arms: {others}."
+        f"from a hospital never seen misses the real one by {changed:.3f}; "
+        f"left alone it misses by {nothing:.3f}."
     ]
     fitted = [
         f"*{arm['name']}* {shown(gap)}"
@@ -273,7 +273,7 @@ def _short(found: Result) -> str:
         f"The site can be read from the whole codes of every arm (AUC {min(leaks):.2f} "
         f"to {max(leaks):.2f}): corruption alone does not hide the scanner."
     )
-    return "\n\n".join(lines)
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _told(by_measure: Result | None) -> str:
@@ -287,7 +287,7 @@ def _told(by_measure: Result | None) -> str:
 
 def _paired(row: Result, challenger: str) -> str:
     """What came out at one setting that arms share (below)."""
-    words = ", ".join(f"{k} {v}" for k, v in row["settings"].items())
+    words = _words(row["settings"])
     shares = "; ".join(
         f"*{name}* {', '.join(parts)}"
         for name, by in row["shares"].items()

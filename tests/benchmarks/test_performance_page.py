@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from measured.answer import answer_section
+from measured.answer import answer_section, short_section
+from measured.arms_figure import FAMILIES, draw_arms
 from measured.axes import axes_section
 from measured.generalisation import generalisation_page, verdict
 from measured.page import page
@@ -178,17 +179,34 @@ def test_the_page_on_unseen_hospitals_is_written_from_the_comparison():
     [
         ("scanner", "transfer.with_detail", 0.25),
         ("scanner_fitted", "transfer.with_detail", 0.21),
+        ("randomised", "transfer.with_detail", 0.3),
         ("none", "reconstruction.z_scored_error_held_out", 0.6),
+        ("scanner_axes", "leakage.auc_rbf_sample_travelers", 0.7),
     ],
 )
-def test_an_answer_that_no_longer_holds_is_not_written(arm, key, mean):
+@pytest.mark.parametrize("section", [short_section, answer_section])
+def test_an_answer_that_no_longer_holds_is_not_written(section, arm, key, mean):
     found = json.loads(json.dumps(RESULTS["compare"]))
-    assert "## The answer" in answer_section(found)
+    assert section(found).startswith("## ")
     found["arms"][arm][key]["mean"] = mean
     with pytest.raises(ValueError, match="no longer so"):
-        answer_section(found)
+        section(found)
     del found["arms"][arm]
-    assert answer_section(found) == ""
+    assert section(found) == ""
+
+
+def test_age_is_called_kept_only_where_no_arm_is_told_apart():
+    found = json.loads(json.dumps(RESULTS["compare"]))
+    assert "**kept**" in short_section(found)
+    found["differences"]["none"]["age_error"] |= {"mean": 0.1, "ci95": [0.05, 0.15]}
+    assert "**kept**" not in short_section(found)
+
+
+def test_the_figure_shows_every_arm_it_names(tmp_path):
+    draw_arms(RESULTS["compare"], tmp_path / "arms.png")
+    assert (tmp_path / "arms.png").read_bytes().startswith(b"\x89PNG")
+    arms = RESULTS["compare"]["arms"]
+    assert all(name in arms for names, _ in FAMILIES.values() for name in names)
 
 
 def test_a_difference_is_called_better_or_worse_only_outside_its_interval():
