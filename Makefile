@@ -21,7 +21,7 @@ check: $(READY)
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive medvae noise_models
 	@$(MAKE) --no-print-directory audit
-	$(BIN)/python -m pytest -n 2 -m "not study and not gpu" --cov --cov-report=term --cov-report=json:build/coverage.json
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not study and not gpu" --cov --cov-report=term --cov-report=json:build/coverage.json
 	$(BIN)/python .ci/branches.py build/coverage.json
 
 # Known holes in the pinned packages, where pip-audit is installed (extra "dev"): a

@@ -27,6 +27,7 @@ from noise_models.scanner.record import Record, pair_key
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
+FEWEST_CALIBRATED = 4  # scans a site below which nothing is calibrated
 ROUNDS = 5
 DAMPING = 3.0  # by which a step that made things worse is held back
 ENOUGH = 0.3  # of the cost: a step that gains less is the last

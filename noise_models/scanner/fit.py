@@ -11,11 +11,15 @@ from pathlib import Path
 from joblib import delayed
 
 from noise_models.scanner.adjustment import Adjustment, plan_adjustment
-from noise_models.scanner.calibration import NO_CALIBRATION, Calibration
+from noise_models.scanner.calibration import (
+    FEWEST_CALIBRATED,
+    NO_CALIBRATION,
+    Calibration,
+)
 from noise_models.scanner.covariates import Values, are_matched
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.flags import MEANINGS
-from noise_models.scanner.material import FEWEST_MOVED, Material
+from noise_models.scanner.material import Material
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.paired.travelers import (
     Visit,
@@ -207,7 +211,9 @@ def _pairs_to_calibrate(
     scans: Mapping[str, Sequence[Scan]],
 ) -> list[tuple[str, str]]:
     """All pairs of few sites; of many, neighbours first."""
-    enough = [k for k, files in enumerate(scans.values()) if len(files) >= FEWEST_MOVED]
+    enough = [
+        k for k, files in enumerate(scans.values()) if len(files) >= FEWEST_CALIBRATED
+    ]
     every = sorted(permutations(enough, 2), key=lambda p: (abs(p[0] - p[1]), p))
     labels = list(scans)
     return [(labels[i], labels[j]) for i, j in every[:MOST_MOVED]]

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noise_models.scanner.calibration import (
+    FEWEST_CALIBRATED,
+    NO_CALIBRATION,
     Calibration,
     calibrate,
     corrupted_volumes,
@@ -188,12 +190,14 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
 
 
 def try_half(half: Half) -> Tried:
-    """Calibrate by one half, and corrupt the scans of the other."""
+    """Calibrate by one half, if it has the scans, and corrupt those of the other."""
     target = half.sites[1].label
-    wanted = feature_table(half.learn_b)
-    found = calibrate(
-        half.learn, wanted, half.sites, target, seed=half.seed, trust=half.trust
-    )
+    found = NO_CALIBRATION
+    if min(len(half.learn), len(half.learn_b)) >= FEWEST_CALIBRATED:
+        wanted = feature_table(half.learn_b)
+        found = calibrate(
+            half.learn, wanted, half.sites, target, seed=half.seed, trust=half.trust
+        )
     seed = half.seed + len(half.learn)
     volumes = corrupted_volumes(half.test, half.sites, target, found, seed=seed)
     return Tried(look_at(volumes, half.test), found)

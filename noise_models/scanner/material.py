@@ -10,7 +10,11 @@ import numpy as np
 from joblib import delayed
 from numpy.typing import NDArray
 
-from noise_models.scanner.calibration import Calibration, calibrate
+from noise_models.scanner.calibration import (
+    FEWEST_CALIBRATED,
+    Calibration,
+    calibrate,
+)
 from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.goodness import (
@@ -32,7 +36,6 @@ from noise_models.scanner.task_pool import TaskPool
 from noise_models.scanner.transfer import Pair
 
 MOST_CALIBRATED = 6  # scans of A that are corrupted to calibrate a pair
-FEWEST_MOVED = 4  # scans a site below which nothing is calibrated
 PAIRED_TRUST = 0.25  # of the estimators' error, where travelers were compared
 
 Specimens = dict[str, list[Specimen]]
@@ -227,7 +230,7 @@ def _same_people(
 ) -> tuple[list[Specimen], list[Specimen]]:
     """The scans of people seen at both sites, or all where they are too few."""
     both = {one.subject for one in a} & {one.subject for one in b}
-    if len(both) < FEWEST_MOVED:
+    if len(both) < FEWEST_CALIBRATED:
         return list(a), list(b)
     first, second = ([s for s in ones if s.subject in both] for ones in (a, b))
     return first, second

@@ -1,10 +1,12 @@
 """How a transfer is corrected by what it does, on worlds whose answer is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from noise_models.scanner import calibration
+from noise_models.scanner import calibration, goodness
 from noise_models.scanner.calibration import NO_CALIBRATION, Calibration, calibrate
 from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.features import FEATURES
@@ -89,3 +91,23 @@ def test_fat_that_is_as_dark_as_white_matter_comes_out_so():
     bright, dark = (torch.zeros(1, len(NAMES), dtype=torch.float64) for _ in range(2))
     bright[0, upper], dark[0, upper] = np.log(0.4), np.log(0.03)
     assert landmark_curve(bright, dark)[1][0, 4].item() == pytest.approx(1.03)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [(4, 4, "calibrated"), (3, 4, NO_CALIBRATION), (4, 3, NO_CALIBRATION)],
+)
+def test_a_half_of_fewer_than_four_scans_calibrates_nothing(
+    monkeypatch, ours, theirs, expected
+):
+    monkeypatch.setattr(goodness, "calibrate", lambda *_, **__: "calibrated")
+    used = []
+    monkeypatch.setattr(
+        goodness, "corrupted_volumes", lambda *words, seed: used.append(words[-1])
+    )
+    monkeypatch.setattr(goodness, "look_at", lambda *_: None)
+    one = SimpleNamespace(features=np.zeros(2))
+    sites = (SimpleNamespace(label="A"), SimpleNamespace(label="B"))
+    half = goodness.Half(sites, (one,) * ours, (one,) * theirs, (one,), None, (), 0)
+    assert goodness.try_half(half).calibration is expected
+    assert used == [expected]
