@@ -37,7 +37,7 @@ PANELS = {
 
 
 def draw_arms(found: Result, path: Path) -> None:
-    """A panel for every measure, a line for every arm that the comparison has."""
+    """A panel for every measure, a line for every arm of `FAMILIES` that is there."""
     rows = [
         (name, family, colour)
         for family, (names, colour) in FAMILIES.items()

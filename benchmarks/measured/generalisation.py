@@ -213,8 +213,8 @@ def _choices(settings: Result) -> str:
     several = {name: s for name, s in settings.items() if s["arm"]["choices"]}
     if not several:
         return ""
-    first = next(iter(several.values()))
-    known = [_words(choice) for choice in first["arm"]["choices"]]
+    every = [_words(c) for s in several.values() for c in s["arm"]["choices"]]
+    known = list(dict.fromkeys(every))
     told = "; ".join(f"{k}: {words}" for k, words in enumerate(known, start=1))
     rows = [
         [
@@ -223,9 +223,10 @@ def _choices(settings: Result) -> str:
         ]
         for name, s in several.items()
     ]
-    head = ["arm", *(f"seed {seed}" for seed in sorted(first["chosen"]))]
+    seeds = sorted(next(iter(several.values()))["chosen"])
+    head = ["arm", *(f"seed {seed}" for seed in seeds)]
     return (
-        f"\n\n{len(several)} arms were trained with {len(known)} settings each "
+        f"\n\n{len(several)} arms were trained with several settings each "
         f"({told}), and the one was chosen that tells least of the site among those "
         "that keep the image and the age of the training sites' validation people:\n\n"
         + table(head, rows).rstrip()

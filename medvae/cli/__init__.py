@@ -6,8 +6,9 @@ import os
 import shlex
 import signal
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Timer
 
 GO_ON = ("apply", "compare", "decode", "demo", "encode", "evaluate", "harmonize")
 """Verbs that find what an interrupted run of theirs has finished."""
@@ -26,35 +27,51 @@ def wait_briefly() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 
-def heed_every_interrupt() -> None:
+@contextmanager
+def heed_every_interrupt() -> Iterator[None]:
     """Say Ctrl-C again where it fell into the clean-up of an object.
 
     What a finaliser raises Python prints and forgets, interruptions too, and the
     command would go on as if nobody had asked it to stop.
     """
-    show = sys.unraisablehook
+    show, again = sys.unraisablehook, []
 
     def say_again(lost: sys.UnraisableHookArgs) -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             show(lost)
             return
-        here = (os.getpid(), signal.SIGINT)  # not now: this is still the clean-up
-        threading.Timer(0.05, os.kill, here).start()
+        again.append(Timer(0.05, interrupt))  # not now: this is still the clean-up
+        again[-1].daemon = True
+        again[-1].start()
 
     sys.unraisablehook = say_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = show
+        for one in again:
+            one.cancel()
+
+
+def interrupt() -> None:
+    """What Ctrl-C does, from any thread."""
+    if os.name == "nt":  # where os.kill would end the process at once
+        signal.raise_signal(signal.SIGINT)
+    else:  # not raise_signal, which wakes the thread that asks, not the main one
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def main() -> None:
     """Run ``medvae``; an error the user can mend is one line and exit code 2."""
     wait_briefly()
-    heed_every_interrupt()
     from medvae.cli.advice import advice
     from medvae.cli.app import app
     from medvae.cli.console import fail
     from medvae.errors import UserError
 
     try:
-        app()
+        with heed_every_interrupt():
+            app()
     except UserError as error:
         fail(str(error))
         sys.exit(2)

@@ -120,7 +120,9 @@ def fit(
     pairs = _pairs(sites, calibrated, seed)
     place = travelers.place if visits else None
     unsure = {pair: plan.unsure(pair, slopes, feature_slopes) for pair in tried}
-    judged, without_them = material.judge(specimens, pairs, unsure, place)
+    judged, without_them = material.judge(
+        specimens, pairs, unsure, place, is_calibrated=calibration
+    )
     residuals = material.residuals(travelers, specimens, alone, pairs, without_them)
     record = Record(
         evidence=_evidence(evidence, plan),

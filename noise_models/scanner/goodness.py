@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noise_models.scanner.calibration import (
-    FEWEST_CALIBRATED,
     NO_CALIBRATION,
     Calibration,
     calibrate,
@@ -73,6 +72,7 @@ class Half:
         real_subjects: Who they are.
         seed: Of the draws.
         trust: Of the calibration (`calibrate`).
+        is_calibrated: Whether there is one.
 
     Example:
         >>> Half.__name__
@@ -87,6 +87,7 @@ class Half:
     real_subjects: tuple[str, ...]
     seed: int
     trust: float = 1.0
+    is_calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,14 @@ def halves(
     seed: int,
     place: Place | None = None,
     trust: float = 1.0,
+    is_calibrated: bool = True,
 ) -> tuple[Half, Half]:
     """Both ways to learn from one half of A and B and to judge by the other.
 
     All estimates count for the fit; specimens, of which a large site keeps a part,
     for calibration and judgement. ``place`` moves the fitted sites as the travelers
-    say who are not to be judged; ``trust`` is that of the calibration.
+    say who are not to be judged; ``trust`` is that of the calibration, and
+    ``is_calibrated`` says whether there is one.
     """
     found = []
     shared = frozenset(people[pair[0]]) & frozenset(people[pair[1]])
@@ -179,6 +182,7 @@ def halves(
                 real_subjects=tuple(s.subject for s in test_b),
                 seed=seed,
                 trust=trust,
+                is_calibrated=is_calibrated,
             )
         )
     return found[0], found[1]
@@ -190,10 +194,10 @@ def feature_table(specimens: Sequence[Specimen]) -> Array:
 
 
 def try_half(half: Half) -> Tried:
-    """Calibrate by one half, if it has the scans, and corrupt those of the other."""
+    """Calibrate by one half, and corrupt the scans of the other."""
     target = half.sites[1].label
     found = NO_CALIBRATION
-    if min(len(half.learn), len(half.learn_b)) >= FEWEST_CALIBRATED:
+    if half.is_calibrated:
         wanted = feature_table(half.learn_b)
         found = calibrate(
             half.learn, wanted, half.sites, target, seed=half.seed, trust=half.trust

@@ -18,6 +18,7 @@ from noise_models.scanner.calibration import (
 from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.goodness import (
+    FEWEST,
     Place,
     feature_table,
     halves,
@@ -182,6 +183,8 @@ class Material:
         pairs: Mapping[str, Pair],
         tried: Mapping[tuple[str, str], tuple[Vector, Vector] | None],
         place: Place | None = None,
+        *,
+        is_calibrated: bool = True,
     ) -> tuple[
         dict[tuple[str, str], Goodness],
         dict[tuple[str, str], dict[str, Calibration]],
@@ -189,10 +192,25 @@ class Material:
         """Goodness of the tried pairs, each half by the fit of the other.
 
         Beside it, for every pair and person, the calibration that did without them.
+        Calibrating takes most of the time; where the fit is not calibrated, or no
+        verdict can come and no traveler waits for it, it is left out.
         """
         trust = 1.0 if place is None else PAIRED_TRUST
         both = [
-            halves(specimens, self.adjusted, self.people, pair, self.seed, place, trust)
+            halves(
+                specimens,
+                self.adjusted,
+                self.people,
+                pair,
+                self.seed,
+                place,
+                trust,
+                is_calibrated
+                and (
+                    place is not None
+                    or min(len(specimens[site]) for site in pair) >= FEWEST
+                ),
+            )
             for pair in tried
         ]
         tasks = [

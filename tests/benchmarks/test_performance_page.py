@@ -180,6 +180,7 @@ def test_the_page_on_unseen_hospitals_is_written_from_the_comparison():
         ("scanner", "transfer.with_detail", 0.25),
         ("scanner_fitted", "transfer.with_detail", 0.21),
         ("randomised", "transfer.with_detail", 0.3),
+        ("oracle", "transfer.with_detail", 0.1),
         ("none", "reconstruction.z_scored_error_held_out", 0.6),
         ("scanner_axes", "leakage.auc_rbf_sample_travelers", 0.7),
     ],
@@ -195,11 +196,28 @@ def test_an_answer_that_no_longer_holds_is_not_written(section, arm, key, mean):
     assert section(found) == ""
 
 
-def test_age_is_called_kept_only_where_no_arm_is_told_apart():
+def test_the_share_that_a_fit_takes_is_only_told_where_it_is_known():
     found = json.loads(json.dumps(RESULTS["compare"]))
-    assert "**kept**" in short_section(found)
+    share = found["gaps"]["scanner_fitted"]["each"]["traveler_harmonisation"]
+    share["ci95"] = [0.4, 1.2]
+    with pytest.raises(ValueError, match="takes most"):
+        short_section(found)
+
+
+def test_age_is_told_as_the_intervals_have_it():
+    found = json.loads(json.dumps(RESULTS["compare"]))
+    words = "not told apart from *none*, *randomised*; worse than *randomised_full* |"
+    assert words in short_section(found)
     found["differences"]["none"]["age_error"] |= {"mean": 0.1, "ci95": [0.05, 0.15]}
-    assert "**kept**" not in short_section(found)
+    assert "| worse than *none*, *randomised_full*; not told" in short_section(found)
+
+
+@pytest.mark.parametrize("gone", ["same_setting", "randomised_full", "oracle_axes"])
+def test_a_comparison_of_fewer_arms_has_no_answer_or_an_empty_cell(gone):
+    found = json.loads(json.dumps(RESULTS["compare"]))
+    found.pop(gone, None)
+    found["arms"].pop(gone, None)
+    assert ("| – | **hardly**" in short_section(found)) == (gone == "oracle_axes")
 
 
 def test_the_figure_shows_every_arm_it_names(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from medvae.cli import after_interruption
+from medvae.cli import after_interruption, heed_every_interrupt
 from medvae.cli.app import app
 from medvae.errors import UserError
 from medvae.model.weights import save_model
@@ -138,10 +138,39 @@ medvae.cli.main()
 
 def test_ctrl_c_in_the_clean_up_of_an_object_still_ends_the_command():
     words = [sys.executable, "-c", INTERRUPTED_IN_A_FINALISER]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=30
+    )
     assert done.returncode == 130
     assert "go on with: medvae encode run" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_ctrl_c_that_comes_too_late_for_the_command_does_not_spoil_its_end():
+    late = INTERRUPTED_IN_A_FINALISER.replace("    time.sleep(60)\n", "")
+    late = f"import atexit, time; atexit.register(time.sleep, 0.2)\n{late}"
+    done = subprocess.run(
+        [sys.executable, "-c", late + "print('ended')"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
+def test_what_else_a_clean_up_raises_is_shown(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+
+    class Thing:
+        def __del__(self):
+            raise ValueError
+
+    with heed_every_interrupt():
+        Thing()
+    assert [lost.exc_type for lost in seen] == [ValueError]
+    assert sys.unraisablehook == seen.append
 
 
 @pytest.mark.slow

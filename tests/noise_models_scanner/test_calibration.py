@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from noise_models.scanner import calibration, goodness
+from noise_models.scanner import calibration, goodness, material
 from noise_models.scanner.calibration import NO_CALIBRATION, Calibration, calibrate
 from noise_models.scanner.estimate import NAMES
 from noise_models.scanner.features import FEATURES
@@ -94,20 +94,43 @@ def test_fat_that_is_as_dark_as_white_matter_comes_out_so():
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "expected"),
-    [(4, 4, "calibrated"), (3, 4, NO_CALIBRATION), (4, 3, NO_CALIBRATION)],
+    ("is_calibrated", "expected"), [(True, "calibrated"), (False, NO_CALIBRATION)]
 )
-def test_a_half_of_fewer_than_four_scans_calibrates_nothing(
-    monkeypatch, ours, theirs, expected
+def test_a_half_that_is_not_calibrated_is_corrupted_so(
+    monkeypatch, is_calibrated, expected
 ):
     monkeypatch.setattr(goodness, "calibrate", lambda *_, **__: "calibrated")
     used = []
     monkeypatch.setattr(
-        goodness, "corrupted_volumes", lambda *words, seed: used.append(words[-1])
+        goodness, "corrupted_volumes", lambda *given, seed: used.append(given[-1])
     )
     monkeypatch.setattr(goodness, "look_at", lambda *_: None)
     one = SimpleNamespace(features=np.zeros(2))
     sites = (SimpleNamespace(label="A"), SimpleNamespace(label="B"))
-    half = goodness.Half(sites, (one,) * ours, (one,) * theirs, (one,), None, (), 0)
+    half = goodness.Half(
+        sites, (one,), (one,), (one,), None, (), 0, is_calibrated=is_calibrated
+    )
     assert goodness.try_half(half).calibration is expected
     assert used == [expected]
+
+
+@pytest.mark.parametrize(
+    ("scans", "place", "wanted", "calibrated"),
+    [
+        (8, None, True, True),
+        (7, None, True, False),  # no verdict comes of seven
+        (7, lambda *_: None, True, True),  # travelers wait for it
+        (8, None, False, False),
+    ],
+)
+def test_halves_are_calibrated_where_a_verdict_or_a_traveler_needs_it(
+    monkeypatch, scans, place, wanted, calibrated
+):
+    asked = []
+    monkeypatch.setattr(material, "halves", lambda *given: asked.append(given[-1]))
+    pool = SimpleNamespace(run=lambda _: [])
+    known = material.Material({}, {}, {}, {"A": [], "B": []}, 0, pool)
+    specimens = {"A": [None] * 9, "B": [None] * scans}
+    with pytest.raises(TypeError):  # the halves of this test are None
+        known.judge(specimens, {}, {("A", "B"): None}, place, is_calibrated=wanted)
+    assert asked == [calibrated]

@@ -18,7 +18,7 @@ from medvae.noise.report.plots import (
 from medvae.noise.report.trials import quantile_groups, trials
 from medvae.report import write_page
 from noise_models.scanner import ScannerNoise
-from noise_models.scanner.goodness import RULE
+from noise_models.scanner.goodness import FEWEST, RULE
 from noise_models.scanner.summary import (
     DRAWS,
     STILL_USED,
@@ -87,6 +87,7 @@ def write_fit_report(
         "inputs": noise.record.inputs,
         "parameters": parameter_plots(noise, estimates),
         "spectra": spectra_plots(noise, drawn),
+        "bare": _tried_bare(noise),
         "fields": field_plots(noise),
         "pairs_drawn": len(drawn),
         "pairs": len(sites) * (len(sites) - 1),
@@ -98,6 +99,13 @@ def write_fit_report(
         "command": noise.record.command,
     }
     return write_page(path, "medvae.noise.report", content)
+
+
+def _tried_bare(noise: ScannerNoise) -> bool:
+    """Whether pairs were tried without a calibration (`Material.judge`)."""
+    is_paired = noise.record.evidence == "paired"
+    few = [min(found.scans) < FEWEST for found in noise.record.goodness.values()]
+    return any(few) and not is_paired
 
 
 def _drawn_pairs(noise: ScannerNoise) -> list[tuple[str, str]]:
