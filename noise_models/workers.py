@@ -13,6 +13,7 @@ import threading
 import time
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import cast
 
 from joblib import Parallel
@@ -22,6 +23,10 @@ _LOOK_SECONDS = 1.0
 
 def workers(jobs: int, *, unordered: bool = False) -> Parallel:
     """Joblib's engine, whose workers end with this process, however it ends.
+
+    They work in its folder, so that relative paths mean what they mean to the caller.
+    Joblib's otherwise stay where the caller was when they were started, and are used
+    again; given another folder, it starts new ones.
 
     Args:
         jobs: Processes; with one, tasks run in this one.
@@ -33,11 +38,22 @@ def workers(jobs: int, *, unordered: bool = False) -> Parallel:
         [1, 2]
     """
     order = "generator_unordered" if unordered else "generator"
-    return Parallel(n_jobs=jobs, return_as=order, initializer=serve_caller)
+    return Parallel(
+        n_jobs=jobs,
+        return_as=order,
+        initializer=serve_caller,
+        initargs=(str(Path.cwd()),),
+    )
 
 
-def serve_caller() -> None:
-    """What a worker does first: Ctrl-C is its caller's, and it ends with its caller."""
+def serve_caller(folder: str | None = None) -> None:
+    """What a worker does first: Ctrl-C is its caller's, and it ends with its caller.
+
+    Args:
+        folder: Where to work.
+    """
+    if folder is not None:
+        os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_caller, daemon=True).start()
 
