@@ -1,6 +1,7 @@
 """A killed command leaves no process of its own behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def test_every_pool_is_of_workers_that_watch_their_caller():
         str(path.relative_to(ROOT))
         for package in ("medvae", "noise_models")
         for path in (ROOT / package).rglob("*.py")
-        if "Parallel(n_jobs" in (text := path.read_text(encoding="utf-8"))
+        if re.search(r"Parallel\(\s*n_jobs", text := path.read_text(encoding="utf-8"))
         or ("ProcessPoolExecutor(" in text and "serve_caller" not in text)
     }
     # On a Dask cluster the workers are the cluster's.
