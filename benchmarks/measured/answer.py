@@ -21,6 +21,8 @@ _SHOWN = (
 )
 _SHORT = """## In short
 
+{answers}
+
 {table}
 *none* is trained without corruption. *randomised* has most of what differs between
 scanners, *randomised_full* all of it, in ranges that no scan was looked at for.
@@ -92,43 +94,35 @@ def short_section(found: Result) -> str:
     moved = _means(found, _MOVED)
     taken = found["gaps"]["scanner_fitted"]["each"]["traveler_harmonisation"]
 
-    def row(what: str, key: str, answer: str, ending: str = "") -> list[str]:
-        cells = [shown(arms.get(name + ending, {}).get(key)) for name in _SHOWN]
-        return [what, *cells, answer]
+    def cells(name: str) -> list[str]:
+        own, along = arms[name], arms.get(f"{name}_axes", {})
+        return [
+            f"*{name}*",
+            shown(own.get(_MOVED)),
+            shown(own.get(_OWN)),
+            shown(weighted.get(name, {}).get("leakage")),
+            shown(along.get(_ALONG)),
+            shown(own.get("age.share_of_chance_across")),
+        ]
 
-    rows = [
-        row(
-            "By how much does a new hospital's scan, moved to another scanner, miss "
-            f"the real one? Left alone: {arms['none'][_NOTHING]['mean']:.3f}",
-            _MOVED,
-            "**much less** with any noise like a scanner's. Unfitted ranges leave "
-            f"{moved['randomised'] - moved['oracle']:.3f} to a fit; one that has seen "
-            f"the new hospital's scans takes {taken['mean']:.2f} of that",
-        ),
-        row(
-            "By how much does it miss itself, painted from its code?",
-            _OWN,
-            "**more**: a code that gives the scanner up cannot give it back",
-        ),
-        [
-            "Does the whole code tell the site? AUC, weighed",
-            *(shown(weighted.get(name, {}).get("leakage")) for name in _SHOWN),
-            "**less** with fitted than with unfitted noise; no arm hides it all",
-        ],
-        row(
-            "Do axes of people tell a traveler's site? AUC",
-            _ALONG,
-            "**hardly** (chance is .5)",
-            "_axes",
-        ),
-        row(
-            "Error of age at the new hospitals, over that of guessing the mean",
-            "age.share_of_chance_across",
-            _told_of_age(found["differences"]),
-        ),
-    ]
-    head = ["", *(f"*{name}*" for name in _SHOWN), "with the fitted noise"]
-    return _SHORT.format(table=table(head, rows))
+    answers = (
+        "**How far is a new hospital's scan, moved to another scanner, from the real "
+        f"one?** Left alone, {arms['none'][_NOTHING]['mean']:.3f}; much nearer with "
+        "any noise like a scanner's. Unfitted ranges leave "
+        f"{moved['randomised'] - moved['oracle']:.3f} to a fit; one that has seen the "
+        f"new hospital's scans takes {taken['mean']:.2f} of that.",
+        "**And from itself, painted from its code?** Farther: a code that gives the "
+        "scanner up cannot give it back.",
+        "**Does the whole code tell the site?** Less with fitted than with unfitted "
+        "noise, where the objective weighs it; no arm hides it all.",
+        "**Do axes of people tell it of travelers?** Hardly (AUC; chance is .5).",
+        "**What of age?** With *scanner* its error at the new hospitals, over that of "
+        f"guessing the mean, is {_told_of_age(found['differences'])}.",
+    )
+    told = "\n".join(f"- {answer}" for answer in answers)
+    head = ["arm", "moved", "itself", "site, weighed", "site, along axes", "age"]
+    rows = table(head, [cells(name) for name in _SHOWN])
+    return _SHORT.format(answers=told, table=rows)
 
 
 def _told_of_age(differences: Result) -> str:
