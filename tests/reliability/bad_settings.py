@@ -8,8 +8,8 @@ from functools import cache
 
 import yaml
 from bad_input import Bad
-from conftest import fitted_noise
 from scan_bytes import written
+from tiny_fit import fitted_noise
 
 from noise_models.scanner import save_scanner
 from noise_models.scanner.artefact import content_digest

@@ -21,8 +21,8 @@ import numpy as np
 import own_readers
 import torch
 import yaml
-from conftest import fitted_noise
 from scan_bytes import packed, scan
+from tiny_fit import fitted_noise
 
 import noise_models
 from medvae.cohort.datalist import read_datalist

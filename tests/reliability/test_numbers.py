@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from bad_input import little_memory
-from conftest import fitted_noise
 from scan_bytes import AFFINE, head, scan
+from tiny_fit import fitted_noise
 
 import noise_models
 from medvae.encoding.encoder import Encoder

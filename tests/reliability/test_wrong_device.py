@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import fitted_noise
 from imaginary_gpu import GPU, OnGpu, imaginary_gpu
+from tiny_fit import fitted_noise
 
 import noise_models
 from medvae.encoding import Encoder
