@@ -81,17 +81,22 @@ that is what the fit has still to learn.
 """
 
 
-def short_section(found: Result) -> str:
-    """The answers in one table, Markdown; nothing without the arms it speaks of.
+def answer_sections(found: Result) -> tuple[str, str]:
+    """The answers in short and at length, Markdown; nothing without their arms.
 
     Raises:
         ValueError: The words no longer hold for the numbers.
     """
     parts = _parts(found)
     if parts is None:
-        return ""
-    arms, (_, weighted) = found["arms"], parts
-    moved = _means(found, _MOVED)
+        return "", ""
+    plain, weighted = parts
+    return _in_short(found, weighted), _at_length(found, plain, weighted)
+
+
+def _in_short(found: Result, weighted: Result) -> str:
+    """A sentence for every measure, and the arms that it speaks of."""
+    arms, moved = found["arms"], _means(found, _MOVED)
     taken = found["gaps"]["scanner_fitted"]["each"]["traveler_harmonisation"]
 
     def cells(name: str) -> list[str]:
@@ -144,16 +149,9 @@ def _told_of_age(differences: Result) -> str:
     )
 
 
-def answer_section(found: Result) -> str:
-    """What came of every measure, Markdown; nothing without the arms it speaks of.
-
-    Raises:
-        ValueError: The words no longer hold for the numbers.
-    """
-    parts = _parts(found)
-    if parts is None:
-        return ""
-    arms, (plain, weighted) = found["arms"], parts
+def _at_length(found: Result, plain: Result, weighted: Result) -> str:
+    """What came of every measure, and why it is no better."""
+    arms = found["arms"]
     moved, own = (_means(found, key) for key in (_MOVED, _OWN))
     way = moved["none"] - moved["oracle"]
     low, high = arms["scanner"]["transfer.with_detail"]["ci95"]
@@ -224,6 +222,7 @@ def _parts(found: Result) -> tuple[Result, Result] | None:
         "one that has seen them takes most": taken["ci95"][0] > 0.5,
         "its own scans do": moved["scanner_fitted"] < moved["scanner_many"],
         "more hospitals are a step": moved["scanner_many"] < moved["scanner"],
+        "farther from itself": own["none"] == min(own.values()),
         "the oracle is the worst of all": own["oracle"] == max(own.values()),
         "not by the criterion alone": leaks["oracle"]
         < 0.9

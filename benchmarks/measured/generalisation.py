@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from measured.answer import answer_section, short_section
+from measured.answer import answer_sections
 from measured.axes import axes_section
 from measured.cells import Result, kind, shown, table, training_sites, verdict
 from measured.same_setting import same_setting_section
@@ -116,10 +116,11 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
     arms, plan = found["arms"], found["plan"]
     phantom, seeds = plan["phantom"], len(found["seeds"])
     nothing = next(iter(arms.values()))["transfer.do_nothing"]
+    in_short, at_length = answer_sections(found)
     one_seed = "One seed: how much chance in training decides was not measured."
     texts = (
         _HEAD,
-        short_section(found),
+        in_short,
         _METHOD.format(
             sites=f"Training sites: {', '.join(training_sites(found))}.",
             fit_only=_fit_only(plan.get("fit_only", ())),
@@ -133,7 +134,7 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
             made=f". {found['note']}." if "note" in found else "",
             nothing=shown(nothing),
         ),
-        answer_section(found),
+        at_length,
         f"## What came out\n\n{_short(found)}\n",
         table(
             ["arm", *(word for _, word in COLUMNS)],

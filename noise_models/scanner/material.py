@@ -18,10 +18,10 @@ from noise_models.scanner.calibration import (
 from noise_models.scanner.common_grid import Specimen, specimen
 from noise_models.scanner.estimate import ScanEstimate
 from noise_models.scanner.goodness import (
-    FEWEST,
     Place,
     feature_table,
     halves,
+    is_tried_calibrated,
     judge,
     try_half,
     unattainable,
@@ -191,11 +191,11 @@ class Material:
     ]:
         """Goodness of the tried pairs, each half by the fit of the other.
 
-        Beside it, for every pair and person, the calibration that did without them.
-        Calibrating takes most of the time; where the fit is not calibrated, or no
-        verdict can come and no traveler waits for it, it is left out.
+        Beside it, for every pair and person, the calibration that did without them;
+        none where the fit has none, or where it is not worth its time.
         """
-        trust = 1.0 if place is None else PAIRED_TRUST
+        is_paired = place is not None
+        trust = PAIRED_TRUST if is_paired else 1.0
         both = [
             halves(
                 specimens,
@@ -206,9 +206,8 @@ class Material:
                 place,
                 trust,
                 is_calibrated
-                and (
-                    place is not None
-                    or min(len(specimens[site]) for site in pair) >= FEWEST
+                and is_tried_calibrated(
+                    [len(specimens[site]) for site in pair], is_paired=is_paired
                 ),
             )
             for pair in tried

@@ -115,22 +115,30 @@ def test_a_half_that_is_not_calibrated_is_corrupted_so(
 
 
 @pytest.mark.parametrize(
-    ("scans", "place", "wanted", "calibrated"),
+    ("scans", "is_paired", "calibrated"),
     [
-        (8, None, True, True),
-        (7, None, True, False),  # no verdict comes of seven
-        (7, lambda *_: None, True, True),  # travelers wait for it
-        (8, None, False, False),
+        ((8, 9), False, True),
+        ((9, 7), False, False),  # no verdict comes of seven
+        ((9, 7), True, True),  # travelers wait for it
     ],
 )
 def test_halves_are_calibrated_where_a_verdict_or_a_traveler_needs_it(
-    monkeypatch, scans, place, wanted, calibrated
+    scans, is_paired, calibrated
 ):
+    assert goodness.is_tried_calibrated(scans, is_paired=is_paired) == calibrated
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_fit_without_calibration_is_tried_as_it_is(monkeypatch, wanted):
     asked = []
-    monkeypatch.setattr(material, "halves", lambda *given: asked.append(given[-1]))
-    pool = SimpleNamespace(run=lambda _: [])
-    known = material.Material({}, {}, {}, {"A": [], "B": []}, 0, pool)
-    specimens = {"A": [None] * 9, "B": [None] * scans}
-    with pytest.raises(TypeError):  # the halves of this test are None
-        known.judge(specimens, {}, {("A", "B"): None}, place, is_calibrated=wanted)
-    assert asked == [calibrated]
+
+    def halves(*given):
+        asked.append(given[-1])
+        raise StopIteration  # the rest is not asked here
+
+    monkeypatch.setattr(material, "halves", halves)
+    known = material.Material({}, {}, {}, {}, 0, None)
+    specimens = dict.fromkeys("AB", [None] * 8)
+    with pytest.raises(StopIteration):
+        known.judge(specimens, {}, {("A", "B"): None}, is_calibrated=wanted)
+    assert asked == [wanted]

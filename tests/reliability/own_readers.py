@@ -26,7 +26,7 @@ from medvae.phantom.reimage import read_recipe
 from medvae.training.seal import SEALED, check_seal
 from medvae.version import __version__
 
-sys.path.append(str(Path(__file__).parents[1] / "evaluation"))  # conftest: ours
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 from fake_cohort import FakeEncoder, fake_cohort
 
 

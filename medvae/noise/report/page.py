@@ -18,7 +18,7 @@ from medvae.noise.report.plots import (
 from medvae.noise.report.trials import quantile_groups, trials
 from medvae.report import write_page
 from noise_models.scanner import ScannerNoise
-from noise_models.scanner.goodness import FEWEST, RULE
+from noise_models.scanner.goodness import RULE, is_tried_calibrated
 from noise_models.scanner.summary import (
     DRAWS,
     STILL_USED,
@@ -102,10 +102,12 @@ def write_fit_report(
 
 
 def _tried_bare(noise: ScannerNoise) -> bool:
-    """Whether pairs were tried without a calibration (`Material.judge`)."""
+    """Whether pairs were tried without a calibration."""
     is_paired = noise.record.evidence == "paired"
-    few = [min(found.scans) < FEWEST for found in noise.record.goodness.values()]
-    return any(few) and not is_paired
+    return not all(
+        is_tried_calibrated(found.scans, is_paired=is_paired)
+        for found in noise.record.goodness.values()
+    )
 
 
 def _drawn_pairs(noise: ScannerNoise) -> list[tuple[str, str]]:
