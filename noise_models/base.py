@@ -229,6 +229,8 @@ def draw_uniform(value: Level, n: int, rng: Generator, *, columns: int = 0) -> T
     """Uniform values between the ends of a `Level`, (n,) or (n, columns)."""
     a, b = value if isinstance(value, tuple | list) else (value, value)
     shape = (n, columns) if columns else (n,)
+    if a == b:  # nothing to draw
+        return torch.full(shape, float(a), device=rng.device)
     u = torch.rand(shape, generator=rng, device=rng.device)
     return u.mul_(b - a).add_(a).clamp_(a, b)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from noise_models.registry import register
 
 _SAMPLES = 2**14
 _TAIL = 1e-3
+_FEW = 0.25
+"""Largest share of voxels of which places are drawn: above it that takes longer."""
 
 
 @register("salt_and_pepper")
@@ -119,6 +122,47 @@ def replace(
     x: Tensor, p: Tensor, pepper: Tensor, low: Tensor, high: Tensor, rng: Generator
 ) -> Tensor:
     """Set voxels to ``low`` with probability ``pepper``, else to ``high`` up to ``p``.
+
+    Where few are hit, a number for each voxel is mostly wasted: places are drawn, if
+    all volumes share their levels. A range of levels has another for each volume.
+    """
+    shares = {*zip(p.tolist(), pepper.tolist(), strict=True)}
+    if len(shares) != 1 or max(shares)[0] > _FEW:
+        return _each_asked(x, p, pepper, low, high, rng)
+    y = x.clone(memory_format=torch.contiguous_format)
+    salt_places, pepper_places = _places(*shares.pop(), y, rng)
+    _put(y, salt_places, high)
+    _put(y, pepper_places, low)
+    return y
+
+
+def _places(hit: float, dark: float, x: Tensor, rng: Generator) -> tuple[Tensor, ...]:
+    """Where darts fall in ``x.view(-1)``: those of salt, and those of pepper.
+
+    Of Poisson many darts every voxel gets Poisson many of its own, independently: at
+    a rate of -log(1 - s) a voxel is hit with probability s, some more than once.
+    Pepper covers the salt that falls on it, so that salt's rate is what is left of
+    all.
+    """
+    peppers = -math.log1p(-dark)
+    expected = [x.numel() * (-math.log1p(-hit) - peppers), x.numel() * peppers]
+    rates = torch.tensor(expected, dtype=torch.float64, device=rng.device)
+    darts = torch.poisson(rates, generator=rng).long().tolist()
+    places = torch.randint(x.numel(), (sum(darts),), generator=rng, device=rng.device)
+    return torch.split(places.to(x.device), darts)
+
+
+def _put(y: Tensor, places: Tensor, level: Tensor) -> None:
+    """Set places to one level, or to that of their volume and channel."""
+    if level.ndim:
+        level = level.flatten()[places // y[0, 0].numel()]
+    y.view(-1)[places] = level
+
+
+def _each_asked(
+    x: Tensor, p: Tensor, pepper: Tensor, low: Tensor, high: Tensor, rng: Generator
+) -> Tensor:
+    """As `replace`, with a number drawn for each voxel.
 
     One uniform number u per voxel decides both whether and which. As 0 <= u < 1, the
     ceiling of p - u is 1 where u < p and else 0, and a step of that length towards a

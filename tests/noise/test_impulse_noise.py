@@ -1,7 +1,9 @@
 """Salt and pepper: how many, which, and how bright."""
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from noise_models.pepper import Pepper
 from noise_models.salt_and_pepper import SaltAndPepper
@@ -82,6 +84,54 @@ def test_every_voxel_is_its_own_value_or_a_level_to_the_bit(dtype):
     low, high = x.new_tensor(-0.1), x.new_tensor(0.7)
     hit = torch.where(u < p * (1 - salt), low, high)
     assert torch.equal(y, torch.where(u < p, hit, x))
+
+
+@pytest.mark.parametrize("p", [0.02, 0.2, 0.6])
+def test_voxels_are_hit_each_on_its_own(p):
+    """All 81 patterns of four voxels, as often as independence has them."""
+    salt, n = 0.3, 40000
+    noise = SaltAndPepper(p=p, salt_fraction=salt, low=0.0, high=1.0)
+    y = noise(torch.full((n, 1, 2, 2), 0.5), rng=seeded())
+    kinds = (2 * y).long().flatten(1)  # pepper, neither, salt
+    seen = torch.bincount(kinds @ torch.tensor([27, 9, 3, 1]), minlength=81)
+    one = np.array([p * (1 - salt), 1 - p, p * salt])
+    expected = n * np.einsum("a,b,c,d->abcd", one, one, one, one).ravel()
+    common = expected > 5
+    rest = n - expected[common].sum()
+    found = [*seen.numpy()[common], n - seen.numpy()[common].sum()]
+    assert stats.chisquare(found, [*expected[common], rest]).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("most", [0.2, 0.9])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_each_volume_is_hit_as_often_as_its_own_level_says(most, channels):
+    p = torch.linspace(0, most, 8)  # as many volumes as voxels along an axis
+    x = torch.full((8, channels, 8, 100, 100), 0.5)
+    salt = torch.linspace(1, 0, 8)
+    noise = SaltAndPepper(low=0.0, high=1.0)
+    y = noise.apply(x, {"p": p, "salt_fraction": salt}, seeded())
+    for level, expected in ((1, p * salt), (0, p * (1 - salt))):
+        found = (y == level).float().mean((2, 3, 4))
+        spread = (expected * (1 - expected) / 80000).sqrt()[:, None]
+        assert ((found - expected[:, None]).abs() <= 4.5 * spread).all()
+
+
+def test_few_hits_take_the_values_of_their_own_volume_and_channel():
+    scale = torch.tensor([[1.0, 2], [3, 4]])[..., None, None, None]
+    x = (1 + torch.rand(2, 2, 30, 30, 30, generator=seeded(1))) * scale
+    y = SaltAndPepper(p=0.1, salt_fraction=0.5)(x, rng=seeded())
+    for found, end in ((y.amax((2, 3, 4)), 2), (y.amin((2, 3, 4)), 1)):
+        torch.testing.assert_close(found, end * scale[..., 0, 0, 0], rtol=0.01, atol=0)
+    hit = (y != x).flatten(2)
+    salted = torch.where(hit, y.flatten(2), 0.0)
+    assert all(row[row > 0].unique().numel() == 2 for row in salted.flatten(0, 1))
+
+
+def test_volumes_that_share_memory_are_hit_apart():
+    x = torch.full((1, 1, 100, 100), 0.5).expand(3, 1, 100, 100)
+    y = Pepper(p=0.1, low=0.0)(x, rng=seeded())
+    assert torch.unique((y == 0).flatten(1), dim=0).shape[0] == 3
+    assert (x == 0.5).all()
 
 
 def test_probability_above_one_is_refused():
