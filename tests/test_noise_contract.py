@@ -199,9 +199,7 @@ def test_clean_image_is_left_as_it_was(name, shape):
     assert torch.equal(x, before)
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, r in TABLE.items() if n != "none"]
-)
+@pytest.mark.parametrize("name", [n for n, r in TABLE.items() if n != "none"])
 def test_levels_reach_only_their_volume_when_batch_equals_an_axis(name):
     model, x = noise_models.load(name), head(8, 1, 8, 8, 8)
     first, second = model.draw(8, seeded(1)), model.draw(8, seeded(4))

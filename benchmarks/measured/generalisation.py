@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from measured.answer import answer_sections
 from measured.axes import axes_section
 from measured.cells import Result, kind, shown, table, training_sites, verdict
+from measured.few_seeds import few_seeds_section
 from measured.same_setting import same_setting_section
 from measured.view import view_section
 
@@ -89,6 +90,11 @@ COLUMNS = (
     ("age.share_of_chance_across", "age"),
     ("travelers.reidentification_held_out", "recognised"),
 )
+OVER_SEEDS = {
+    key: word
+    for key, word in COLUMNS
+    if word in ("own error", "harmonised error", "leakage", "age")
+}
 MEASURES = {
     "held_out_reconstruction": "own error",
     "traveler_decoding": "decoded error",
@@ -152,6 +158,7 @@ def generalisation_page(found: Result, view: Result | None = None) -> str:
             if (pairs := found.get("same_setting"))
             else []
         ),
+        few_seeds_section(found, OVER_SEEDS),
         "## Share of the way from the best generic arm to the oracle\n",
         table(
             ["arm", "average", *GAPS.values()],

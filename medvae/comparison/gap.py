@@ -2,9 +2,9 @@
 
     share = (best generic - arm) / (best generic - oracle)
 
-for a measure where less is better. People and seeds are drawn with replacement, all
-arms together, and the best generic arm is found again in every draw: it may profit from
-chance as much as it does in the data.
+for a measure where less is better. People are drawn with replacement and seeds are
+weighed at random (`Weighing`), all arms together, and the best generic arm is found
+again in every draw: it may profit from chance as much as it does in the data.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import chi2
 
 from medvae.comparison.scores import MEASURES, Scores
 from medvae.evaluation.bootstrap import percentiles
@@ -60,6 +61,53 @@ class Share:
         return {"mean": self.mean, "ci95": ci95, "undefined_draws": self.undefined}
 
 
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """Random weights of a few seeds, under which their mean scatters as it should.
+
+    Seeds drawn with replacement give a mean of S values a variance that is (S - 1) / S
+    of the right one, and three values have ten means. With weights of 1/S plus Gaussian
+    numbers, less their mean, over a chi they scatter about their mean as Student's t
+    with S - 1 degrees of freedom times its standard error. The same weights hold for
+    all arms, which stay paired.
+
+    Args:
+        normal: (S, 1 + draws), zero for the data themselves.
+        quantile: (1 + draws,) where each draw's chi lies in its distribution.
+    """
+
+    normal: FloatArray
+    quantile: FloatArray
+
+    @classmethod
+    def draw(cls, seeds: int, draws: int, rng: np.random.Generator) -> Weighing:
+        """Weights of ``seeds`` seeds; those of the first column are equal."""
+        normal = np.zeros((seeds, 1 + draws))
+        normal[:, 1:] = rng.standard_normal((seeds, draws))
+        return cls(normal, rng.uniform(size=1 + draws))
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Weighed means of (S, 1 + draws) over the seeds that have a value.
+
+        Example:
+            >>> some = Weighing.draw(3, 20000, np.random.default_rng(0))
+            >>> found = some.mean(np.tile([[1.0], [2.0], [6.0]], 20001))
+            >>> ends = np.percentile(found[1:], [2.5, 97.5])  # 3 and 4.30 sd / sqrt(3)
+            >>> float(found[0]), np.abs(ends - [-3.57, 9.57]).max() < 0.5
+            (3.0, np.True_)
+        """
+        known = np.isfinite(values)
+        count = known.sum(axis=0)
+        many = np.maximum(count, 2)
+        kept = np.where(known, self.normal, 0.0)
+        apart = np.where(known, kept - kept.sum(axis=0) / np.maximum(count, 1), 0.0)
+        chi = np.sqrt(chi2.ppf(self.quantile, many - 1) / (many - 1))
+        weight = known / np.maximum(count, 1) + apart / chi / np.sqrt(many * (many - 1))
+        mean = np.sum(np.where(known, values, 0.0) * weight, axis=0)
+        found: FloatArray = np.where(count > 0, mean, np.nan)
+        return found
+
+
 def draw_people(
     runs: Runs, rng: np.random.Generator, draws: int = DRAWS
 ) -> dict[str, list[dict[str, FloatArray]]]:
@@ -81,34 +129,27 @@ def draw_people(
     weights = rng.multinomial(len(names), share, size=draws).astype(np.float64)
     weights = np.concatenate([np.ones((1, len(names))), weights])
     seeds = sorted({seed for arm in runs.values() for seed in arm})
-    each = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=draws)
-    times = np.concatenate([np.ones((1, len(seeds))), each.astype(np.float64)])
+    weighing = Weighing.draw(len(seeds), draws, rng)
     found = {}
     for arm, by_seed in runs.items():
         count = min(len(settings) for settings in by_seed.values())
         found[arm] = [
             {
-                measure: _over_seeds(
-                    {
-                        k: by_seed[seed][setting].draws(measure, weights, names)
-                        for k, seed in enumerate(seeds)
-                        if seed in by_seed
-                    },
-                    times,
+                measure: weighing.mean(
+                    np.array(
+                        [
+                            by_seed[seed][setting].draws(measure, weights, names)
+                            if seed in by_seed
+                            else np.full(1 + draws, np.nan)
+                            for seed in seeds
+                        ]
+                    )
                 )
                 for measure in MEASURES
             }
             for setting in range(count)
         ]
     return found
-
-
-def _over_seeds(values: Mapping[int, FloatArray], times: FloatArray) -> FloatArray:
-    stack = np.array(list(values.values()))
-    weight = times[:, list(values)].T
-    known = np.isfinite(stack) & (weight > 0)
-    top = np.sum(np.where(known, stack * weight, 0.0), axis=0)
-    return ratio_or_nan(top, np.sum(np.where(known, weight, 0.0), axis=0))
 
 
 def at_equal_age(

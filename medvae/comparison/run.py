@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from medvae.comparison.result import collect
 from medvae.comparison.stage import Stage, open_store
 from medvae.comparison.unit import Unit, run_unit
 from medvae.errors import UserError
+from medvae.evaluation.baselines.combat import FEWEST
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.report.numbers import number
 from medvae.files import write_json
@@ -27,6 +29,7 @@ from medvae.phantom.reimage import read_recipe
 from medvae.settings import nearest
 from medvae.threads import one_thread
 from medvae.training.material import check_held_out
+from medvae.training.split import assign_splits
 from noise_models.workers import workers
 
 Progress = Callable[[int, int, str], None]
@@ -85,7 +88,7 @@ def check_comparable(plan: Plan, cohort: Cohort) -> None:
 
     Raises:
         UserError: No or unknown held-out sites, unknown sites in ``fit_only``, or an
-            oracle without a phantom.
+            oracle without a phantom; ComBat with one scan of a site to learn from.
     """
     if not plan.held_out:
         raise UserError(
@@ -99,6 +102,23 @@ def check_comparable(plan: Plan, cohort: Cohort) -> None:
     check_held_out(cohort.without_sites(plan.fit_only), plan.held_out)
     if any(arm.noise in ORACLES for arm in plan.arms):
         read_recipe(cohort.root)
+    if any(arm.baseline == "combat" for arm in plan.arms):
+        for seed in range(plan.seeds):
+            _check_corrected(cohort.without_sites(plan.fit_only), plan.held_out, seed)
+
+
+def _check_corrected(cohort: Cohort, held_out: tuple[str, ...], seed: int) -> None:
+    splits = assign_splits(cohort, held_out, seed)
+    learned = Counter(
+        scan.site for scan in cohort.scans if splits[scan.subject] == "train"
+    )
+    for site in cohort.without_sites(held_out).sites:
+        if learned[site] < FEWEST:
+            raise UserError(
+                f"ComBat learns from {FEWEST} scans a site, and {site} has "
+                f"{learned[site]} in the training split of seed {seed}. Leave out the "
+                "arms of ComBat, or the site, or give more scans of it."
+            )
 
 
 def run_comparison(

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from medvae.errors import UserError
-from medvae.evaluation.biology import predict_age
 from medvae.evaluation.classification import one_vs_rest_auc
 from medvae.evaluation.estimate import FloatArray, IntArray, ratio_or_nan
 from medvae.evaluation.latents import decode_scans
@@ -22,6 +21,7 @@ from medvae.evaluation.questions.image import has_mean_site_input
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.reconstruction import z_scored_error
 from medvae.evaluation.result import TravelerTransfer
+from medvae.evaluation.ridge import ridge
 from medvae.evaluation.travelers import recognised
 from medvae.files import write_json
 from medvae.inputs import AGAIN, checked, read_record
@@ -230,7 +230,8 @@ def age_rows(setting: Setting, asked: Sequence[int]) -> list[Row]:
     years = np.array([setting.scans[i].age for i in train], dtype=np.float64)
     truth = np.array([setting.scans[i].age for i in test], dtype=np.float64)
     z = setting.latents.mean
-    error = np.abs(predict_age(z[train], years, z[test]) - truth)
+    guess = ridge(z[train], years, z[test], setting.subjects(train))
+    error = np.abs(guess - truth)
     flat = np.abs(years.mean() - truth)
     return [
         Row(setting.scans[i].subject, float(e), float(f), setting.scans[i].site or "")

@@ -20,7 +20,7 @@ from medvae.evaluation.baselines.nyul import Matching, fit_matching
 from medvae.evaluation.latents import StoredScan, stored_scans
 from medvae.files import digest, write_json
 from medvae.inputs import AGAIN, checked, read_record
-from medvae.noise.energy import Sample, energy, is_generic, match_energy
+from medvae.noise.energy import Sample, changed, energy, is_generic, match_energy
 from medvae.noise.fitted import estimate_scans, fit_sites, needs_estimates
 from medvae.noise.named import freeze, open_noise
 from medvae.phantom.reimage import read_recipe
@@ -205,11 +205,9 @@ class Stage:
     def samples(self) -> list[Sample]:
         """Training scans that energies are measured on, spread over sites."""
         scans = self.learned("train")
-        order = np.random.default_rng(self.seed).permutation(list(scans))
-        chosen = sorted(int(i) for i in order[: self.plan.energy_scans])
         known: Mapping[Path, object] = {}
         if self._energy_wanted():
-            kept = self.cache / "estimates"
+            kept, chosen = self.cache / "estimates", self._measured()
             known = estimate_scans([scans[i] for i in chosen], kept, self.jobs)
         return [
             Sample(
@@ -217,8 +215,14 @@ class Stage:
                 self.store.mask(i),
                 known.get(scans[i].path, scans[i].site),
             )
-            for i in chosen
+            for i in self._measured()
         ]
+
+    def _measured(self) -> list[int]:
+        """Numbers of the training scans that energies are measured on."""
+        scans = list(self.learned("train"))
+        order = np.random.default_rng(self.seed).permutation(scans)
+        return sorted(int(i) for i in order[: self.plan.energy_scans])
 
     def energy_of(self, noise: NoiseModel) -> float:
         """Mean squared change of training scans over the head."""
@@ -250,13 +254,12 @@ class Stage:
         return fit_matching(self.store.image(i) for i in self.learned("train"))
 
     def views_energy(self, views: Views) -> float:
-        """Mean squared change of training scans over the head, over all views."""
-        scans = list(self.learned("train"))[: self.plan.energy_scans]
-        values = []
-        for i in scans:
-            x, mask = self.store.image(i), self.store.mask(i)
-            values += [np.mean((y - x)[mask] ** 2) for y in views.views(i)]
-        return float(np.mean(values))
+        """The energy of corruptions made beforehand: on the same scans, all views."""
+        found = [
+            changed(self.store.image(i), np.stack(views.views(i)), self.store.mask(i))
+            for i in self._measured()
+        ]
+        return float(np.mean(found))
 
     def material(self, noise: NoiseModel, views: Views | None) -> Material:
         """What a run learns from: training sites' scans, none of a held-out site."""

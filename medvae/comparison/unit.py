@@ -296,10 +296,10 @@ def corrected(setting: Setting, *, fitted: bool) -> Setting:
             for i in setting.at(setting.held_out)
             if setting.scans[i].subject not in travelers
         ]
-    z = setting.latents.mean
-    model = fit_combat(z[learned], setting.sites(learned))
-    mean = model.apply(z, [scan.site for scan in setting.scans])
-    return replace(setting, latents=replace(setting.latents, mean=mean))
+    z, sites = setting.latents, [scan.site for scan in setting.scans]
+    model = fit_combat(z.mean[learned], setting.sites(learned))
+    mean, std = model.apply(z.mean, sites), model.apply_spread(z.std, sites)
+    return replace(setting, latents=replace(z, mean=mean, std=std))
 
 
 def evaluate_unit(

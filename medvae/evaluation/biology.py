@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold
 
 from medvae.evaluation.bootstrap import interval
-from medvae.evaluation.estimate import Estimate, FloatArray
-
-ALPHAS = tuple(10.0**k for k in np.arange(-3, 6.5, 0.5))
+from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
+from medvae.evaluation.ridge import ridge
 
 
 @dataclass(frozen=True)
@@ -26,41 +24,13 @@ class AgeProbe:
 
     Args:
         mae: Mean absolute error in years; its chance is the error of predicting the
-            training subjects' mean age, its p lets the tested people trade ages.
+            training subjects' mean age (of their own site, where it was trained on),
+            its p lets people trade ages.
         share: ``mae`` over that chance; below 1 the latent knows something.
     """
 
     mae: Estimate
     share: Estimate
-
-
-def predict_age(train: ArrayLike, age: ArrayLike, test: ArrayLike) -> FloatArray:
-    """Ridge regression of age, its penalty chosen by leave-one-out on ``train``.
-
-    Features keep their relative scale: a latent dimension with no variance should
-    not be blown up to the size of one that carries the anatomy.
-
-    Args:
-        train: (n, d) latents.
-        age: (n,) years.
-        test: (m, d) latents.
-
-    Returns:
-        (m,) years.
-
-    Example:
-        >>> z = np.arange(20.0)[:, None]
-        >>> predict_age(z, 20 + z[:, 0], [[5.0]]).round(1).tolist()
-        [25.0]
-    """
-    x, y, new = (np.asarray(v, dtype=np.float64) for v in (train, age, test))
-    centre = x.mean(axis=0)
-    scale = np.sqrt(np.mean((x - centre) ** 2) * x.shape[1])
-    if scale == 0:
-        return np.full(len(new), y.mean())
-    ridge = RidgeCV(alphas=ALPHAS).fit((x - centre) / scale * np.sqrt(len(x)), y)
-    result: FloatArray = ridge.predict((new - centre) / scale * np.sqrt(len(x)))
-    return result
 
 
 def score_ages(
@@ -70,6 +40,8 @@ def score_ages(
     subjects: Sequence[str],
     rng: np.random.Generator,
     *,
+    sites: Sequence[str] | None = None,
+    null: ArrayLike | None = None,
     permutations: int = 1000,
 ) -> AgeProbe:
     """Judge predicted ages against the truth and against predict-the-mean.
@@ -80,7 +52,12 @@ def score_ages(
         baseline: (n,) or scalar, the training mean, in years.
         subjects: Who each scan shows.
         rng: Permutations and resamples.
-        permutations: How many.
+        sites: Where each scan was made: ages are traded inside sites, so that a latent
+            that knows only the scanner is credited with nobody's age.
+        null: (P,) mean errors of probes that were trained and tested on traded ages,
+            where tested people were trained on, too (`cross_validated_ages`); by
+            default the tested people trade.
+        permutations: How many trades.
 
     Example:
         >>> names = ["a", "b", "c", "d"]
@@ -95,9 +72,11 @@ def score_ages(
         np.broadcast_to(np.asarray(baseline, np.float64), truth.shape) - truth
     )
     n = len(set(subjects))
-    traded = traded_ages(truth, subjects, rng, permutations)
-    shuffled = np.abs(guess - traded).mean(axis=1)
-    p = (1 + int(np.sum(shuffled <= error.mean() + 1e-12))) / (1 + permutations)
+    if null is None:
+        traded = traded_ages(truth, subjects, rng, permutations, sites)
+        null = np.abs(guess - traded).mean(axis=1)
+    shuffled = np.asarray(null, dtype=np.float64)
+    p = (1 + int(np.sum(shuffled <= error.mean() + 1e-12))) / (1 + len(shuffled))
     mae_ci = interval(lambda i: float(error[i].mean()), subjects, rng)
     share_ci = interval(lambda i: _share(error[i], flat[i]), subjects, rng)
     chance = float(flat.mean())
@@ -108,7 +87,11 @@ def score_ages(
 
 
 def traded_ages(
-    age: FloatArray, subjects: Sequence[str], rng: np.random.Generator, times: int
+    age: FloatArray,
+    subjects: Sequence[str],
+    rng: np.random.Generator,
+    times: int,
+    sites: Sequence[str] | None = None,
 ) -> FloatArray:
     """Ages that could have been, if they meant nothing: whole persons trade theirs.
 
@@ -119,6 +102,8 @@ def traded_ages(
         subjects: Who each scan shows.
         rng: Decides the trades.
         times: How many trades.
+        sites: Where each scan was made: people trade with those of their own site, and
+            those of several sites with each other; by default all trade with all.
 
     Returns:
         (times, n) years.
@@ -131,9 +116,22 @@ def traded_ages(
     """
     _, person = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     own = np.bincount(person, age) / np.bincount(person)
-    others = np.array([rng.permutation(own) for _ in range(times)])
+    others = np.tile(own, (times, 1))
+    for group in _traders(person, sites):
+        others[:, group] = rng.permuted(others[:, group], axis=1)
     traded: FloatArray = age + (others - own)[:, person]
     return traded
+
+
+def _traders(person: IntArray, sites: Sequence[str] | None) -> list[IntArray]:
+    """Groups of people who may trade."""
+    count = person.max(initial=-1) + 1
+    if sites is None:
+        return [np.arange(count)]
+    where = np.asarray(sites, dtype=str)
+    own = [set(where[person == who].tolist()) for who in range(count)]
+    home = np.array([min(at) if len(at) == 1 else "" for at in own])
+    return [np.flatnonzero(home == group) for group in np.unique(home)]
 
 
 def _share(error: FloatArray, flat: FloatArray) -> float:
@@ -147,6 +145,12 @@ def cross_validated_ages(
 
     Folds never split a subject.
 
+    Args:
+        latents: (n, d).
+        age: (n,) years, or (n, t) of them, say with traded ones beside the true.
+        subjects: Who each scan shows.
+        folds: At most.
+
     Example:
         >>> z = np.arange(12.0)[:, None]
         >>> guess, flat = cross_validated_ages(z, 40 + z[:, 0], list("abcdefghijkl"))
@@ -154,9 +158,36 @@ def cross_validated_ages(
         True
     """
     x, y = np.asarray(latents, np.float64), np.asarray(age, np.float64)
-    guess, flat = np.empty(len(y)), np.empty(len(y))
+    who = np.asarray(subjects, dtype=str)
+    guess, flat = np.empty_like(y), np.empty_like(y)
     split = GroupKFold(min(folds, len(set(subjects))))
-    for train, test in split.split(x, y, np.asarray(subjects, dtype=str)):
-        guess[test] = predict_age(x[train], y[train], x[test])
-        flat[test] = y[train].mean()
+    for train, test in split.split(x, y, who):
+        guess[test] = ridge(x[train], y[train], x[test], who[train].tolist())
+        flat[test] = y[train].mean(axis=0)
     return guess, flat
+
+
+def score_cross_validated(
+    latents: ArrayLike,
+    age: ArrayLike,
+    subjects: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    permutations: int = 1000,
+) -> AgeProbe:
+    """How well ages are read among the people themselves, by cross-validation.
+
+    A guess is near a mean that leaves its own fold out, hence against the truth: ages
+    are traded before training, not after, or p would be .75 on average without effect.
+
+    Example:
+        >>> z, rng = np.arange(12.0)[:, None], np.random.default_rng(0)
+        >>> found = score_cross_validated(z, 40 + z[:, 0], list("abcdefghijkl"), rng)
+        >>> found.share.value < 0.2, found.mae.p < 0.01
+        (True, True)
+    """
+    truth = np.asarray(age, dtype=np.float64)
+    every = np.vstack([truth, traded_ages(truth, subjects, rng, permutations)]).T
+    guess, flat = cross_validated_ages(latents, every, subjects)
+    errors = np.abs(guess - every).mean(axis=0)
+    return score_ages(guess[:, 0], truth, flat[:, 0], subjects, rng, null=errors[1:])

@@ -6,6 +6,8 @@ reads biology, not the scanner.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -69,3 +71,16 @@ def covariate_table(ages: ArrayLike, sexes: list[str | None]) -> tuple[FloatArra
         ]
         names = "age_sex"
     return np.column_stack(columns), names
+
+
+def is_told_apart(table: FloatArray, sites: Sequence[str]) -> bool:
+    """Whether what covariates do can be told from what sites do: they differ within.
+
+    Example:
+        >>> is_told_apart(np.array([[0.0], [0.0], [1.0], [1.0]]), ["A", "A", "B", "B"])
+        False
+    """
+    where = np.asarray(sites, dtype=str)
+    own = (where[:, None] == np.unique(where)).astype(np.float64)
+    design = np.column_stack([own, table])
+    return bool(np.linalg.matrix_rank(design) == design.shape[1])

@@ -16,7 +16,9 @@ from medvae.evaluation.estimate import FloatArray
 def prior_width(dimensions: int) -> float:
     """Kernel width sqrt(2 d): the typical distance of two draws from N(0, I).
 
-    It depends on the latent's size alone, hence is the same for all arms.
+    It depends on the latent's size alone, hence is the same for all arms whose codes
+    have as many dimensions. Codes of other sizes (`baselines.pca`, axes) are told apart
+    by other widths, and their MMD compared with none; the energy distance has no width.
 
     Example:
         >>> prior_width(8)
@@ -85,18 +87,26 @@ def _two_clouds(a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
 
 def two_sample(
-    similarity: FloatArray, first: ArrayLike, weight: FloatArray | None = None
+    similarity: FloatArray,
+    first: ArrayLike,
+    weight: FloatArray | None = None,
+    person: ArrayLike | None = None,
 ) -> float:
     """Mean similarity within the clouds minus twice that between them.
+
+    Only points of different people are paired. Scans of one person are alike: several
+    in a cloud would look like a difference between the clouds, and someone seen in both
+    like less than none.
 
     Args:
         similarity: (n, n), symmetric; its diagonal is never read.
         first: (n,) True for members of the first cloud.
         weight: (n,) how often each point was drawn in a resample. A point is never
             paired with its own copy, or resampling would look like a difference.
+        person: (n,) whom each point shows; by default all show others.
 
     Returns:
-        The U-statistic; NaN if a cloud has fewer than two distinct points.
+        The U-statistic; NaN where there is no pair.
 
     Example:
         >>> two_sample(np.eye(4), [True, True, False, False])
@@ -105,13 +115,12 @@ def two_sample(
     a = np.asarray(first, dtype=bool)
     w = np.ones(len(a)) if weight is None else weight
     u, v = w * a, w * ~a
-    off = similarity - np.diag(np.diag(similarity))
+    who = np.arange(len(a)) if person is None else np.asarray(person)
+    others = (who[:, None] != who).astype(np.float64)
+    off = np.where(others > 0, similarity, 0.0)
 
-    def within(x: FloatArray) -> float:
-        pairs = x.sum() ** 2 - np.sum(x**2)
-        return float(x @ off @ x / pairs) if pairs > 0 else float("nan")
+    def mean(x: FloatArray, y: FloatArray) -> float:
+        pairs = float(x @ others @ y)
+        return float(x @ off @ y / pairs) if pairs > 0 else float("nan")
 
-    between = u.sum() * v.sum()
-    if between == 0:
-        return float("nan")
-    return within(u) + within(v) - 2 * float(u @ off @ v) / float(between)
+    return mean(u, u) + mean(v, v) - 2 * mean(u, v)

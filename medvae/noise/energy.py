@@ -96,10 +96,32 @@ def energy(
             spacing_mm=tuple(spacing_mm),
             source=[sample.source] * draws,
         )
-        inside = torch.from_numpy(np.array(sample.mask, dtype=bool))
-        kept = shown(noisy[:, 0]) & inside
-        values.append(float((noisy - x)[:, 0][kept].double().square().mean()))
+        values.append(changed(sample.image, noisy[:, 0].numpy(), sample.mask))
     return float(np.mean(values))
+
+
+def changed(
+    image: NDArray[np.floating],
+    corrupted: NDArray[np.floating],
+    mask: NDArray[np.bool_],
+) -> float:
+    """Mean squared change of one scan over the head, or what is shown of it.
+
+    Args:
+        image: (X, Y, Z), reference units.
+        corrupted: (draws, X, Y, Z), the same.
+        mask: The head of ``image``.
+
+    Example:
+        >>> x = np.ones((4, 4, 4))
+        >>> half = np.where(np.arange(4) < 2, 1.5, 0.0) * x
+        >>> changed(x, half[None], x > 0)  # what is not shown does not count
+        0.25
+    """
+    y = torch.from_numpy(np.array(corrupted, dtype=np.float32))
+    x = torch.from_numpy(np.array(image, dtype=np.float32))
+    kept = shown(y) & torch.from_numpy(np.array(mask, dtype=bool))
+    return float((y - x)[kept].double().square().mean())
 
 
 def is_generic(noise: NoiseModel) -> bool:

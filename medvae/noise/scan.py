@@ -61,7 +61,8 @@ def corrupt_scan(
         params = _laid_over_the_head(params, volume)
     x = torch.from_numpy(np.maximum(volume.data / np.float32(level), 0))[None, None]
     y = noise.apply(x, params, rng, spacing_mm=volume.spacing_mm)
-    data = y[0, 0].numpy() * np.float32(level)
+    with np.errstate(over="ignore"):  # what is not finite is refused
+        data = y[0, 0].numpy() * np.float32(level)
     if not np.isfinite(data).all():
         raise UserError(
             f"{path}: {noise.name} makes voxels that are not finite. Lower its levels."

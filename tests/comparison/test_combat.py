@@ -1,9 +1,16 @@
 """ComBat against a slow, literal reading of the paper, and on known answers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from medvae.cohort import Cohort, Scan
+from medvae.comparison.plan import Arm, Plan
+from medvae.comparison.run import check_comparable
+from medvae.errors import UserError
 from medvae.evaluation.baselines.combat import fit_combat
+from medvae.evaluation.leakage import posterior_view, probe
 
 
 def slow_combat(x, sites):
@@ -87,3 +94,36 @@ def test_a_constant_feature_stays_and_a_lone_scan_is_refused(scans):
     assert (fit_combat(x, sites).apply(x, sites)[:, -1] == 7.0).all()
     with pytest.raises(ValueError, match="two scans a site, D has 1"):
         fit_combat(x[:10], ["A"] * 9 + ["D"])
+
+
+def test_samples_tell_a_site_that_stretches_codes_no_more_than_their_means():
+    """AUC of the RBF probe on samples: .68 with the spread left as it was."""
+    rng = np.random.default_rng(0)
+    site, stretch = ["A"] * 60 + ["B"] * 60, np.repeat([1.0, 3.0], 60)[:, None]
+    mean = stretch * rng.normal(size=(120, 12))
+    std = stretch * np.full((120, 12), 0.7)
+    model = fit_combat(mean, site)
+    even = model.apply_spread(std, site)
+    names = [str(i) for i in range(120)]
+
+    def told(deviations):
+        draws = np.random.default_rng(1)
+        z = posterior_view(model.apply(mean, site), deviations, "sample", draws)
+        return probe(z, site, names, draws, permutations=1).auc.value
+
+    assert told(even) < 0.65 < told(std)
+    np.testing.assert_allclose(even[:60].mean() / even[60:].mean(), 1, atol=0.1)
+    strangers = model.apply_spread(std, ["elsewhere"] * 120)
+    np.testing.assert_array_equal(strangers, std)
+
+
+def test_a_site_with_one_scan_to_learn_from_is_refused_before_any_training():
+    scans = [Scan(Path(f"A{k}.nii"), f"A{k}", "A") for k in range(12)]
+    scans += [Scan(Path("B0.nii"), "B0", "B"), Scan(Path("N0.nii"), "N0", "N")]
+    arms = (Arm(name="none"), Arm(name="combat", baseline="combat"))
+    plan = Plan(arms=arms, held_out=("N",), seeds=1)
+    with pytest.raises(UserError, match="2 scans a site, and B has 1 in the training"):
+        check_comparable(plan, Cohort(Path(), "table", tuple(scans)))
+    check_comparable(
+        plan.model_copy(update={"arms": arms[:1]}), Cohort(Path(), "table", scans)
+    )

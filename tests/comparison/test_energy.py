@@ -1,10 +1,15 @@
 """Corruption energy: known values, and matching that really matches."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import noise_models
-from medvae.noise.energy import Sample, energy, match_energy, scaled
+from medvae.cohort import Cohort, Scan
+from medvae.comparison.plan import Arm, Plan
+from medvae.comparison.stage import Stage
+from medvae.noise.energy import Sample, changed, energy, match_energy, scaled
 
 SPACING = (4.0, 4.0, 4.0)
 
@@ -61,3 +66,46 @@ def test_what_a_scan_does_not_show_is_no_change_of_what_it_shows():
 def test_only_a_level_can_be_scaled():
     with pytest.raises(ValueError, match="none has no level to scale; known: "):
         scaled(noise_models.get("none"), 2.0)
+
+
+def test_what_a_corruption_does_not_show_is_no_change_of_it():
+    sample = samples(1)[0]
+    ended = sample.image.copy()
+    ended[:10] = 0  # a field of view that ends in the middle
+    assert changed(sample.image, ended[None], sample.mask) == 0.0
+    noisy = np.stack([ended, ended + 0.1 * (ended != 0)])
+    found = changed(sample.image, noisy, sample.mask)
+    assert found == pytest.approx(0.005, rel=1e-4)
+
+
+def test_views_made_beforehand_are_measured_on_the_scans_of_the_other_arms():
+    scans = {i: Scan(Path(f"{i}.nii"), f"p{i}", "ABCD"[i // 10]) for i in range(40)}
+    asked = []
+
+    class Told:
+        def image(self, i):
+            asked.append(i)
+            return np.ones((4, 4, 4), np.float32)
+
+        def mask(self, i):
+            return np.ones((4, 4, 4), bool)
+
+        def views(self, i):
+            return [self.image(i) * (1.0 + i)]
+
+    stage = Stage(
+        plan=Plan(arms=(Arm(name="none"),), held_out=("N",), energy_scans=8),
+        cohort=Cohort(Path(), "table", tuple(scans.values())),
+        store=Told(),
+        seed=0,
+        out=Path(),
+        cache=Path(),
+        jobs=1,
+        bar=None,
+    )
+    vars(stage)["splits"] = {scan.subject: "train" for scan in scans.values()}
+    assert len(stage.samples) == 8
+    own, asked[:] = set(asked), []
+    assert stage.views_energy(Told()) == pytest.approx(np.mean([i**2 for i in own]))
+    assert set(asked) == own
+    assert len({scans[i].site for i in own}) > 2

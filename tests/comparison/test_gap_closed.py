@@ -5,6 +5,7 @@ import pytest
 
 from medvae.comparison.gap import (
     SHARES,
+    Weighing,
     at_equal_age,
     differences,
     draw_people,
@@ -99,12 +100,38 @@ def test_leakage_between_two_settings_is_read_off_the_line():
         assert found == pytest.approx(wanted)
 
 
-def test_seeds_are_drawn_too():
-    apart = {"a": {0: [run(0.0, 1, 0.5, 8)], 1: [run(1.0, 1, 0.5, 8)]}}
-    drawn = draw_people(apart, np.random.default_rng(0), draws=400)
+def test_seeds_scatter_as_student_s_t():
+    apart = {
+        "a": {k: [run(v, 1, 0.5, 8)] for k, v in enumerate((0.0, 1.0, 5.0))},
+        "b": {k: [run(v, 1, 0.5, 8)] for k, v in enumerate((0.1, 1.1, 5.1))},
+    }
+    drawn = draw_people(apart, np.random.default_rng(0), draws=4000)
     values = drawn["a"][0]["held_out_reconstruction"]
-    assert values[0] == pytest.approx(0.5)
-    assert {round(v) for v in values[1:]} == {0, 1}  # seed 0 alone, seed 1 alone
+    assert values[0] == pytest.approx(2.0)
+    half = 4.303 * np.std([0, 1, 5], ddof=1) / np.sqrt(3)
+    low, high = np.percentile(values[1:], [2.5, 97.5])
+    assert (low, high) == pytest.approx((2 - half, 2 + half), rel=0.15)
+    paired = drawn["b"][0]["held_out_reconstruction"] - values
+    np.testing.assert_allclose(paired, 0.1, atol=0.02)  # seeds are weighed alike
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_interval_of_a_difference_covers_seeds(count):
+    """Seeds drawn with replacement covered .51, .77 and .87."""
+    rng, held = np.random.default_rng(0), []
+    for _ in range(400):
+        weighing = Weighing.draw(count, 400, rng)
+        values = np.tile(rng.normal(size=(count, 1)), 401)
+        low, high = np.percentile(weighing.mean(values)[1:], [2.5, 97.5])
+        held.append(low <= 0 <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.033)
+
+
+def test_a_seed_that_an_arm_lacks_has_no_weight():
+    weighing = Weighing.draw(3, 50, np.random.default_rng(0))
+    values = np.tile([[1.0], [np.nan], [1.0]], 51)
+    np.testing.assert_allclose(weighing.mean(values), 1.0)
+    assert np.isnan(weighing.mean(np.full((3, 51), np.nan))).all()
 
 
 def test_an_arm_that_another_reads_has_that_reading_as_a_setting():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medvae.comparison.result import pooled
+from medvae.comparison.result import over_seeds, pooled
 from medvae.evaluation.estimate import Estimate
 from medvae.evaluation.result import Evaluation, Unanswered
 
@@ -28,6 +28,12 @@ def test_an_interval_over_seeds_leaves_out_what_no_auc_can_be():
     assert auc.ci95[1] == 1.0
     assert auc.ci95[0] < 0.86
     assert error.ci95[1] > 1.3  # may well be above 1
+
+
+def test_three_seeds_are_few():
+    found = over_seeds([Estimate(v, (v - 0.3, v + 0.3), 9) for v in (1.0, 2.0, 3.0)])
+    half = (0.3**2 + 4.3027**2 / 3) ** 0.5  # people, and Student's t on the seeds
+    assert found.ci95 == pytest.approx((2 - half, 2 + half), rel=1e-3)
 
 
 def test_a_number_that_one_seed_lacks_is_left_out():

@@ -16,7 +16,7 @@ from medvae.evaluation import evaluate
 from medvae.model.detail import BANDS
 
 SHAPE = (12, 12, 12)
-GAIN = {"A": 1.0, "B": 1.25, "C": 0.8, "N": 1.5}
+GAIN = {"A": 1.0, "B": 1.25, "C": 0.8, "D": 0.9, "E": 1.1, "N": 1.5}
 
 
 @dataclass

@@ -88,7 +88,7 @@ def test_three_travelers_give_an_agreement_without_interval():
     found = evaluated(cohort=fake_cohort(travelers=3), permutations=2)
     agreed = found.get("travelers", "icc_seen")
     assert agreed.n == 3
-    assert agreed.ci95 is None  # resampled, it would end at its own value
+    assert agreed.ci95 is None  # of three, one left out says too little
 
 
 def test_a_held_out_site_without_scans_is_refused():

@@ -10,10 +10,10 @@ from medvae.evaluation.leakage import (
     _fold,
     grouped_folds,
     out_of_fold,
-    permute_labels,
     posterior_view,
     probe,
 )
+from medvae.evaluation.permutation import permute_labels
 
 
 def names(n):

@@ -18,6 +18,8 @@ from medvae.evaluation.estimate import FloatArray
 CLOSE = 1e-8
 STEPS = 500
 
+FEWEST = 2  # scans of a site
+
 
 @dataclass(frozen=True, eq=False)
 class ComBat:
@@ -64,6 +66,21 @@ class ComBat:
             )
         return result
 
+    def apply_spread(
+        self, deviations: ArrayLike, sites: Sequence[str | None]
+    ) -> FloatArray:
+        """Standard deviations (n, d) of features, on the scale that `apply` gives them.
+
+        A code's posterior is stretched by its scanner as its mean is. Left as it was,
+        it would tell the site of a sample whose mean no longer does.
+        """
+        result = np.array(deviations, dtype=np.float64)
+        live = self.scale > 0
+        for number, site in enumerate(self.sites):
+            here = np.array([label == site for label in sites])
+            result[np.ix_(here, live)] /= np.sqrt(self.spread[number, live])
+        return result
+
 
 def fit_combat(
     features: ArrayLike, sites: Sequence[str], covariates: ArrayLike | None = None
@@ -89,7 +106,7 @@ def fit_combat(
     x = np.asarray(features, dtype=np.float64)
     names, of_site = np.unique(np.asarray(sites, dtype=str), return_inverse=True)
     count = np.bincount(of_site)
-    if count.min() < 2:
+    if count.min() < FEWEST:
         few = names[int(count.argmin())]
         raise ValueError(f"ComBat needs two scans a site, {few} has {count.min()}")
     table = _table(covariates, len(x))

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from medvae.evaluation.biology import predict_age, score_ages
+from medvae.evaluation.biology import score_ages
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.result import Answers
+from medvae.evaluation.ridge import ridge
 
 LEAST_TAUGHT = 8
 LEAST_ASKED = 5
@@ -20,7 +21,7 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
     Pooled over all ordered pairs of sites. Within one site nothing tells the probe
     which differences are the scanner's, so it errs where latents carry them.
     """
-    guesses, truths, flats, people = [], [], [], []
+    guesses, truths, flats, people, where = [], [], [], [], []
     counts: dict[str, tuple[int, int]] = {}
     seen, unseen = setting.test_scans(), setting.held_out_scans()
     asked = [i for i in (*seen, *unseen) if setting.scans[i].age is not None]
@@ -39,10 +40,11 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
         if len(known) < LEAST_TAUGHT or not test:
             continue
         years = np.array([setting.scans[i].age for i in taught], dtype=np.float64)
-        guesses.append(predict_age(z[taught], years, z[test]))
+        guesses.append(ridge(z[taught], years, z[test], setting.subjects(taught)))
         truths.append([setting.scans[i].age or 0.0 for i in test])
         flats.append(np.full(len(test), years.mean()))
         people += setting.subjects(test)
+        where += setting.sites(test)
     if len(set(people)) < LEAST_ASKED:
         answers.cannot(
             "age, from each training site alone",
@@ -56,6 +58,7 @@ def age_from_one_site(setting: Setting, answers: Answers, seed: int) -> None:
         np.concatenate(flats),
         people,
         generator(seed, "age from one site"),
+        sites=where,
     )
     answers.add("age", "mae_years_one_site", found.mae)
     answers.add("age", "share_of_chance_one_site", found.share)

@@ -9,19 +9,19 @@ import numpy as np
 
 from medvae.evaluation.biology import (
     AgeProbe,
-    cross_validated_ages,
-    predict_age,
     score_ages,
+    score_cross_validated,
 )
-from medvae.evaluation.bootstrap import interval, mean_estimate
+from medvae.evaluation.bootstrap import jackknife, mean_estimate
 from medvae.evaluation.collapse import activity
 from medvae.evaluation.estimate import Estimate, FloatArray, IntArray
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.result import Answers
+from medvae.evaluation.ridge import ridge
 from medvae.evaluation.travelers import image_icc, recognised
 
 LEAST = 3  # travelers below this number give no agreement worth printing
-LEAST_RESAMPLED = 6  # of fewer, most draws repeat someone, and agreement shrinks
+LEAST_LEFT_OUT = 6  # travelers, of whom one is left out at a time for an interval
 LEAST_WITH_AGE = 5  # people, in each group
 _BETWEEN = {
     "seen": "two training sites",
@@ -60,9 +60,7 @@ def travelers(setting: Setting, answers: Answers, seed: int) -> None:
                 f"got {most}",
             )
             continue
-        answers.add(
-            "travelers", f"icc_{label}", _agreement(setting, people, shared, rng)
-        )
+        answers.add("travelers", f"icc_{label}", _agreement(setting, people, shared))
         number = _recognition(setting, people, shared, rng)
         answers.add("travelers", f"reidentification_{label}", number)
 
@@ -75,9 +73,8 @@ def _agreement(
     setting: Setting,
     people: Mapping[str, Mapping[str, int]],
     shared: Mapping[tuple[str, str], Sequence[str]],
-    rng: np.random.Generator,
 ) -> Estimate:
-    """Mean over site pairs of the latents' ICC, travelers resampled in all at once."""
+    """Mean over site pairs of the latents' ICC, travelers left out of all at once."""
     z = setting.latents.mean
     everyone = sorted(set(itertools.chain(*shared.values())))
     number = {who: k for k, who in enumerate(everyone)}
@@ -86,20 +83,20 @@ def _agreement(
         x = np.stack([z[[people[w][site] for w in who]] for site in pair], axis=1)
         blocks.append((np.array([number[w] for w in who]), x))
 
-    def statistic(drawn: IntArray) -> float:
-        times = np.bincount(drawn, minlength=len(everyone))
+    def statistic(kept: IntArray) -> float:
         values: list[float] = []
         for who, x in blocks:
-            rows = np.repeat(np.arange(len(who)), times[who])
-            if len(set(rows)) > 1:
+            rows = np.isin(who, kept)
+            if rows.sum() > 1:
                 values.append(image_icc(x[rows]))
         return float(np.mean(values)) if values else float("nan")
 
+    found = jackknife(statistic, len(everyone))
     ci95 = None
-    if len(everyone) >= LEAST_RESAMPLED:
-        ci95 = interval(statistic, everyone, rng, draws=500)
-    whole = statistic(np.arange(len(everyone)))
-    return Estimate(whole, ci95, len(everyone), chance=0.0)
+    if len(everyone) >= LEAST_LEFT_OUT and found.ci95 is not None:
+        low, high = found.ci95
+        ci95 = (low, min(high, 1.0))
+    return Estimate(found.value, ci95, len(everyone), chance=0.0)
 
 
 def _recognition(
@@ -150,14 +147,28 @@ def age(setting: Setting, answers: Answers, seed: int) -> None:
             )
             continue
         z, years = setting.latents.mean, _years(setting, train)
-        guess = predict_age(z[train], years, z[test])
+        guess = ridge(z[train], years, z[test], setting.subjects(train))
         who, truth = setting.subjects(test), _years(setting, test)
-        _keep(answers, label, score_ages(guess, truth, years.mean(), who, rng))
+        sites = setting.sites(test)
+        flat = _means(years, setting.sites(train), sites)
+        _keep(answers, label, score_ages(guess, truth, flat, who, rng, sites=sites))
     who = setting.subjects(unseen)
     if len(set(who)) >= 2 * LEAST_WITH_AGE:
         z, years = setting.latents.mean[unseen], _years(setting, unseen)
-        guess, flat = cross_validated_ages(z, years, who)
-        _keep(answers, "within_held_out", score_ages(guess, years, flat, who, rng))
+        found = score_cross_validated(z, years, who, rng)
+        _keep(answers, "within_held_out", found)
+
+
+def _means(
+    years: FloatArray, taught: Sequence[str], asked: Sequence[str]
+) -> FloatArray:
+    """Mean age of the people trained on at the site of each scan that is asked about.
+
+    Of all of them for a site that was not trained on.
+    """
+    where = np.asarray(taught, dtype=str)
+    own = {site: float(years[where == site].mean()) for site in {*taught}}
+    return np.array([own.get(site, float(years.mean())) for site in asked])
 
 
 def _keep(answers: Answers, label: str, found: AgeProbe) -> None:

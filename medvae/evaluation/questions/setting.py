@@ -54,7 +54,8 @@ class Setting:
         All of them, if every person there was also trained on at a training site.
         """
         everyone = self.at(self.held_out)
-        trained = set(self.subjects(self.at(self.seen, ["train"])))
+        learned = self.at(self.seen, ["train", "validation"])
+        trained = set(self.subjects(learned))
         return [i for i in everyone if self.scans[i].subject not in trained] or everyone
 
     def subjects(self, index: Sequence[int]) -> list[str]:

@@ -10,10 +10,11 @@ import numpy as np
 
 from medvae.counted import counted
 from medvae.evaluation.bootstrap import percentiles
-from medvae.evaluation.covariates import covariate_table
+from medvae.evaluation.covariates import covariate_table, is_told_apart
 from medvae.evaluation.distribution import prior_width, squared_distances, two_sample
 from medvae.evaluation.estimate import Estimate, FloatArray
-from medvae.evaluation.leakage import Kind, View, permute_labels, posterior_view, probe
+from medvae.evaluation.leakage import Kind, View, posterior_view, probe
+from medvae.evaluation.permutation import permute_labels
 from medvae.evaluation.questions.setting import Setting, generator
 from medvae.evaluation.result import Answers, names_of
 
@@ -113,11 +114,23 @@ def _beyond_people(
             f"among them, got {counted(known, 'different one')} of {people}{unknown}",
         )
         return
-    table, names = covariate_table(
-        [age or 0.0 for age in ages], [setting.scans[i].sex for i in index]
-    )
-    rng = generator(seed, "leakage beyond people")
+    years, sexes = [age or 0.0 for age in ages], [setting.scans[i].sex for i in index]
     labels = setting.sites(index)
+    table, names = covariate_table(years, sexes)
+    if not is_told_apart(table, labels) and names == "age_sex":
+        answers.note(
+            "Site leakage beyond age leaves sex in: it is the same for all of a site, "
+            "and what it does cannot be told from what the scanner does."
+        )
+        table, names = covariate_table(years, [None] * len(years))
+    if not is_told_apart(table, labels):
+        answers.cannot(
+            "site leakage beyond age",
+            "it needs people of different ages within sites, got ages that tell the "
+            "site",
+        )
+        return
+    rng = generator(seed, "leakage beyond people")
     views: tuple[View, ...] = ("sample", "mean")
     for view in views:
         z = setting.latents
@@ -189,28 +202,41 @@ def stranger(setting: Setting, answers: Answers, seed: int, permutations: int) -
         ("mmd2", np.exp(-squared / (2 * width**2))),
         ("energy_distance", -np.sqrt(squared)),
     ):
-        answers.add(group, name, _two_sample(similarity, first, who, rng, permutations))
+        answers.add(group, name, two_groups(similarity, first, who, rng, permutations))
 
 
-def _two_sample(
+def two_groups(
     similarity: FloatArray,
     first: np.ndarray[tuple[int], np.dtype[np.bool_]],
     subjects: Sequence[str],
     rng: np.random.Generator,
     permutations: int,
 ) -> Estimate:
-    observed = two_sample(similarity, first)
+    """A distance of two groups of scans; people resampled, and their labels permuted.
+
+    Args:
+        similarity: (n, n), as `two_sample` takes it.
+        first: (n,) True for members of the first group.
+        subjects: Who each scan shows.
+        rng: Draws and permutations.
+        permutations: How many.
+    """
+    names, whose = np.unique(np.asarray(subjects), return_inverse=True)
+    observed = two_sample(similarity, first, person=whose)
     label = first.astype(np.intp)
     null = np.array(
         [
-            two_sample(similarity, permute_labels(label, subjects, rng) == 1)
+            two_sample(
+                similarity, permute_labels(label, subjects, rng) == 1, person=whose
+            )
             for _ in range(permutations)
         ]
     )
     p = (1 + int(np.sum(null >= observed - 1e-15))) / (1 + permutations)
-    names, whose = np.unique(np.asarray(subjects), return_inverse=True)
     counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
-    drawn = [two_sample(similarity, first, w[whose].astype(float)) for w in counts]
+    drawn = [
+        two_sample(similarity, first, w[whose].astype(float), whose) for w in counts
+    ]
     return Estimate(
         value=observed, ci95=percentiles(np.array(drawn)), n=len(names), chance=0.0, p=p
     )
