@@ -62,7 +62,7 @@ def test_workers_find_what_one_process_finds_and_a_dead_one_changes_nothing(
     assert together == alone
 
 
-@pytest.mark.slow
+@pytest.mark.study  # two minutes: everything is calibrated twice
 def test_calibration_on_workers_changes_no_digit(few, cluster, tmp_path):
     address = cluster.scheduler_address
     last = {"sharp": (3, SHARP), "worse": (53, WORSE)}  # a fourth: enough to calibrate
