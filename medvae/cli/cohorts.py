@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medvae.cli.console import progress_bar, say, warn
+from medvae.cli.hints import data_of
 from medvae.errors import UserError
 from noise_models.registry import suggest
 
@@ -105,11 +106,19 @@ def _check_names(folders: Sequence[str]) -> None:
 def other_sites(
     sites: list[str], data: Path | None, site_from: str | None
 ) -> list[str]:
-    """Sites of the data that were not asked for; none where folders were named."""
+    """Sites of the data that were not asked for.
+
+    Where folders were named, those beside them: training reads the folder above.
+    """
     from medvae.cohort import read_cohort
 
     if data is None and all(Path(site).is_dir() for site in sites):
-        return []
+        named = {Path(site).resolve().name for site in sites}
+        try:
+            beside = read_cohort(data_of(sites, None) or "").sites
+        except UserError:  # folders of different places, or nothing to train on there
+            return []
+        return [site for site in beside if site not in named]
     found = read_cohort(data or Path("medvae.yaml"), site_from).sites
     return [site for site in found if site not in sites]
 

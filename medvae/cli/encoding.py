@@ -93,6 +93,7 @@ def encode(
     had_axes = (out / AXES).is_file()
     if axes is not None and found is not None:
         found.check_size(math.prod(encoder.vae.config.latent_shape), axes)
+        found.check_model(encoder.model_digest, axes)
     with progress_bar("Encoding") as progress:
         problems = encode_folder(
             encoder,

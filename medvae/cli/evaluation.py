@@ -97,6 +97,8 @@ def evaluate(
         return
     for sentence in describe(found):
         say(f"- {sentence}")
+    for note in found.notes:
+        say(f"note: {note}")
     for row in found.unanswered:
         say(f"not answered: {row.question}: {row.reason}.")
     then = command(

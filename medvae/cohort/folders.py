@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from medvae.cohort.site import SiteRule
 from medvae.errors import UserError
 from medvae.problem import Problem
 
+OTHER_FORMATS = (".mgz", ".mgh", ".hdr", ".img", ".nrrd", ".mha")
 _MASK_ENDINGS = ("_mask", "-mask", "_brainmask", "_brain_mask")
 
 
@@ -36,6 +39,7 @@ def read_folders(
     groups: list[tuple[str, list[Scan]]] = []
     looked_at: list[Path] = []
     problems: list[Problem] = []
+    unread: list[Path] = []
     bids = set()  # their scans tell their site themselves
     for folder in sorted(p for p in root.iterdir() if _is_site_folder(p)):
         if is_bids(folder):
@@ -44,11 +48,11 @@ def read_folders(
             problems += part.problems
             groups.append((folder.name, list(part.scans)))
         else:
-            files = sorted(p for p in folder.rglob("*.nii*") if _is_wanted(p, folder))
+            files = sorted(p for p in _below(folder, unread) if _is_wanted(p, folder))
             looked_at += files
             groups.append((folder.name, _scans(files, root, rule, suffix)))
     groups = [(name, scans) for name, scans in groups if scans]
-    flat = sorted(p for p in root.glob("*.nii*") if is_scan_name(p))
+    flat = sorted(p for p in root.iterdir() if is_scan_name(p) and not p.is_dir())
     looked_at += flat
     scans = _scans(flat, root, rule, suffix)
     scans = [_named(s, s.site or root.resolve().name, rule) for s in scans]
@@ -62,6 +66,7 @@ def read_folders(
     scans = named_by_folder(scans, root)
     problems += doubtful_people(scans, root)
     problems += _left_out(root, looked_at, scans, suffix)
+    problems += _not_read(root, unread)
     return Cohort(root, layout, tuple(scans), tuple(problems))
 
 
@@ -81,6 +86,27 @@ def is_searched(root: Path, folder: Path) -> bool:
     if SKIPPED_FOLDERS & {*parts} or any(part.startswith(".") for part in parts):
         return False
     return not is_bids(root) or any(part.startswith("sub-") for part in parts[:1])
+
+
+def _below(folder: Path, unread: list[Path]) -> Iterator[Path]:
+    """Files at any depth; adds to ``unread`` what may hold scans and is not looked at.
+
+    That is images of other formats, which a table may list, and linked folders, which
+    may lead in a circle.
+    """
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        here = Path(place)
+        hidden = {*here.relative_to(folder).parts} & SKIPPED_FOLDERS
+        for name in files:
+            if not hidden and name.lower().endswith(OTHER_FORMATS) and name[0] != ".":
+                unread.append(here / name)
+            yield here / name
+        links = (here / name for name in sorted(folders) if name[0] != ".")
+        unread += [link for link in links if link.is_symlink()]
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _named(scan: Scan, site: str | None, rule: SiteRule | None) -> Scan:
@@ -116,6 +142,16 @@ def _left_out(
         return []
     what = f"{len(left)} images not called *_{suffix} are left out, such as {left[0]}"
     return [Problem(root, what, "To read them, list them in a table.", "warning")]
+
+
+def _not_read(root: Path, unread: list[Path]) -> list[Problem]:
+    """Images of other formats, and linked folders: the user may count on them."""
+    if not unread:
+        return []
+    count, first = len(unread), min(unread)
+    what = f"{count} images of other formats, or linked folders, are left out"
+    remedy = "To read them, list them in a table."
+    return [Problem(root, f"{what}, such as {first}", remedy, "warning")]
 
 
 def _is_mask(path: Path) -> bool:

@@ -20,12 +20,12 @@ of the copies: with D as unit, (I + Q'Q)^-1 B' = B' - Q'(I + QQ')^-1 Q B'.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from medvae.encoding.table import INDEX_LOCK, read_table
@@ -36,6 +36,7 @@ from medvae.lock import turn
 
 Array = NDArray[np.float64]
 _REMEDY = "Fit them again."
+_MODEL = "model_digest"
 _SMALLEST = 1e-9  # of the first axis; what is below is rounding
 
 
@@ -47,6 +48,7 @@ class PersonAxes:
         centre: (d,) code of the average training scan.
         axes: (d, p), best first.
         back: (d, p), what one unit along each axis changes of the code.
+        model_digest: SHA-256 of the weights that made the codes; None where unknown.
 
     Example:
         >>> along, back = np.array([[2.0], [0.0]]), np.array([[0.5], [0.0]])
@@ -59,6 +61,7 @@ class PersonAxes:
     centre: Array
     axes: Array
     back: Array
+    model_digest: str | None = None
 
     def read(self, mean: ArrayLike, std: ArrayLike) -> tuple[Array, Array]:
         """Mean and standard deviation along the axes, (n, p), of codes (n, d)."""
@@ -71,7 +74,23 @@ class PersonAxes:
 
     def first(self, count: int) -> PersonAxes:
         """The best ``count`` of the axes."""
-        return PersonAxes(self.centre, self.axes[:, :count], self.back[:, :count])
+        return replace(self, axes=self.axes[:, :count], back=self.back[:, :count])
+
+    def check_model(self, digest: str | None, where: Path) -> None:
+        """Refuse axes that were fitted to codes of another network of the same size.
+
+        Args:
+            digest: SHA-256 of the weights that make the codes to read.
+            where: The file of these axes.
+
+        Raises:
+            UserError: They differ; nothing is said where one is unknown.
+        """
+        if None not in (digest, self.model_digest) and digest != self.model_digest:
+            raise UserError(
+                f"{where}: fitted to codes of another run. Fit axes to this one: "
+                "medvae axes RUN"
+            )
 
     def check_size(self, numbers: int, where: Path) -> None:
         """Refuse codes of another size than those that the axes were fitted to.
@@ -99,6 +118,7 @@ class PersonAxes:
                     "back": np.ascontiguousarray(self.back),
                 },
                 partial,
+                {_MODEL: self.model_digest} if self.model_digest else None,
             )
 
 
@@ -115,6 +135,8 @@ def read_axes(path: Path) -> PersonAxes:
     refuse_special(path)
     try:
         found = load_file(path)
+        with safe_open(path, "numpy") as file:
+            told = file.metadata() or {}
         parts = [np.asarray(found[k], np.float64) for k in ("centre", "axes", "back")]
     except (SafetensorError, AttributeError, *DAMAGED) as error:
         reason = " ".join(str(error).split())[:200]
@@ -127,7 +149,7 @@ def read_axes(path: Path) -> PersonAxes:
         raise UserError(f"{path}: holds no axes (shape {axes.shape}). {_REMEDY}")
     if not all((np.abs(part) < MOST).all() for part in parts):  # nor where it is NaN
         raise UserError(f"{path}: a number is not below {MOST:g}. {_REMEDY}")
-    return PersonAxes(centre, axes, back)
+    return PersonAxes(centre, axes, back, told.get(_MODEL))
 
 
 def kept_of(path: Path, keep: int | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from medvae.cohort import Cohort, Scan
@@ -52,7 +53,7 @@ def fit_run_axes(
 
     place = (cache or user_cache()) / "volumes"
     store = prepare_scans(learned, encoder.grid, place, jobs, told(0))
-    return fit_person_axes(
+    found = fit_person_axes(
         encoder,
         dict(enumerate(learned)),
         store,
@@ -62,6 +63,7 @@ def fit_run_axes(
         jobs=jobs,
         progress=told(len(learned)),
     )
+    return replace(found, model_digest=encoder.model_digest)
 
 
 def scans_learned(run: Path, cohort: Cohort) -> list[Scan]:

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -193,6 +194,10 @@ def test_axes_of_a_run_are_read_beside_its_codes(phantom, trained, tmp_path):
     fitted_to = read_axes(axes).first(3)
     latents = np.load(codes / "latents.npy")
     assert np.allclose(rows, fitted_to.read(latents, latents)[0], rtol=1e-3)
+    other = tmp_path / "other.safetensors"
+    replace(read_axes(axes), model_digest="0" * 64).write(other)
+    with pytest.raises(UserError, match="fitted to codes of another run"):
+        run("encode", trained, *scans, "-o", tmp_path / "not", "--axes", other)
     with pytest.raises(UserError, match="--keep 3 changes nothing"):
         run("encode", trained, *scans, "-o", codes, "--keep", 3)
     lines = [f"{scan},{i},KKI" for i, scan in enumerate(scans)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_run import SMALL, run
 
+from medvae.cli.cohorts import other_sites
 from medvae.cli.comparison import _command as recorded
 from medvae.cli.hints import data_of
 from medvae.evaluation import run as evaluation
@@ -80,6 +81,17 @@ def test_sites_named_as_folders_are_trained_on_from_the_folder_above(tmp_path):
     assert data_of(inside, None) == str(tmp_path / "a")
     assert data_of([inside[0], str(tmp_path / "b")], None) == "DATA"
     assert data_of(["NYU", "KKI"], None) is None
+
+
+def test_sites_beside_the_folders_that_were_fitted_are_held_out(tmp_path):
+    for site in ("NYU", "KKI", "OHSU"):
+        (tmp_path / "a" / site).mkdir(parents=True)
+        (tmp_path / "a" / site / "s1_T1w.nii.gz").touch()
+    (tmp_path / "b" / "UM_1").mkdir(parents=True)
+    inside = [str(tmp_path / "a" / site) for site in ("NYU", "KKI")]
+    assert other_sites(inside, None, None) == ["OHSU"]
+    apart = [inside[0], str(tmp_path / "b" / "UM_1")]
+    assert other_sites(apart, None, None) == []
 
 
 def test_the_command_that_a_comparison_records_can_be_pasted():

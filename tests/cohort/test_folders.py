@@ -84,6 +84,26 @@ def test_images_of_another_kind_are_left_out_and_said_so(tree):
     assert "s2_bold.nii.gz" in problem.message
 
 
+def test_scans_are_found_however_their_ending_is_written(tree):
+    cohort = read_cohort(
+        tree(dict.fromkeys(("A/s1.nii", "A/s2.NII.GZ", "B/s3.Nii"), ""))
+    )
+    assert [scan.path.name for scan in cohort.at("A").scans] == ["s1.nii", "s2.NII.GZ"]
+    assert not cohort.problems
+
+
+def test_other_formats_and_linked_folders_are_left_out_and_said_so(tree, tmp_path):
+    root = tree(dict.fromkeys(("A/s1.nii", "A/s2.mgz", "B/s3.nii", "B/old/s4.hdr"), ""))
+    (tmp_path / "elsewhere").mkdir()
+    (root / "B" / "more").symlink_to(tmp_path / "elsewhere")
+    cohort = read_cohort(root)
+    assert len(cohort) == 2
+    (problem,) = cohort.problems
+    assert problem.severity == "warning"
+    assert "3 images of other formats, or linked folders" in problem.message
+    assert "list them in a table" in problem.remedy
+
+
 def test_a_notebook_shows_sites_and_problems(tree):
     bad = Problem(Path("<b>.nii"), "every voxel is 0", "Remove the scan.")
     cohort = replace(
@@ -96,10 +116,11 @@ def test_a_notebook_shows_sites_and_problems(tree):
 
 
 def test_a_folder_that_goes_away_while_it_is_read_is_told(tree, monkeypatch):
-    def gone(self, pattern):
-        raise FileNotFoundError(2, "No such file or directory", str(self / "late"))
+    def gone(folder, onerror):
+        late = str(folder / "late")
+        onerror(FileNotFoundError(2, "No such file or directory", late))
 
     root = tree({"A/s1.nii": ""})
-    monkeypatch.setattr(Path, "rglob", gone)
+    monkeypatch.setattr("os.walk", gone)
     with pytest.raises(UserError, match=r"late went away .* start again"):
         read_cohort(root)

@@ -1,5 +1,7 @@
 """Axes of people: what a scanner moves is not among them, and nobody need say where."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import eigh
@@ -134,6 +136,17 @@ def test_a_file_of_axes_comes_back_and_a_damaged_one_is_named(world, tmp_path):
     PersonAxes(axes.centre * np.nan, axes.axes, axes.back).write(path)
     with pytest.raises(UserError, match="not below 1e"):
         read_axes(path)
+
+
+def test_axes_know_whose_codes_they_were_fitted_to(world, tmp_path):
+    path = tmp_path / "axes.safetensors"
+    replace(world.fit(), model_digest="a" * 64).first(2).write(path)
+    found = read_axes(path)
+    found.check_model("a" * 64, path)
+    with pytest.raises(UserError, match="fitted to codes of another run"):
+        found.check_model("b" * 64, path)
+    world.fit().write(path)  # as versions before wrote them: any run may be meant
+    read_axes(path).check_model("b" * 64, path)
 
 
 def test_rows_of_axes_stand_beside_the_rows_of_codes(world, tmp_path):
