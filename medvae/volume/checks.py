@@ -20,6 +20,8 @@ from medvae.volume.memory import within_memory
 from medvae.volume.nifti import Volume, read_volume
 from medvae.volume.plain import plain_geometry
 
+_FLOOR_PER_CENT = 1.0  # of the voxels, the darkest
+_BELOW_ZERO = 0.02  # of the head's median: more is no rounding
 _THINNEST = 8  # voxels
 _OBLIQUE_DEGREES = 5.0
 _ANISOTROPY = 3.0
@@ -160,8 +162,14 @@ def _voxel_problems(path: Path, volume: Volume) -> list[Problem]:
     head = foreground_mask(volume.data, volume.spacing_mm)
     if not head.any() or not np.median(volume.data[head]) > 0:
         return [Problem(path, "no foreground stands out", "Remove the scan.")]
+    problems = []
     millilitres = float(head.sum() * np.prod(volume.spacing_mm) / 1000)
     if millilitres < _SMALLEST_HEAD_ML:
         what = f"foreground of {millilitres:.0f} ml is small for a head"
-        return [Problem(path, what, "Look at the scan.", "warning")]
-    return []
+        problems.append(Problem(path, what, "Look at the scan.", "warning"))
+    floor = float(np.percentile(volume.data, _FLOOR_PER_CENT))
+    if floor < -_BELOW_ZERO * float(np.median(volume.data[head])):
+        what = f"air lies at {floor:.3g}, and what is below 0 is cut off"
+        how = "Add as much to every voxel. Is it a CT? No model of MR fits it."
+        problems.append(Problem(path, what, how, "warning"))
+    return problems

@@ -154,3 +154,13 @@ def test_what_is_only_warned_of_is_not_refused(small, tmp_path):
     write_nifti(tmp_path / "b.nii", small.image * 0, small.affine, np.float32)
     with pytest.raises(UserError, match=r"b\.nii"):
         refuse_bad(tmp_path / "b.nii")
+
+
+@pytest.mark.parametrize(
+    ("less", "warned"), [(0.0, False), (0.005, False), (0.3, True)]
+)
+def test_air_below_zero_would_be_cut_off(small, tmp_path, less, warned):
+    level = np.median(small.image[small.image > small.image.mean()])
+    write_nifti(tmp_path / "a.nii", small.image - less * level, small.affine)
+    found = [text for _, text in said(tmp_path / "a.nii")]
+    assert any("below 0 is cut off" in text for text in found) == warned
