@@ -129,6 +129,12 @@ def _can_be(path: Path) -> bool:
         return False
 
 
+def inputs_of(items: Sequence[Item]) -> list[Path]:
+    """The files that are read: the scans, and the masks of those that have one."""
+    masks = [item.mask for item in items if item.mask]
+    return [*(item.path for item in items), *masks]
+
+
 def missing(scans: Sequence[Path]) -> list[str]:
     """A message for every scan that is not there, for a dry run to end with."""
     from medvae.inputs import is_there

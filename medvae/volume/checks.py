@@ -15,7 +15,7 @@ from medvae.problem import Problem
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
 from medvae.volume.intensity import extreme_scale
-from medvae.volume.mask import read_mask
+from medvae.volume.mask import RESAMPLE, mask_misfit, read_mask
 from medvae.volume.memory import within_memory
 from medvae.volume.nifti import Volume, read_volume
 from medvae.volume.plain import plain_geometry
@@ -82,15 +82,10 @@ def check_mask(mask: Path, scan: Path, *, header_only: bool = False) -> list[Pro
         target = checked_affine(on, str(scan))
     except UserError as error:
         return [_as_problem(mask, error)]
-    if shape != wanted:
-        what = f"mask shape {shape}, but its scan {scan.name} has {wanted}"
-    elif not np.allclose(affine, target, atol=0.05):
-        what = f"mask affine differs from that of its scan {scan.name}"
-    elif header_only:
-        return []
-    else:
-        return _inside_problems(mask)
-    return [Problem(mask, what, "Resample the mask to its scan.")]
+    misfit = mask_misfit(shape, affine, wanted, target, scan.name)
+    if misfit:
+        return [Problem(mask, misfit, RESAMPLE)]
+    return [] if header_only else _inside_problems(mask)
 
 
 def _inside_problems(mask: Path) -> list[Problem]:
