@@ -21,6 +21,7 @@ from nibabel.spatialimages import SpatialImage
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.volume import Grid, Prepared, prepare, read_volume
+from medvae.volume.checks import refuse_thin
 from medvae.volume.dicom import holds_dicom, series_digest
 from medvae.volume.mask import mask_of
 from noise_models.workers import serve_caller
@@ -111,6 +112,7 @@ def read_scan(
         if mark is not None and mark == known:
             return Arrival(name, mark)
         volume = read_volume(scan)
+        refuse_thin(volume)
         chosen = mask_of(volume, mask)
         return Arrival(name, mark, prepare(volume, grid, chosen, reach=reach))
     except OSError as error:

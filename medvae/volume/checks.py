@@ -66,6 +66,22 @@ def refuse_bad(path: Path | str) -> None:
             raise UserError(str(problem))
 
 
+def refuse_thin(volume: Volume) -> None:
+    """Refuse a scan that is too thin for a head, in the words of :func:`check_scan`.
+
+    Raises:
+        UserError: It is a localiser, more likely than not.
+
+    Example:
+        >>> thin = nib.Nifti1Image(np.ones((20, 20, 3), np.float32), np.eye(4))
+        >>> refuse_thin(read_volume(thin))
+        Traceback (most recent call last):
+        medvae.errors.UserError: image in memory: shape (20, 20, 3) is thinner than ...
+    """
+    for problem in _size_problems(Path(volume.name), volume.source.shape):
+        raise UserError(str(problem))
+
+
 def check_mask(mask: Path, scan: Path, *, header_only: bool = False) -> list[Problem]:
     """Everything wrong with a mask for ``scan``.
 
