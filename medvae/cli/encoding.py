@@ -22,6 +22,7 @@ from medvae.cli.scans import (
     Run,
     Scans,
     SiteFrom,
+    inputs_of,
     missing,
     scans_of,
 )
@@ -85,7 +86,7 @@ def encode(
     found = read_axes(axes) if axes is not None else None
     if dry_run:
         words = f"would encode {counted(len(items), 'scan')} with {run} into {out}"
-        end(words, missing([item.path for item in items]), json=json)
+        end(words, missing(inputs_of(items)), json=json)
         return
     from medvae.encoding.encoder import Encoder
 

@@ -19,6 +19,7 @@ from medvae.cli.scans import (
     Run,
     Scans,
     SiteFrom,
+    inputs_of,
     missing,
     scans_of,
 )
@@ -169,7 +170,7 @@ def harmonize(
     check()
     if dry_run:
         words = f"would write {counted(len(paths), 'scan')} as {to} into {out}"
-        end(words, missing(paths), json=json)
+        end(words, missing(inputs_of(items)), json=json)
         return
     from medvae.encoding.encoder import Encoder
     from medvae.encoding.images import harmonize_files

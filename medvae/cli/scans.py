@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from medvae.counted import counted
 from medvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def _cohort_apart(path: Path, out: Path | None, site_from: str | None) -> Cohort
     from medvae.cohort.folders import is_searched
 
     cohort = read_cohort(path, site_from)
+    if site_from:
+        _refuse_unlabelled(cohort, site_from)
     for scan in cohort.scans:
         if not _can_be(scan.path):
             name = repr(str(scan.path))
@@ -121,12 +124,29 @@ def _cohort_apart(path: Path, out: Path | None, site_from: str | None) -> Cohort
     return cohort
 
 
+def _refuse_unlabelled(cohort: Cohort, site_from: str) -> None:
+    """Refuse a cohort of which not every scan has a site where the user says it is."""
+    unlabelled = [scan.path for scan in cohort.scans if scan.site is None]
+    if unlabelled:
+        count = counted(len(unlabelled), "scan")
+        raise UserError(
+            f"{unlabelled[0]}: --site-from {site_from} finds no site for it, the first "
+            f"of {count} without one. Correct the option, or leave it out."
+        )
+
+
 def _can_be(path: Path) -> bool:
     """Whether a system can have a file of that name."""
     try:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
         return False
+
+
+def inputs_of(items: Sequence[Item]) -> list[Path]:
+    """The files that are read: the scans, and the masks of those that have one."""
+    masks = [item.mask for item in items if item.mask]
+    return [*(item.path for item in items), *masks]
 
 
 def missing(scans: Sequence[Path]) -> list[str]:

@@ -101,7 +101,9 @@ class Earlier:
             told = before.get(target)
             if told is None or place(told["path"]) == place(scan):
                 continue
-            if scan_digest(scan) not in (None, told["digest"]):
+            mark = scan_digest(scan)
+            # It may have got a mask, or lost it: the scan is the same.
+            if mark is not None and not told["digest"].startswith(mark):
                 raise UserError(
                     f"{target}: the code of {told['path']} by an earlier command, and "
                     f"would be overwritten with that of {scan}. Choose another folder "

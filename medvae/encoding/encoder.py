@@ -164,6 +164,8 @@ class Encoder:
     ) -> Latent | list[Latent]:
         """Encode one scan, or a list of them in batches.
 
+        No mask is used; ``medvae encode`` uses those that a cohort names.
+
         Args:
             scan: A NIfTI file, a folder of one DICOM series, a nibabel image, an array
                 or tensor (X, Y, Z), or a list of these. An array may come as a pair
@@ -373,6 +375,8 @@ class Encoder:
         cover: Cover = "head",
     ) -> nib.Nifti1Image:
         """The scan as training site ``to`` would have made it, on its own grid.
+
+        No mask is used; ``medvae harmonize`` uses those that a cohort names.
 
         Args:
             scan: As for :meth:`encode`.

@@ -106,6 +106,7 @@ def check_originals(
         originals: That they are made of.
         key: Under which :func:`vouched` has written down the digest of an original.
         mark_of: The digest of an original as it is now; None for one that is not there.
+            What was written down may go on after it, with the digest of a mask.
 
     Raises:
         UserError: Names the image, both files and the remedy.
@@ -115,11 +116,12 @@ def check_originals(
             continue
         try:
             record = read_json(_record(image))
-            before, mark = record["original"], (record["made_of"] | record)[key]
+            before, mark = record["original"], str((record["made_of"] | record)[key])
             same = os.path.realpath(image.parent / before) == os.path.realpath(original)
         except (*DAMAGED, UserError):
             continue
-        if not same and mark_of(original) not in (None, mark):
+        now = None if same else mark_of(original)
+        if now is not None and not mark.startswith(now):
             raise UserError(
                 f"{image}: made of {before} by an earlier command, and would be "
                 f"overwritten with that of {original}. Choose another folder with -o."

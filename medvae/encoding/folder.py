@@ -43,6 +43,7 @@ class Item:
     site: str | None = None
     session: str | None = None
     more: Mapping[str, str] = field(default_factory=dict, hash=False)
+    mask: Path | None = None
 
     @classmethod
     def of(cls, scan: Scan) -> Item:
@@ -57,7 +58,8 @@ class Item:
         known = {"age": age, "sex": scan.sex, "split": scan.split}
         more = {name: told for name, told in known.items() if told is not None}
         rest = {**more, **scan.covariates}
-        return cls(scan.path, scan.subject, scan.site, scan.session, rest)
+        labels = (scan.subject, scan.site, scan.session)
+        return cls(scan.path, *labels, rest, scan.mask)
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def _encode_share(
         ahead=batch_size,
         reach=encoder.reach(cover),
         known=whole_batches(marks, batch_size),
+        masks=share.of([item.mask for item in items]),
     )
     problems: list[str] = []
     is_any_there = False

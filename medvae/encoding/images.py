@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 
 from medvae.encoding.encoder import Encoder
-from medvae.encoding.finished import finished, vouched
+from medvae.encoding.finished import finished, seen_from, vouched
 from medvae.encoding.folder import Item, encode_arrivals, whole_batches
 from medvae.encoding.harmonised import Harmonised, known_source
 from medvae.encoding.latent import Latent
@@ -156,6 +156,7 @@ def harmonize_files(
         ahead=batch_size,
         reach=encoder.reach(cover),
         known=whole_batches(marks, batch_size),
+        masks=[item.mask for item in items],
     )
     coded = encode_arrivals(encoder, read, batch_size)
     rows: list[Harmonised] = []
@@ -191,7 +192,7 @@ def harmonize_files(
                     subject=item.subject or "",
                     session=item.session or "",
                     site=item.site or "",
-                    more=item.more,
+                    more=_more(item, target.parent),
                 )
             )
             if each:
@@ -199,6 +200,12 @@ def harmonize_files(
         if progress:
             progress(i + 1, len(items), item.path.name)
     return rows, problems
+
+
+def _more(item: Item, out: Path) -> dict[str, str]:
+    """What a table in ``out`` tells of a scan besides; its mask is the image's, too."""
+    mask = {"mask": seen_from(out, item.mask)} if item.mask else {}
+    return {**item.more, **mask}
 
 
 def _painted(

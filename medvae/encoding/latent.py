@@ -26,7 +26,7 @@ class Latent:
         source: How the scan lay on disk, so that a decoded image can lie likewise.
         reference: What an intensity of 1 is, in the scan's own units.
         name: The scan's file name, or ``image`` for one that has none.
-        digest: SHA-256 of the scan's file, if it came from one.
+        digest: SHA-256 of the scan's file, if it came from one, and of its mask's.
         model: SHA-256 of the weights that made the code, if they came from a file.
     """
 

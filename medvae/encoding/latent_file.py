@@ -74,7 +74,9 @@ def write_latent(
 
 
 def finished_digest(path: Path, model: str | None, cover: Cover = "head") -> str | None:
-    """SHA-256 of the scan that a whole code of this model belongs to, if there is one.
+    """Digest of the scan that a whole code of this model belongs to, if there is one.
+
+    As of :func:`~medvae.encoding.reading.scan_digest`: that of its mask follows.
 
     Args:
         path: ``*_latent.nii.gz``, which need not exist.

@@ -21,12 +21,14 @@ from nibabel.spatialimages import SpatialImage
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.volume import Grid, Prepared, prepare, read_volume
+from medvae.volume.checks import refuse_thin
 from medvae.volume.dicom import holds_dicom, series_digest
+from medvae.volume.mask import mask_of
 from noise_models.workers import serve_caller
 
 Cover: TypeAlias = Literal["head", "scan"]
 Read: TypeAlias = "Callable[..., Arrival]"
-Task: TypeAlias = tuple[Path, str | None]
+Task: TypeAlias = tuple[Path, Path | None, str | None]
 
 NO_ROOM = (
     "Run the same command again with fewer --jobs, or where there is more memory: it "
@@ -43,7 +45,7 @@ class Arrival:
 
     Args:
         name: The scan's file name, or ``image``.
-        digest: SHA-256 of its file.
+        digest: Of its file, and of its mask's: see :func:`scan_digest`.
         prepared: On the training grid; None where it was not needed or failed.
         problem: What is wrong with the scan.
     """
@@ -65,13 +67,22 @@ class Arrival:
         return self.prepared
 
 
-def scan_digest(path: Path) -> str | None:
+def scan_digest(path: Path, mask: Path | None = None) -> str | None:
     """SHA-256 of a scan's file, or of the files of its DICOM series; None for neither.
+
+    That of the mask's file follows after a space, where the scan has a mask.
+
+    Args:
+        path: The scan.
+        mask: Its mask; None, too, for one that is not there.
 
     Example:
         >>> scan_digest(Path("no such file")) is None
         True
     """
+    if mask is not None:
+        of_scan = scan_digest(path)
+        return f"{of_scan} {digest(mask)}" if of_scan and mask.is_file() else None
     if path.is_file():
         return digest(path)
     return series_digest(path) if path.is_dir() and holds_dicom(path) else None
@@ -82,6 +93,7 @@ def read_scan(
     grid: Grid,
     reach: int | None = None,
     known: str | None = None,
+    mask: Path | None = None,
 ) -> Arrival:
     """Read a scan and bring it to the grid; a bad one comes back with its problem.
 
@@ -90,18 +102,22 @@ def read_scan(
         grid: The training grid.
         reach: See :func:`medvae.volume.prepare`.
         known: Leave a scan with this digest unprepared: its code exists.
+        mask: The user's mask, on the scan's own grid.
     """
     path = scan if isinstance(scan, Path) else None
     name = path.name if path else "image"
     mark: str | None = None
     try:
-        mark = scan_digest(path) if path else None
+        mark = scan_digest(path, mask) if path else None
         if mark is not None and mark == known:
             return Arrival(name, mark)
-        return Arrival(name, mark, prepare(read_volume(scan), grid, reach=reach))
+        volume = read_volume(scan)
+        refuse_thin(volume)
+        chosen = mask_of(volume, mask)
+        return Arrival(name, mark, prepare(volume, grid, chosen, reach=reach))
     except OSError as error:
-        reason = error.strerror or "cannot be read"
-        return Arrival(name, mark, problem=f"{path}: {reason}. Check the path.")
+        file, reason = error.filename or path, error.strerror or "cannot be read"
+        return Arrival(name, mark, problem=f"{file}: {reason}. Check the path.")
     except UserError as error:
         return Arrival(name, mark, problem=str(error))
     except MemoryError:
@@ -116,6 +132,7 @@ def read_ahead(
     ahead: int = 4,
     reach: int | None = None,
     known: Sequence[str | None] | None = None,
+    masks: Sequence[Path | None] | None = None,
 ) -> Iterator[Arrival]:
     """Scans in order, read while the caller works on those before.
 
@@ -129,11 +146,13 @@ def read_ahead(
         ahead: Scans that may wait for the caller.
         reach: See :func:`medvae.volume.prepare`.
         known: By scan, the digest of which a code exists already.
+        masks: By scan, its mask, if it has one.
     """
-    tasks = [*zip(scans, known or [None] * len(scans), strict=True)]
+    none: list[None] = [None] * len(scans)
+    tasks = [*zip(scans, masks or none, known or none, strict=True)]
     read = partial(read_scan, grid=grid, reach=reach)
     if jobs < 1 or len(scans) < _FEWEST:
-        yield from (read(path, known=mark) for path, mark in tasks)
+        yield from (read(path, known=mark, mask=mask) for path, mask, mark in tasks)
         return
     done = 0
     while done < len(tasks):
@@ -152,8 +171,8 @@ def _together(
     """Scans in order, until a process is killed."""
     waiting: deque[Future[Arrival]] = deque()
     with _processes(jobs) as pool, suppress(BrokenProcessPool):
-        for path, mark in tasks:
-            waiting.append(pool.submit(read, path, known=mark))
+        for path, mask, mark in tasks:
+            waiting.append(pool.submit(read, path, known=mark, mask=mask))
             if len(waiting) >= most:
                 yield waiting.popleft().result()
         while waiting:
@@ -162,10 +181,10 @@ def _together(
 
 def _alone(read: Read, task: Task) -> Arrival:
     """One scan in a process of its own: if that is killed, the scan did it."""
-    path, mark = task
+    path, mask, mark = task
     with _processes(1) as pool:
         try:
-            return pool.submit(read, path, known=mark).result()
+            return pool.submit(read, path, known=mark, mask=mask).result()
         except BrokenProcessPool:
             why = "the process that read it was killed, most often for want of memory"
             return Arrival(path.name, problem=f"{path}: {why}. {NO_ROOM}")

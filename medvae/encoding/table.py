@@ -55,7 +55,7 @@ class Row:
 
         Args:
             out: The folder of codes.
-            mark: SHA-256 of the scan.
+            mark: Digest of the scan, and of its mask.
             model: SHA-256 of the weights.
             before: Its row of an earlier call, if there is one.
         """

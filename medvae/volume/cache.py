@@ -22,7 +22,7 @@ from medvae.files import digest, to_disk
 from medvae.inputs import DAMAGED, read_json
 from medvae.lock import sweep_old
 from medvae.volume.grid import Grid, Placement
-from medvae.volume.mask import read_mask
+from medvae.volume.mask import mask_of
 from medvae.volume.nifti import Source, read_volume
 from medvae.volume.prepare import Prepared, prepare
 from noise_models.workers import workers
@@ -148,8 +148,7 @@ def _ensure(
     folder = cache_dir / key[:32]
     if not _is_whole(folder, grid):
         volume = read_volume(path)
-        chosen = read_mask(mask) if mask else None
-        _store(prepare(volume, grid, chosen), folder, path)
+        _store(prepare(volume, grid, mask_of(volume, mask)), folder, path)
     return i, folder
 
 

@@ -15,7 +15,7 @@ from medvae.problem import Problem
 from medvae.volume.foreground import foreground_mask
 from medvae.volume.header import checked_affine, checked_shape, open_header
 from medvae.volume.intensity import extreme_scale
-from medvae.volume.mask import read_mask
+from medvae.volume.mask import RESAMPLE, mask_misfit, read_mask
 from medvae.volume.memory import within_memory
 from medvae.volume.nifti import Volume, read_volume
 from medvae.volume.plain import plain_geometry
@@ -68,6 +68,22 @@ def refuse_bad(path: Path | str) -> None:
             raise UserError(str(problem))
 
 
+def refuse_thin(volume: Volume) -> None:
+    """Refuse a scan that is too thin for a head, in the words of :func:`check_scan`.
+
+    Raises:
+        UserError: It is a localiser, more likely than not.
+
+    Example:
+        >>> thin = nib.Nifti1Image(np.ones((20, 20, 3), np.float32), np.eye(4))
+        >>> refuse_thin(read_volume(thin))
+        Traceback (most recent call last):
+        medvae.errors.UserError: image in memory: shape (20, 20, 3) is thinner than ...
+    """
+    for problem in _size_problems(Path(volume.name), volume.source.shape):
+        raise UserError(str(problem))
+
+
 def check_mask(mask: Path, scan: Path, *, header_only: bool = False) -> list[Problem]:
     """Everything wrong with a mask for ``scan``.
 
@@ -84,15 +100,10 @@ def check_mask(mask: Path, scan: Path, *, header_only: bool = False) -> list[Pro
         target = checked_affine(on, str(scan))
     except UserError as error:
         return [_as_problem(mask, error)]
-    if shape != wanted:
-        what = f"mask shape {shape}, but its scan {scan.name} has {wanted}"
-    elif not np.allclose(affine, target, atol=0.05):
-        what = f"mask affine differs from that of its scan {scan.name}"
-    elif header_only:
-        return []
-    else:
-        return _inside_problems(mask)
-    return [Problem(mask, what, "Resample the mask to its scan.")]
+    misfit = mask_misfit(shape, affine, wanted, target, scan.name)
+    if misfit:
+        return [Problem(mask, misfit, RESAMPLE)]
+    return [] if header_only else _inside_problems(mask)
 
 
 def _inside_problems(mask: Path) -> list[Problem]:

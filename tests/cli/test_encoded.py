@@ -46,3 +46,19 @@ def test_a_scan_of_the_same_name_is_refused_before_a_run_is_read(
     encode(pair[0])
     with pytest.raises(UserError, match="Choose another folder with -o"):
         encode(pair[1], more=dry)
+
+
+@pytest.mark.parametrize("verb", [("encode",), ("harmonize", "--to", "B")])
+def test_a_mask_that_is_not_there_is_named_at_the_end(world, tmp_path, verb):
+    table = tmp_path / "scans.csv"
+    scans = [world / f"scans/{site}/{site.lower()}1.nii.gz" for site in "AC"]
+    rows = [f"{scans[0]},A,a,{tmp_path / 'gone_mask.nii.gz'}", f"{scans[1]},C,c,"]
+    table.write_text("\n".join(["path,site,subject,mask", *rows]))
+    words = (verb[0], world / "runs/scanner", table, *verb[1:], "-o", tmp_path / "out")
+    for more in (("--dry-run",), ("--jobs", 0)):
+        done = run(*words, *more)
+        assert done.exit_code == 2
+        told = " ".join(done.output.split())
+        assert f"{tmp_path}/gone_mask.nii.gz: file not found" in told
+    assert list((tmp_path / "out").glob("c1*.nii.gz"))
+    assert not list((tmp_path / "out").glob("a1*.nii.gz"))

@@ -67,6 +67,26 @@ def test_codes_take_their_site_from_where_it_is_said_to_be(world, tmp_path):
 
 
 @pytest.mark.parametrize("verb", [("encode",), ("harmonize", "--to", "B")])
+@pytest.mark.parametrize(
+    ("place", "without"), [("sidecar:Stationname", 3), (r"filename:^([ac])1", 1)]
+)
+def test_a_place_without_the_site_of_every_scan_is_refused(
+    world, tmp_path, verb, place, without
+):
+    words = (verb[0], world / "runs/scanner", world / "scans", *verb[1:])
+    first = "A/a1" if without == 3 else "B/b1"
+    for more in ((), ("--dry-run",)):
+        with pytest.raises(UserError) as refused:
+            run(*words, "-o", tmp_path / "out", "--site-from", place, *more)
+        assert str(refused.value) == (
+            f"{world}/scans/{first}.nii.gz: --site-from {place} finds no site for it, "
+            f"the first of {without} scan{'s' * (without > 1)} without one. Correct "
+            "the option, or leave it out."
+        )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", [("encode",), ("harmonize", "--to", "B")])
 def test_what_a_cohort_leaves_out_is_said_and_stops_nothing(
     world, tmp_path, monkeypatch, verb
 ):

@@ -15,6 +15,7 @@ from small_encoder import head_image, small_encoder
 
 from medvae.encoding.earlier import is_free_for
 from medvae.encoding.folder import Item, Share, encode_folder
+from medvae.encoding.images import harmonize_files
 from medvae.encoding.latent_file import read_latent
 from medvae.encoding.names import find_latents, stems
 from medvae.encoding.reading import read_ahead
@@ -22,6 +23,7 @@ from medvae.encoding.table import read_table
 from medvae.errors import UserError
 from medvae.model.weights import save_model
 from medvae.version import software
+from medvae.volume import check_scan
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,24 @@ def test_one_bad_scan_does_not_stop_the_others(encoder, tmp_path, jobs):
     assert any("scan1.nii.gz" in text for text in problems)
     assert any("gone.nii.gz: file not found" in text for text in problems)
     assert list(read_table(out)[0].index) == ["scan0", "scan2"]
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_localiser_is_refused_in_the_words_of_the_cohort(encoder, tmp_path, jobs):
+    items, out = folder_of(tmp_path), tmp_path / "out"
+    thin = items[1].path
+    nib.save(head_image(shape=(64, 64, 3)), thin)
+    words = [str(problem) for problem in check_scan(thin, header_only=True)]
+    assert words == [
+        f"{thin}: shape (64, 64, 3) is thinner than 8 voxels. Is it a localiser? "
+        "Remove it."
+    ]
+    assert encode_folder(encoder, items, out, jobs=jobs) == words
+    assert list(read_table(out)[0].index) == ["scan0", "scan2"]
+    targets = [tmp_path / f"as_b_{i}.nii.gz" for i in range(3)]
+    rows, problems = harmonize_files(encoder, items, targets, "B", jobs=jobs)
+    assert problems == words
+    assert [row.original for row in rows] == [items[0].path, items[2].path]
 
 
 def test_scans_read_ahead_come_in_order_and_few_wait(encoder, tmp_path):
