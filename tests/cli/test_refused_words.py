@@ -105,6 +105,13 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
             r"--from C: no site of scanner.yaml; known: A, B\.",
         ),
         (
+            (
+                *("noise", "apply", "scanner.yaml", "a.nii", "-o", "out"),
+                *("--from", "A", "--to", "A"),
+            ),
+            r"--from A --to A would change nothing\. Name two sites\.",
+        ),
+        (
             ("noise", "preview", "bias_field", "a.nii", "--to", "A", "-o", "a.png"),
             "bias_field: --from and --to need a fitted scanner noise, got bias_field",
         ),
