@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cohort"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
 import small_tree
 from fitted_noise import fitted_noise
+from permissions import as_anybody
 
 import noise_models
 from medvae import cli
@@ -133,6 +135,43 @@ def test_columns_to_adjust_for_must_be_named(tree):
     words = ("fit-noise", "A", "B", "--data", root, "--adjust", " , ")
     with pytest.raises(UserError, match="must name columns, or none"):
         run(*words, "-o", root / "scanner.yaml")
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize("option", ["-o", "--report"])
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("afile/x", "afile: no folder, so"),
+        ("afile/deep/x", "afile: no folder, so"),
+        ("link/x", "link: no folder, so"),
+        ("shut/deep/x", "shut: a folder that you may not write to, so"),
+        (f"new/{'x' * 300}", "cannot be written"),
+    ],
+)
+def test_a_fit_that_cannot_be_written_is_refused_before_the_scans_are_read(
+    place, says, option, dry, tree, monkeypatch
+):
+    names = [f"{site}/sub-{site}{k}_T1w.nii" for site in "AB" for k in range(2)]
+    root = tree(dict.fromkeys([*names, "afile"], ""))
+    (root / "link").symlink_to("nowhere")
+    (root / "shut").mkdir(mode=0o500)
+    (root / "new").mkdir()
+    monkeypatch.setattr("medvae.cli.cohorts.site_scans", lambda *_, **__: 1 / 0)
+    before = sorted(root.rglob("*"))
+    ending = ".yaml" if option == "-o" else ".html"
+    words = ("fit-noise", root / "A", root / "B", option, root / f"{place}{ending}")
+    with as_anybody(), pytest.raises(UserError, match=says):
+        run(*words, *dry)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_fit_whose_file_cannot_be_written_after_all_says_so(tmp_path, monkeypatch):
+    (tmp_path / "afile").write_text("")
+    monkeypatch.setattr("noise_models.scanner.fit", lambda *_, **__: fitted_noise())
+    scans = Cohort(tmp_path, "table", (Scan(tmp_path / "a.nii", "01", "A"),))
+    with pytest.raises(UserError, match="cannot be written"):
+        fit_sites(scans, tmp_path / "afile" / "x.yaml", cache=tmp_path)
 
 
 def test_noise_that_would_be_applied_is_said_and_not_written(tree):
