@@ -88,6 +88,14 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
             "a .html file",
         ),
         (("fit-noise", "A", "B", "--report", "a.nii"), "Name it a.html"),
+        (
+            ("config", "schema", "-o", "a.nii"),
+            r"a \.json file is written\. Name it a\.j",
+        ),
+        (("config", "schema", "-o", "new.yaml"), r"Name it new\.json"),
+        (("config", "schema", "-o", "mine.json"), "is there and holds no schema"),
+        (("config", "schema", "-o", "list.json"), "is there and holds no schema"),
+        (("config", "schema", "-o", "torn.json"), "is there and holds no schema"),
         (("axes", "r", "-o", "a.nii"), "Name it a.safetensors"),
         (("axes", "r", "-o", "model.safetensors"), "there and holds no axes"),
         (
@@ -122,7 +130,8 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
 def test_words_that_would_do_harm_or_nothing_are_refused(
     words, match, fit, tree, tmp_path, monkeypatch
 ):
-    monkeypatch.chdir(tree({"a.nii": "", "model.safetensors": "weights"}))
+    mine = {"mine.json": '{"title": "mine"}', "list.json": "[1]", "torn.json": "{"}
+    monkeypatch.chdir(tree({"a.nii": "", "model.safetensors": "weights", **mine}))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(UserError, match=match):
         run(*words)
@@ -306,6 +315,10 @@ def test_a_table_whose_scans_are_all_missing_says_so(tree):
 
 def test_the_schema_is_printed_or_written(tmp_path):
     printed = json.loads(run("config", "schema").stdout)
+    run("config", "schema", "-o", tmp_path / "schema.json")
+    assert json.loads((tmp_path / "schema.json").read_text()) == printed
+    older = {name: told for name, told in printed.items() if name != "properties"}
+    (tmp_path / "schema.json").write_text(json.dumps(older))
     run("config", "schema", "-o", tmp_path / "schema.json")
     assert json.loads((tmp_path / "schema.json").read_text()) == printed
 
