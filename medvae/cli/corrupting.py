@@ -52,6 +52,8 @@ def apply(
 ) -> None:
     """Write corrupted copies of scans, each on its own grid, under its own name.
 
+    Scans of one file name are told apart by the names of their folders.
+
     A fitted noise takes each scan from the site that made it to another. A scan of no
     site that the fit knows is taken as of the average site; one that was made at the
     site they go to is copied as it is.
@@ -69,7 +71,7 @@ def apply(
         vouched,
     )
     from medvae.encoding.images import write_image
-    from medvae.encoding.names import check_outputs
+    from medvae.encoding.names import check_outputs, stems
     from medvae.encoding.reading import scan_digest
     from medvae.training.seeds import seed_of
 
@@ -83,7 +85,7 @@ def apply(
     scans = [item.path for item in items]
     for doubt in doubts:
         warn(str(doubt))
-    names = [_name(path) for path in scans]
+    names = stems(scans, _name)
     check_outputs(out, names, scans)
     targets = [out / file for file in names]
     goal = getattr(noise, "target", None) or ""
@@ -108,7 +110,7 @@ def apply(
             try:
                 made_of = plan | {"scan": scan_digest(path)}
                 if finished(target, made_of) is None:
-                    draw = seed_of(seed, path.name)
+                    draw = seed_of(seed, _drawn_by(path, target.name))
                     image = _copy(noise, path, plan["source"], draw)
                     with vouched(target, path, made_of):
                         write_image(image, target)
@@ -130,6 +132,18 @@ def _name(scan: Path) -> str:
     if scan.is_dir():
         return f"{scan.name}.nii.gz"
     return f"{scan.stem}.nii.gz" if scan.suffix in (".hdr", ".img") else scan.name
+
+
+def _drawn_by(scan: Path, copy: str) -> str:
+    """The name that decides a scan's draw: scans of one name have draws of their own.
+
+    Example:
+        >>> _drawn_by(Path("A/x.nii.gz"), "x.nii.gz")
+        'x.nii.gz'
+        >>> _drawn_by(Path("A/x.nii.gz"), "A_x.nii.gz")
+        'A_x.nii.gz'
+    """
+    return scan.name if copy == _name(scan) else copy
 
 
 def _origin(noise: NoiseModel, made_at: str | None, label: str | None) -> str:

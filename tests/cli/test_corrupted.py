@@ -84,6 +84,24 @@ def test_a_copy_of_another_scan_of_the_same_name_is_not_written_over(
     assert "1 was there already" in run(*words, tmp_path / "x.nii.gz").output
 
 
+def test_scans_of_one_name_are_named_by_their_folders_and_drawn_apart(scans, tmp_path):
+    pair = [tmp_path / folder / "x.nii.gz" for folder in "ab"]
+    for scan in pair:
+        scan.parent.mkdir()
+        scan.write_bytes(scans[0].read_bytes())
+    words = ("noise", "apply", "rician", *pair, scans[1], "-o", tmp_path / "out")
+    assert run(*words).exit_code == 0
+    made = voxels(tmp_path / "out")
+    assert sorted(made) == ["a_x.nii.gz", scans[1].name, "b_x.nii.gz"]
+    assert made["a_x.nii.gz"] != made["b_x.nii.gz"]
+    assert "3 were there already" in run(*words).output
+
+
+def test_a_scan_given_twice_is_named_with_its_folder(scans, tmp_path):
+    with pytest.raises(UserError, match=r"A/a1\.nii\.gz: named twice"):
+        run("noise", "apply", "rician", scans[0], scans[0], "-o", tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
