@@ -251,6 +251,55 @@ def test_scans_like_their_site_s_are_not_said_to_have_moved(fit, monkeypatch):
     assert "moved" not in told
 
 
+BAD = ("bad.nii", "slice.nii")
+
+
+@pytest.fixture
+def partly_bad(monkeypatch):
+    """One file is no image and another cannot be measured: five scans, three good."""
+    mean = fitted_noise().sites[0].mean
+    one = ScanEstimate(tuple(mean), (1.0,) * 3, 1.0, "air", coils=1.0)
+
+    def estimate(path, label):
+        if path.name == "slice.nii":
+            raise ValueError(f"{label}: too thin. Remove the scan.")
+        return one
+
+    def refuse(path):
+        if path.name == "bad.nii":
+            raise UserError(f"{path}: not readable. Export it again.")
+
+    monkeypatch.setattr("noise_models.scanner.estimate_cached", estimate)
+    monkeypatch.setattr("medvae.noise.scored.refuse_bad", refuse)
+    return ("a.nii", BAD[0], "b.nii", BAD[1], "c.nii", "--site", "A", "--jobs", 1)
+
+
+def test_a_bad_scan_is_named_after_the_scores_of_the_good(fit, partly_bad):
+    done = run("noise", "score", fit, *partly_bad)
+    assert done.exit_code == 2
+    told = " ".join(done.stdout.split())
+    assert all(f"{name}.nii " in told for name in "abc")
+    assert not any(name in told for name in BAD)
+    assert "over 3 scans of 3 people" in told
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert [line.split(":")[1].strip() for line in errors] == [*BAD]
+
+
+def test_scores_in_json_name_the_bad_scans(fit, partly_bad):
+    done = run("noise", "score", fit, *partly_bad, "--json")
+    assert done.exit_code == 2
+    content = json.loads(done.stdout)
+    assert [row["path"] for row in content["scans"]] == ["a.nii", "b.nii", "c.nii"]
+    assert [line.split(":")[0] for line in content["failed"]] == [*BAD]
+    assert content["drift"]["scans"] == 3
+
+
+def test_no_table_is_shown_where_every_scan_is_bad(fit, partly_bad):
+    done = run("noise", "score", fit, *BAD)
+    assert done.exit_code == 2
+    assert "likeliest" not in done.output
+
+
 def test_scans_are_scored_by_the_folder(fit, tree, monkeypatch):
     root = tree(dict.fromkeys(["new/a.nii", "new/b.nii", "new/c.nii"], ""))
     words = (root / "new", root / "d.nii", "--json")
