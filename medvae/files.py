@@ -64,6 +64,42 @@ def refuse_folders(*outputs: Path | None) -> None:
             raise UserError(f"{path} is a folder. Name a file.")
 
 
+def refuse_unwritable(*outputs: Path | None) -> None:
+    """Stop if a file cannot be written where it is to go; nothing is made to try it.
+
+    Raises:
+        UserError: One of them is a folder, or its folder can be neither written to nor
+            made.
+
+    Example:
+        >>> refuse_unwritable(Path("/dev/null/scanner.yaml"))
+        Traceback (most recent call last):
+        medvae.errors.UserError: /dev/null: no folder, so /dev/null/scanner.yaml cannot
+        be written. Choose another.
+    """
+    for path in filter(None, outputs):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # the first folder that is there tells
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be written ({error.strerror}). Choose another."
+            ) from None
+        refuse_folders(path)
+        there = next(folder for folder in path.parents if os.path.lexists(folder))
+        if not there.is_dir():
+            raise UserError(
+                f"{there}: no folder, so {path} cannot be written. Choose another."
+            )
+        effective = os.access in os.supports_effective_ids
+        if not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+            raise UserError(
+                f"{there}: a folder that you may not write to, so {path} cannot be "
+                "written. Choose another."
+            )
+
+
 def refuse_unlike(path: Path | None, *suffixes: str) -> None:
     """Stop if a file is to be named as what it will not be: it may be someone's scan.
 

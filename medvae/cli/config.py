@@ -9,6 +9,8 @@ import typer
 
 from medvae.cli.console import emit_json, say
 from medvae.cli.outcome import AsJson
+from medvae.errors import UserError
+from medvae.files import refuse_unlike
 
 group = typer.Typer(
     no_args_is_help=True, help="The settings of a training run: schema, resolved."
@@ -28,6 +30,7 @@ def schema(
 
     Example: medvae config schema -o train.schema.json
     """
+    refuse_unlike(out, ".json")
     from medvae.files import write_json
     from medvae.training.config import json_schema
 
@@ -35,6 +38,7 @@ def schema(
     if out is None:
         emit_json(content)
         return
+    _refuse_all_but_schemas(out, content["title"])
     write_json(out, content)
     say(f"written to {out}")
 
@@ -62,3 +66,20 @@ def show(
     else:
         for line in yaml.safe_dump(content, sort_keys=False).splitlines():
             say(line)
+
+
+def _refuse_all_but_schemas(path: Path, title: str) -> None:
+    """Refuse to write over what holds no schema of that title, of whatever version."""
+    from medvae.inputs import is_there, read_json
+
+    if not is_there(path):
+        return
+    try:
+        before = read_json(path)
+    except (OSError, ValueError, UserError):
+        before = None
+    if not isinstance(before, dict) or before.get("title") != title:
+        raise UserError(
+            f"{path} is there and holds no schema. Choose another file with -o, or "
+            "remove it."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,8 @@ from medvae.errors import UserError
 from medvae.lock import sole_writer
 
 if TYPE_CHECKING:
+    from nibabel import Nifti1Image
+
     from noise_models.base import NoiseModel
 
 
@@ -32,7 +35,12 @@ def apply(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     from_: Annotated[
-        str | None, typer.Option("--from", help="Site they are from.")
+        str | None,
+        typer.Option(
+            "--from",
+            help="Site they are from; else the data's label of each, if the fit has "
+            "that site.",
+        ),
     ] = None,
     to: Annotated[
         str | None,
@@ -43,6 +51,12 @@ def apply(
     json: Json = False,
 ) -> None:
     """Write corrupted copies of scans, each on its own grid, under its own name.
+
+    Scans of one file name are told apart by the names of their folders.
+
+    A fitted noise takes each scan from the site that made it to another. A scan of no
+    site that the fit knows is taken as of the average site; one that was made at the
+    site they go to is copied as it is.
 
     A bad scan is named at the end and stops no other (exit code 2). Finished copies are
     left as they are, so the same command goes on after an interruption. What else is
@@ -57,37 +71,47 @@ def apply(
         vouched,
     )
     from medvae.encoding.images import write_image
-    from medvae.encoding.names import check_outputs
+    from medvae.encoding.names import check_outputs, stems
     from medvae.encoding.reading import scan_digest
-    from medvae.noise.scan import corrupt_scan
     from medvae.training.seeds import seed_of
 
+    if from_ is not None and from_ == to:
+        raise UserError(
+            f"--from {from_} --to {to} would change nothing. Name two sites."
+        )
     leave_stdout(json)
     noise = to_one_site(open_named(name, from_, to), name)
     items, doubts = files_of(scans, out)
     scans = [item.path for item in items]
     for doubt in doubts:
         warn(str(doubt))
-    names = [_name(path) for path in scans]
+    names = stems(scans, _name)
     check_outputs(out, names, scans)
     targets = [out / file for file in names]
-    plan = {"noise": _identity(noise), **_sites(noise), "seed": str(seed)}
-    check_same(targets, plan)
+    goal = getattr(noise, "target", None) or ""
+    origins = [_origin(noise, from_, item.site) for item in items]
+    shared = {"noise": _identity(noise), "target": goal, "seed": str(seed)}
+    plans = [shared | {"source": origin} for origin in origins]
+    for target, plan in zip(targets, plans, strict=True):
+        check_same([target], plan)
     check_originals(targets, scans, "scan", scan_digest)
-    site = f", as {plan['target']} would scan" if plan["target"] else ""
+    site = f", as {goal} would scan" if goal else ""
     if dry_run:
         words = f"would write {counted(len(scans), 'corrupted scan')} into {out}{site}"
-        end(words, missing(scans), json=json)
+        end([words, *_told(origins, goal)], missing(scans), json=json)
         return
     kept = 0
-    there: list[Path] = []
+    there: dict[Path, str] = {}
     problems: list[str] = []
     with sole_writer(out), progress_bar("Corrupting") as progress:
-        for done, (path, target) in enumerate(zip(scans, targets, strict=True), 1):
+        for done, (path, target, plan) in enumerate(
+            zip(scans, targets, plans, strict=True), 1
+        ):
             try:
                 made_of = plan | {"scan": scan_digest(path)}
                 if finished(target, made_of) is None:
-                    _, image = corrupt_scan(noise, path, seed=seed_of(seed, path.name))
+                    draw = seed_of(seed, _drawn_by(path, target.name))
+                    image = _copy(noise, path, plan["source"], draw)
                     with vouched(target, path, made_of):
                         write_image(image, target)
                 else:
@@ -95,11 +119,12 @@ def apply(
             except UserError as error:
                 problems.append(str(error))
             else:
-                there.append(target)
+                there[target] = plan["source"]
             progress(done, len(scans), path.name)
     stay = f"; {staying(kept)}" if kept else ""
     words = f"{counted(len(there), 'scan')} in {out}{site}{stay}"
-    end(words, problems, json=json, written=there)
+    lines = [words, *_told([*there.values()], goal)]
+    end(lines, problems, json=json, written=[*there])
 
 
 def _name(scan: Path) -> str:
@@ -109,10 +134,65 @@ def _name(scan: Path) -> str:
     return f"{scan.stem}.nii.gz" if scan.suffix in (".hdr", ".img") else scan.name
 
 
-def _sites(noise: NoiseModel) -> dict[str, str]:
-    """Where a fitted noise takes scans from and to; only it has sites."""
-    options = ("source", "target")
-    return {option: getattr(noise, option, None) or "" for option in options}
+def _drawn_by(scan: Path, copy: str) -> str:
+    """The name that decides a scan's draw: scans of one name have draws of their own.
+
+    Example:
+        >>> _drawn_by(Path("A/x.nii.gz"), "x.nii.gz")
+        'x.nii.gz'
+        >>> _drawn_by(Path("A/x.nii.gz"), "A_x.nii.gz")
+        'A_x.nii.gz'
+    """
+    return scan.name if copy == _name(scan) else copy
+
+
+def _origin(noise: NoiseModel, made_at: str | None, label: str | None) -> str:
+    """The site that a fitted noise takes a scan from; empty for one it does not know.
+
+    Args:
+        noise: Only a fitted one has sites.
+        made_at: What ``--from`` says of all scans.
+        label: What the data says of this one.
+    """
+    from medvae.encoding.harmonised import known_source
+    from noise_models.scanner import ScannerNoise
+
+    if not isinstance(noise, ScannerNoise):
+        return ""
+    return known_source(made_at, label, noise.labels)[0] or ""
+
+
+def _copy(noise: NoiseModel, scan: Path, origin: str, seed: int) -> Nifti1Image:
+    """A scan corrupted, or as it is where it was made at the site it goes to."""
+    from medvae.noise.scan import corrupt_scan, same_scan
+
+    if origin and origin == getattr(noise, "target", None):
+        return same_scan(scan)
+    return corrupt_scan(noise, scan, seed=seed, source=origin or None)[1]
+
+
+def _told(origins: Sequence[str], goal: str) -> list[str]:
+    """How many scans stay as they are, and how many have no known site, in sentences.
+
+    Args:
+        origins: The site of the fit that made each scan; empty for none.
+        goal: The site they go to; empty for a noise without sites.
+
+    Example:
+        >>> _told(["NYU", "UM_1", ""], "UM_1")
+        ['unchanged: 1 made at UM_1, by the data.',
+         'no site that the fit knows: 1, taken as of the average site; --from names
+         one.']
+    """
+    lines = []
+    if goal and (same := origins.count(goal)):
+        lines.append(f"unchanged: {same} made at {goal}, by the data.")
+    if goal and (unknown := origins.count("")):
+        lines.append(
+            f"no site that the fit knows: {unknown}, taken as of the average site; "
+            "--from names one."
+        )
+    return lines
 
 
 def _identity(noise: NoiseModel) -> str:

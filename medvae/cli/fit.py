@@ -12,7 +12,7 @@ import typer
 from medvae.cli.console import progress_bar, say, warn
 from medvae.cli.hints import command, data_of
 from medvae.errors import UserError
-from medvae.files import refuse_folders, refuse_unlike
+from medvae.files import refuse_unlike, refuse_unwritable
 from medvae.inputs import DAMAGED, is_there
 
 
@@ -87,8 +87,9 @@ def fit_noise(
         site_scans,
     )
 
-    refuse_folders(out)
+    refuse_unwritable(out)
     page = _report_path(out, report, no_report)
+    refuse_unwritable(page)
     refuse_unlike(page, ".html", ".htm")
     chosen = site_scans(sites, data, site_from, skip_bad=skip_bad)
     show_left_out(chosen)

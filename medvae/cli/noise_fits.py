@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medvae.cli.console import emit_json, progress_bar, say, show_table, warn
 from medvae.cli.named import open_fit
-from medvae.cli.outcome import AsJson
+from medvae.cli.outcome import AsJson, end
 from medvae.cli.scans import DryRun, files_of
 from medvae.counted import counted
 from medvae.errors import UserError
 from medvae.files import refuse_unlike
+
+if TYPE_CHECKING:
+    from medvae.noise.scored import Scored
+    from noise_models.scanner import ScannerNoise
 
 
 def report_fit(
@@ -76,6 +81,8 @@ def score(
     of three people or more, their common drift is tested, too; a person is told by a
     cohort, or by sub- in the file's name.
 
+    A bad scan is named at the end and stops no other (exit code 2).
+
     Example: medvae noise score scanner.yaml new/*.nii.gz --site NYU
     """
     from medvae.noise.scored import (
@@ -97,7 +104,7 @@ def score(
         names = ", ".join(PARAMETERS[name] for name in shut)
         say(f"not compared, since the fit was adjusted or paired: {names}")
     with progress_bar("Measuring") as progress:
-        rows, moved = score_scans(
+        rows, moved, problems = score_scans(
             fitted,
             files,
             subjects=subjects,
@@ -111,9 +118,29 @@ def score(
                 "scans": [row.as_dict() for row in rows],
                 "not_compared": list(shut),
                 "drift": dataclasses.asdict(moved) if moved else None,
+                "failed": problems,
             }
         )
-        return
+    elif rows:
+        told = {one.path: one.subject for one in items}
+        good = [row.path for row in rows]
+        people = {*people_shown(good, [told[path] for path in good])}
+        _show_scores(fitted, rows, site)
+        if moved and site:
+            say(f"together: {drift_told(moved, site)}")
+        elif site and len(rows) >= FEWEST_FOR_DRIFT:
+            say(
+                f"no drift is tested: {len(rows)} scans of "
+                f"{counted(len(people), 'person', 'people')}, and what their heads "
+                f"share would pass for it; {FEWEST_FOR_DRIFT} people are the fewest"
+            )
+    end([], problems)
+
+
+def _show_scores(noise: ScannerNoise, rows: Sequence[Scored], site: str | None) -> None:
+    """A line a scan against the site named, or else its likeliest; and who judges."""
+    from noise_models.scanner.words import PARAMETERS
+
     show_table(
         (
             *("scan", "likeliest site", f"distance from {site or 'it'}"),
@@ -135,15 +162,7 @@ def score(
     )
     judges = [
         f"{one.scans} scans of {one.label}"
-        for one in fitted.sites
+        for one in noise.sites
         if site in (None, one.label)
     ]
     say(f"judged by {', '.join(judges)}")
-    if moved and site:
-        say(f"together: {drift_told(moved, site)}")
-    elif site and len(files) >= FEWEST_FOR_DRIFT:
-        people = counted(len(set(people_shown(files, subjects))), "person", "people")
-        say(
-            f"no drift is tested: {len(files)} scans of {people}, and what their heads "
-            f"share would pass for it; {FEWEST_FOR_DRIFT} people are the fewest"
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from medvae.errors import UserError
@@ -53,8 +53,12 @@ def latent_file(name: str) -> Path:
     return folder / "anat" / f"{target}{ENDING}"
 
 
-def stems(paths: Sequence[Path]) -> list[str]:
-    """A name for every scan; equal file names take their folders' names along.
+def stems(paths: Sequence[Path], named: Callable[[Path], str] = stem) -> list[str]:
+    """A name for every scan; equal names take their folders' names along.
+
+    Args:
+        paths: The scans.
+        named: The name of one where no other has it.
 
     Raises:
         UserError: A scan is given twice.
@@ -65,12 +69,12 @@ def stems(paths: Sequence[Path]) -> list[str]:
         >>> stems([Path("/x.nii"), Path("B/x.nii")])
         ['root_x', 'B_x']
     """
-    depth, names = 0, [stem(path) for path in paths]
+    depth, names = 0, [named(path) for path in paths]
     while len(set(names)) < len(names) and depth < 8:
         depth += 1
         seen = _counted(names)
         names = [
-            "_".join((*map(_flat, path.parts[-1 - depth : -1]), stem(path)))
+            "_".join((*map(_flat, path.parts[-1 - depth : -1]), named(path)))
             if seen[name] > 1
             else name
             for path, name in zip(paths, names, strict=True)

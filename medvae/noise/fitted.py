@@ -52,7 +52,8 @@ def fit_sites(
         command: What was typed, for the record.
 
     Raises:
-        UserError: A scan that cannot be measured, or too few of them.
+        UserError: A scan that cannot be measured, or too few of them; or the file
+            cannot be written.
     """
     from noise_models.scanner import fit, save_scanner
 
@@ -80,7 +81,13 @@ def fit_sites(
         )
     except (ValueError, ImportError) as error:
         raise UserError(str(error)) from None
-    save_scanner(fitted, out)
+    try:
+        save_scanner(fitted, out)
+    except OSError as error:
+        raise UserError(
+            f"{out}: cannot be written ({error.strerror}). Choose another, and fit "
+            "again; what was measured is kept."
+        ) from None
     return fitted
 
 

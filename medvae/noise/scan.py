@@ -70,6 +70,20 @@ def corrupt_scan(
     return volume.data, volume.source.image(data)
 
 
+def same_scan(path: Path) -> nib.Nifti1Image:
+    """A scan as it is: as :func:`corrupt_scan` writes it, with no voxel changed.
+
+    Args:
+        path: A NIfTI file.
+
+    Raises:
+        UserError: The scan cannot be read, or corrupted.
+    """
+    volume = read_volume(path)
+    refuse_unusable(volume)
+    return volume.source.image(volume.data)
+
+
 def _laid_over_the_head(params: Params, volume: Volume) -> Params:
     from noise_models.scanner.fields import placed_at
     from noise_models.scanner.head import find_head

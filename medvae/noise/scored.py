@@ -139,8 +139,8 @@ def score_scans(
     site: str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
-) -> tuple[list[Scored], Drift | None]:
-    """Measure scans and hold each against the sites of a fit.
+) -> tuple[list[Scored], Drift | None, list[str]]:
+    """Measure scans and hold each against the sites of a fit; a bad one stops no other.
 
     Args:
         noise: The fit.
@@ -152,40 +152,83 @@ def score_scans(
         progress: Called with (done, total, name).
 
     Returns:
-        A row a scan, and the drift; None without ``site`` or with fewer than 3 people.
+        A row a scan; the drift, None without ``site`` or with fewer than 3 people; and
+        a message for every scan that could not be measured.
 
     Raises:
-        UserError: A scan cannot be measured, or the site was not fitted.
+        UserError: The site was not fitted.
     """
     from noise_models.registry import suggest
-    from noise_models.scanner import estimate_cached
     from noise_models.scanner.likelihood import drift, score, site_probabilities
 
     if site is not None and site not in noise.labels:
         raise UserError(f"site {site!r} was not fitted; {suggest(site, noise.labels)}")
-    for path in scans:
-        refuse_bad(path)
-    pool = workers(jobs)
-    estimates: list[ScanEstimate] = []
-    try:
-        for found in pool(delayed(estimate_cached)(p, str(p)) for p in scans):
-            estimates.append(found)
-            if progress:
-                progress(len(estimates), len(scans), Path(found.label).name)
-    except (ValueError, FileNotFoundError) as error:
-        raise UserError(str(error)) from None
+    named = subjects or [None] * len(scans)
+    measured, problems = measure_good(scans, jobs=jobs, progress=progress)
     shut = not_comparable(noise)
-    estimates = [without(one, shut) for one in estimates]
+    estimates = {i: without(one, shut) for i, one in measured.items()}
     rows = []
-    for path, estimate in zip(scans, estimates, strict=True):
+    for i, estimate in estimates.items():
         shares = site_probabilities(noise.sites, estimate)
         asked = [s for s in noise.sites if site is None or s.label == site]
         scores = [score(one, estimate) for one in asked]
         scores.sort(key=lambda one: -one.log_prob)
-        rows.append(Scored(path, tuple(scores), shares, estimate.flags))
+        rows.append(Scored(scans[i], tuple(scores), shares, estimate.flags))
     moved = None
-    people = people_shown(scans, subjects)
+    people = people_shown([scans[i] for i in estimates], [named[i] for i in estimates])
     if site is not None and len(set(people)) >= FEWEST_FOR_DRIFT:
         (known,) = (s for s in noise.sites if s.label == site)
-        moved = drift(known, estimates, people)
-    return rows, moved
+        moved = drift(known, [*estimates.values()], people)
+    return rows, moved, problems
+
+
+def measure_good(
+    scans: Sequence[Path], *, jobs: int = 1, progress: Progress | None = None
+) -> tuple[dict[int, ScanEstimate], list[str]]:
+    """Measure what can be measured.
+
+    Args:
+        scans: NIfTI files.
+        jobs: Processes.
+        progress: Called with (done, total, name).
+
+    Returns:
+        The estimate of every good scan, by its place in ``scans``, and a message for
+        every bad one.
+
+    Example:
+        >>> found, problems = measure_good([Path("nowhere.nii")])
+        >>> len(found), len(problems)
+        (0, 1)
+    """
+    from noise_models.scanner import estimate_cached
+
+    problems: dict[int, str] = {}
+    for i, path in enumerate(scans):
+        try:
+            refuse_bad(path)
+        except UserError as error:
+            problems[i] = str(error)
+    whole = [i for i in range(len(scans)) if i not in problems]
+    work = (delayed(_measured)(estimate_cached, scans[i]) for i in whole)
+    found: dict[int, ScanEstimate] = {}
+    for done, (i, result) in enumerate(
+        zip(whole, workers(jobs)(work), strict=True), start=1
+    ):
+        if isinstance(result, str):
+            problems[i] = result
+        else:
+            found[i] = result
+        if progress:
+            progress(done, len(whole), scans[i].name)
+    return found, [problems[i] for i in sorted(problems)]
+
+
+def _measured(
+    estimate: Callable[[Path, str], ScanEstimate], path: Path
+) -> ScanEstimate | str:
+    """What a scan tells of its scanner, or why it tells nothing."""
+    try:
+        return estimate(path, str(path))
+    except (ValueError, FileNotFoundError) as error:
+        return str(error)

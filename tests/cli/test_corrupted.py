@@ -84,6 +84,24 @@ def test_a_copy_of_another_scan_of_the_same_name_is_not_written_over(
     assert "1 was there already" in run(*words, tmp_path / "x.nii.gz").output
 
 
+def test_scans_of_one_name_are_named_by_their_folders_and_drawn_apart(scans, tmp_path):
+    pair = [tmp_path / folder / "x.nii.gz" for folder in "ab"]
+    for scan in pair:
+        scan.parent.mkdir()
+        scan.write_bytes(scans[0].read_bytes())
+    words = ("noise", "apply", "rician", *pair, scans[1], "-o", tmp_path / "out")
+    assert run(*words).exit_code == 0
+    made = voxels(tmp_path / "out")
+    assert sorted(made) == ["a_x.nii.gz", scans[1].name, "b_x.nii.gz"]
+    assert made["a_x.nii.gz"] != made["b_x.nii.gz"]
+    assert "3 were there already" in run(*words).output
+
+
+def test_a_scan_given_twice_is_named_with_its_folder(scans, tmp_path):
+    with pytest.raises(UserError, match=r"A/a1\.nii\.gz: named twice"):
+        run("noise", "apply", "rician", scans[0], scans[0], "-o", tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -129,6 +147,66 @@ def test_the_only_other_site_is_the_target_and_is_told_and_written_down(
     record = tmp_path / "left/.made" / f"{scans[0].name}.json"
     made_of = json.loads(record.read_text())["made_of"]
     assert (made_of["source"], made_of["target"]) == ("A", "B")
+
+
+@pytest.fixture
+def labelled(scans, tmp_path):
+    """The scans of A, B and C as a table that says so; the fit knows A and B."""
+    rows = [f"{scan},{site}" for scan, site in zip(scans, "ABC", strict=True)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["path,site", *rows]) + "\n")
+    return table
+
+
+def test_a_fitted_noise_takes_each_scan_from_the_site_that_the_data_tells(
+    scans, labelled, tmp_path
+):
+    fit = save_scanner(fitted_noise(), tmp_path / "scanner.yaml")
+    words = ("noise", "apply", fit, "--to", "B", "-o")
+    run(*words, tmp_path / "told", labelled)
+    run(*words, tmp_path / "given", scans[0], "--from", "A")
+    run(*words, tmp_path / "unknown", scans[2])
+    told = voxels(tmp_path / "told")
+    assert told["a1.nii.gz"] == voxels(tmp_path / "given")["a1.nii.gz"]
+    assert told["b1.nii.gz"] == nib.load(scans[1]).get_fdata().tobytes()
+    assert told["c1.nii.gz"] == voxels(tmp_path / "unknown")["c1.nii.gz"]
+    records = sorted((tmp_path / "told/.made").glob("*.json"))
+    sources = [json.loads(one.read_text())["made_of"]["source"] for one in records]
+    assert sources == ["A", "B", ""]
+    assert "3 were there already" in run(*words, tmp_path / "told", labelled).output
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_scans_that_stay_and_those_of_no_known_site_are_counted(
+    dry, scans, labelled, tmp_path
+):
+    fit = save_scanner(fitted_noise(), tmp_path / "scanner.yaml")
+    words = ("noise", "apply", fit, labelled, "--to", "B", "-o", tmp_path / "out", *dry)
+    told = " ".join(run(*words).output.split())
+    assert "unchanged: 1 made at B, by the data." in told
+    assert "no site that the fit knows: 1, taken as of the average site" in told
+    told = run(*words, "--from", "A", "-o", tmp_path / "as_a").output
+    assert "unchanged" not in told
+    assert "no site" not in told
+
+
+def test_copies_made_before_sites_were_looked_at_are_not_taken_for_the_new(
+    labelled, tmp_path
+):
+    fit = save_scanner(fitted_noise(), tmp_path / "scanner.yaml")
+    words = ("noise", "apply", fit, labelled, "--to", "B", "-o", tmp_path / "out")
+    run(*words)
+    record = tmp_path / "out/.made/a1.nii.gz.json"
+    content = json.loads(record.read_text())
+    content["made_of"]["source"] = ""
+    record.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="made with source none by an earlier command"):
+        run(*words)
+
+
+def test_a_noise_without_sites_says_nothing_of_them(labelled, tmp_path):
+    told = run("noise", "apply", "rician", labelled, "-o", tmp_path / "out").output
+    assert "site" not in told.replace(str(tmp_path), "")
 
 
 def test_no_copy_of_a_noise_that_is_not_finite_is_written(scans, tmp_path):

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cohort"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
 import small_tree
 from fitted_noise import fitted_noise
+from permissions import as_anybody
 
 import noise_models
 from medvae import cli
@@ -86,6 +88,14 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
             "a .html file",
         ),
         (("fit-noise", "A", "B", "--report", "a.nii"), "Name it a.html"),
+        (
+            ("config", "schema", "-o", "a.nii"),
+            r"a \.json file is written\. Name it a\.j",
+        ),
+        (("config", "schema", "-o", "new.yaml"), r"Name it new\.json"),
+        (("config", "schema", "-o", "mine.json"), "is there and holds no schema"),
+        (("config", "schema", "-o", "list.json"), "is there and holds no schema"),
+        (("config", "schema", "-o", "torn.json"), "is there and holds no schema"),
         (("axes", "r", "-o", "a.nii"), "Name it a.safetensors"),
         (("axes", "r", "-o", "model.safetensors"), "there and holds no axes"),
         (
@@ -105,6 +115,13 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
             r"--from C: no site of scanner.yaml; known: A, B\.",
         ),
         (
+            (
+                *("noise", "apply", "scanner.yaml", "a.nii", "-o", "out"),
+                *("--from", "A", "--to", "A"),
+            ),
+            r"--from A --to A would change nothing\. Name two sites\.",
+        ),
+        (
             ("noise", "preview", "bias_field", "a.nii", "--to", "A", "-o", "a.png"),
             "bias_field: --from and --to need a fitted scanner noise, got bias_field",
         ),
@@ -113,7 +130,8 @@ def test_two_hospitals_are_not_made_one_by_the_names_of_their_folders(tree):
 def test_words_that_would_do_harm_or_nothing_are_refused(
     words, match, fit, tree, tmp_path, monkeypatch
 ):
-    monkeypatch.chdir(tree({"a.nii": "", "model.safetensors": "weights"}))
+    mine = {"mine.json": '{"title": "mine"}', "list.json": "[1]", "torn.json": "{"}
+    monkeypatch.chdir(tree({"a.nii": "", "model.safetensors": "weights", **mine}))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(UserError, match=match):
         run(*words)
@@ -126,6 +144,43 @@ def test_columns_to_adjust_for_must_be_named(tree):
     words = ("fit-noise", "A", "B", "--data", root, "--adjust", " , ")
     with pytest.raises(UserError, match="must name columns, or none"):
         run(*words, "-o", root / "scanner.yaml")
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize("option", ["-o", "--report"])
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("afile/x", "afile: no folder, so"),
+        ("afile/deep/x", "afile: no folder, so"),
+        ("link/x", "link: no folder, so"),
+        ("shut/deep/x", "shut: a folder that you may not write to, so"),
+        (f"new/{'x' * 300}", "cannot be written"),
+    ],
+)
+def test_a_fit_that_cannot_be_written_is_refused_before_the_scans_are_read(
+    place, says, option, dry, tree, monkeypatch
+):
+    names = [f"{site}/sub-{site}{k}_T1w.nii" for site in "AB" for k in range(2)]
+    root = tree(dict.fromkeys([*names, "afile"], ""))
+    (root / "link").symlink_to("nowhere")
+    (root / "shut").mkdir(mode=0o500)
+    (root / "new").mkdir()
+    monkeypatch.setattr("medvae.cli.cohorts.site_scans", lambda *_, **__: 1 / 0)
+    before = sorted(root.rglob("*"))
+    ending = ".yaml" if option == "-o" else ".html"
+    words = ("fit-noise", root / "A", root / "B", option, root / f"{place}{ending}")
+    with as_anybody(), pytest.raises(UserError, match=says):
+        run(*words, *dry)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_fit_whose_file_cannot_be_written_after_all_says_so(tmp_path, monkeypatch):
+    (tmp_path / "afile").write_text("")
+    monkeypatch.setattr("noise_models.scanner.fit", lambda *_, **__: fitted_noise())
+    scans = Cohort(tmp_path, "table", (Scan(tmp_path / "a.nii", "01", "A"),))
+    with pytest.raises(UserError, match="cannot be written"):
+        fit_sites(scans, tmp_path / "afile" / "x.yaml", cache=tmp_path)
 
 
 def test_noise_that_would_be_applied_is_said_and_not_written(tree):
@@ -196,6 +251,55 @@ def test_scans_like_their_site_s_are_not_said_to_have_moved(fit, monkeypatch):
     assert "moved" not in told
 
 
+BAD = ("bad.nii", "slice.nii")
+
+
+@pytest.fixture
+def partly_bad(monkeypatch):
+    """One file is no image and another cannot be measured: five scans, three good."""
+    mean = fitted_noise().sites[0].mean
+    one = ScanEstimate(tuple(mean), (1.0,) * 3, 1.0, "air", coils=1.0)
+
+    def estimate(path, label):
+        if path.name == "slice.nii":
+            raise ValueError(f"{label}: too thin. Remove the scan.")
+        return one
+
+    def refuse(path):
+        if path.name == "bad.nii":
+            raise UserError(f"{path}: not readable. Export it again.")
+
+    monkeypatch.setattr("noise_models.scanner.estimate_cached", estimate)
+    monkeypatch.setattr("medvae.noise.scored.refuse_bad", refuse)
+    return ("a.nii", BAD[0], "b.nii", BAD[1], "c.nii", "--site", "A", "--jobs", 1)
+
+
+def test_a_bad_scan_is_named_after_the_scores_of_the_good(fit, partly_bad):
+    done = run("noise", "score", fit, *partly_bad)
+    assert done.exit_code == 2
+    told = " ".join(done.stdout.split())
+    assert all(f"{name}.nii " in told for name in "abc")
+    assert not any(name in told for name in BAD)
+    assert "over 3 scans of 3 people" in told
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert [line.split(":")[1].strip() for line in errors] == [*BAD]
+
+
+def test_scores_in_json_name_the_bad_scans(fit, partly_bad):
+    done = run("noise", "score", fit, *partly_bad, "--json")
+    assert done.exit_code == 2
+    content = json.loads(done.stdout)
+    assert [row["path"] for row in content["scans"]] == ["a.nii", "b.nii", "c.nii"]
+    assert [line.split(":")[0] for line in content["failed"]] == [*BAD]
+    assert content["drift"]["scans"] == 3
+
+
+def test_no_table_is_shown_where_every_scan_is_bad(fit, partly_bad):
+    done = run("noise", "score", fit, *BAD)
+    assert done.exit_code == 2
+    assert "likeliest" not in done.output
+
+
 def test_scans_are_scored_by_the_folder(fit, tree, monkeypatch):
     root = tree(dict.fromkeys(["new/a.nii", "new/b.nii", "new/c.nii"], ""))
     words = (root / "new", root / "d.nii", "--json")
@@ -260,6 +364,10 @@ def test_a_table_whose_scans_are_all_missing_says_so(tree):
 
 def test_the_schema_is_printed_or_written(tmp_path):
     printed = json.loads(run("config", "schema").stdout)
+    run("config", "schema", "-o", tmp_path / "schema.json")
+    assert json.loads((tmp_path / "schema.json").read_text()) == printed
+    older = {name: told for name, told in printed.items() if name != "properties"}
+    (tmp_path / "schema.json").write_text(json.dumps(older))
     run("config", "schema", "-o", tmp_path / "schema.json")
     assert json.loads((tmp_path / "schema.json").read_text()) == printed
 
