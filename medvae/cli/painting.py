@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ from medvae.errors import UserError
 from medvae.lock import sole_writer
 
 if TYPE_CHECKING:
+    from medvae.encoding.folder import Item
     from medvae.encoding.harmonised import Harmonised
 
 
@@ -156,6 +158,7 @@ def harmonize(
     items, doubts = scans_of(scans, out, site_from)
     for doubt in doubts:
         warn(str(doubt))
+    _refuse_painted(items)
     paths = [item.path for item in items]
     names = [f"{name}.nii.gz" for name in stems(paths)]
     check_outputs(out, names, paths)
@@ -209,3 +212,17 @@ def harmonize(
     if there := len(new) - sum(new):
         lines.append(f"{staying(there)}.")
     end(lines, problems, then, json=json, written=[out / row.path for row in rows])
+
+
+def _refuse_painted(items: Sequence[Item]) -> None:
+    """Refuse images of an earlier call: their site is that of the scans behind them.
+
+    Raises:
+        UserError: Names the first, and the remedy.
+    """
+    for item in items:
+        if item.more.get("changed") == "yes" and "target" in item.more:
+            raise UserError(
+                f"{item.path}: painted as {item.more['target']} by medvae already. "
+                "Give the scans that it was made of."
+            )

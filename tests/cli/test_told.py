@@ -48,6 +48,9 @@ def test_harmonised_images_codes_and_their_table_follow_by_the_printed_hints(
     quiet = ("--quiet", *words[1:], "--jobs", 0)
     assert run(*quiet).output == ""
     assert _then(Path("r"), Path("none")).startswith("medvae decode r none")
+    again = ("harmonize", world / "runs/scanner", "as b/index.tsv", "--to", "A")
+    with pytest.raises(UserError, match="painted as B by medvae already"):
+        run(*again, "-o", "back", "--jobs", 0)
 
 
 def test_nothing_comes_next_where_nothing_was_encoded(world, tmp_path):
