@@ -52,7 +52,7 @@ def read_folders(
             looked_at += files
             groups.append((folder.name, _scans(files, root, rule, suffix)))
     groups = [(name, scans) for name, scans in groups if scans]
-    flat = sorted(p for p in root.iterdir() if is_scan_name(p) and not p.is_dir())
+    flat = sorted(p for p in root.iterdir() if is_scan_name(p))
     looked_at += flat
     scans = _scans(flat, root, rule, suffix)
     scans = [_named(s, s.site or root.resolve().name, rule) for s in scans]
@@ -101,8 +101,11 @@ def _below(folder: Path, unread: list[Path]) -> Iterator[Path]:
             if not hidden and name.lower().endswith(OTHER_FORMATS) and name[0] != ".":
                 unread.append(here / name)
             yield here / name
-        links = (here / name for name in sorted(folders) if name[0] != ".")
-        unread += [link for link in links if link.is_symlink()]
+        for inner in (here / name for name in folders if name[0] != "."):
+            if is_scan_name(inner):  # no scan, and named as such by the checks
+                yield inner
+            elif inner.is_symlink():
+                unread.append(inner)
 
 
 def _raise(error: OSError) -> None:

@@ -2,12 +2,16 @@
 
 from types import SimpleNamespace
 
+import numpy as np
+
+from medvae.encoding.axes import PersonAxes
 from medvae.evaluation import run_axes
 
 
 def test_preparing_and_copying_are_counted_as_one_work(monkeypatch, tmp_path):
     scans = ["a", "b", "c"]
-    settings = SimpleNamespace(dispersion=1.0, grid=None)
+    settings = SimpleNamespace(dispersion=1.0, grid=None, model_digest="a")
+    axes = PersonAxes(np.zeros(1), np.ones((1, 1)), np.ones((1, 1)))
 
     def counted(progress):
         for done, name in enumerate(scans, 1):
@@ -19,9 +23,12 @@ def test_preparing_and_copying_are_counted_as_one_work(monkeypatch, tmp_path):
         "load_config": lambda path: settings,
         "open_noise": lambda name, dispersion: (None, ""),
         "prepare_scans": lambda *a: counted(a[-1]),
-        "fit_person_axes": lambda *a, progress, **k: counted(progress),
+        "fit_person_axes": lambda *a, progress, **k: counted(progress) or axes,
     }.items():
         monkeypatch.setattr(run_axes, name, made)
     told = []
-    run_axes.fit_run_axes(tmp_path, None, progress=lambda *one: told.append(one))
+    found = run_axes.fit_run_axes(
+        tmp_path, None, progress=lambda *one: told.append(one)
+    )
+    assert found.model_digest == "a"
     assert told == [(k + 1, 6, scans[k % 3]) for k in range(6)]
