@@ -13,7 +13,7 @@ from medvae.cli.console import leave_stdout, progress_bar, warn
 from medvae.cli.named import open_named, to_one_site
 from medvae.cli.noise import Name
 from medvae.cli.outcome import Json, end, staying
-from medvae.cli.scans import DryRun, files_of, missing
+from medvae.cli.scans import DryRun, files_of, missing, refuse_same_site
 from medvae.counted import counted
 from medvae.errors import UserError
 from medvae.lock import sole_writer
@@ -75,10 +75,7 @@ def apply(
     from medvae.encoding.reading import scan_digest
     from medvae.training.seeds import seed_of
 
-    if from_ is not None and from_ == to:
-        raise UserError(
-            f"--from {from_} --to {to} would change nothing. Name two sites."
-        )
+    refuse_same_site(from_, to)
     leave_stdout(json)
     noise = to_one_site(open_named(name, from_, to), name)
     items, doubts = files_of(scans, out)

@@ -22,6 +22,7 @@ from medvae.cli.scans import (
     SiteFrom,
     inputs_of,
     missing,
+    refuse_same_site,
     scans_of,
 )
 from medvae.counted import counted
@@ -143,10 +144,7 @@ def harmonize(
             f"--from {made_at} changes nothing with --no-detail: an image painted from "
             "its code alone has no origin. Leave one of them out."
         )
-    if made_at == to:
-        raise UserError(
-            f"--from {made_at} --to {to} would change nothing. Name two sites."
-        )
+    refuse_same_site(made_at, to)
     from medvae.encoding.finished import check_originals, check_same
     from medvae.encoding.harmonised import INDEX, read_index, told, write_index
     from medvae.encoding.names import check_outputs, stems

@@ -143,6 +143,14 @@ def _can_be(path: Path) -> bool:
         return False
 
 
+def refuse_same_site(made_at: str | None, to: str | None) -> None:
+    """Refuse to take scans from a site to itself."""
+    if made_at is not None and made_at == to:
+        raise UserError(
+            f"--from {made_at} --to {to} would change nothing. Name two sites."
+        )
+
+
 def inputs_of(items: Sequence[Item]) -> list[Path]:
     """The files that are read: the scans, and the masks of those that have one."""
     masks = [item.mask for item in items if item.mask]

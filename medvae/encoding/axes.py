@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from medvae.encoding.table import INDEX_LOCK, read_table
 from medvae.errors import UserError
@@ -134,10 +134,10 @@ def read_axes(path: Path) -> PersonAxes:
         )
     refuse_special(path)
     try:
-        found = load_file(path)
         with safe_open(path, "numpy") as file:
             told = file.metadata() or {}
-        parts = [np.asarray(found[k], np.float64) for k in ("centre", "axes", "back")]
+            found = [file.get_tensor(name) for name in ("centre", "axes", "back")]
+        parts = [np.asarray(part, np.float64) for part in found]
     except (SafetensorError, AttributeError, *DAMAGED) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: holds no axes ({reason}). {_REMEDY}") from None

@@ -118,7 +118,7 @@ def changed(
         >>> changed(x, half[None], x > 0)  # what is not shown does not count
         0.25
     """
-    y = torch.from_numpy(np.array(corrupted, dtype=np.float32))
+    y = torch.from_numpy(np.asarray(corrupted, dtype=np.float32))
     x = torch.from_numpy(np.array(image, dtype=np.float32))
     kept = shown(y) & torch.from_numpy(np.array(mask, dtype=bool))
     return float((y - x)[kept].double().square().mean())
