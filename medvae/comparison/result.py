@@ -29,7 +29,7 @@ def over_seeds(found: Sequence[Estimate]) -> Estimate:
 
     The half-width to either side is sqrt(mean of the squared half-widths of single
     runs + t^2 s^2 / S), s the standard deviation over the S seeds and t Student's with
-    S - 1 degrees of freedom: 4.3 for three seeds, where 1.96 covers 80 %. The people's
+    S - 1 degrees of freedom: 4.3 for three seeds, where 1.96 covers 81 %. The people's
     share does not shrink with S: travelers and held-out sites are the same in every
     run.
 

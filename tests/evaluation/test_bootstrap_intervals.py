@@ -67,7 +67,7 @@ def test_unequal_arms_are_refused():
 
 @pytest.mark.parametrize(("people", "size"), [(6, 8), (12, 200)])
 def test_left_out_one_at_a_time_the_agreement_of_people_is_covered(people, size):
-    """Resampled with replacement, 12 people covered 70 %."""
+    """Resampled with replacement, 12 people covered 69 %."""
     held = []
     for seed in range(150):
         rng = np.random.default_rng(seed)
