@@ -41,6 +41,8 @@ def foreground_mask(data: Array, spacing_mm: tuple[float, float, float]) -> Mask
     """
     blocks, factors = block_mean(data, spacing_mm, _WORKING_MM)
     mask = _head_pieces(blocks > _threshold(blocks))
+    if factors == (1, 1, 1):
+        return mask
     to_blocks = np.diag([*(1 / np.array(factors)), 1.0])
     to_blocks[:3, 3] = (1 / np.array(factors) - 1) / 2
     shape = (data.shape[0], data.shape[1], data.shape[2])
@@ -116,6 +118,31 @@ def _head_pieces(mask: Mask) -> Mask:
     kept = np.flatnonzero(sizes >= _PIECE_SHARE * sizes.max())
     pieces = ndimage.binary_dilation(np.isin(labels, kept)) & mask
     closed = ndimage.binary_closing(np.pad(pieces, 3), iterations=2)[3:-3, 3:-3, 3:-3]
-    filled = ndimage.binary_fill_holes(closed | pieces)
-    slices = [ndimage.binary_fill_holes(s) for s in np.moveaxis(filled, 2, 0)]
-    return np.moveaxis(np.array(slices, dtype=bool), 0, 2)  # sinuses, axial slices
+    return fill_holes(fill_holes(closed | pieces), in_slices=True)  # sinuses
+
+
+def fill_holes(mask: Mask, *, in_slices: bool = False) -> Mask:
+    """The mask and what it shuts off from the border of the array, or of each slice.
+
+    The same as scipy's ``binary_fill_holes``, which dilates the outside step by step
+    until nothing changes; here its pieces are labelled, once.
+
+    Args:
+        mask: (X, Y, Z).
+        in_slices: Fill each slice along the last axis by itself.
+
+    Example:
+        >>> ring = np.ones((3, 3, 1), bool); ring[1, 1] = False
+        >>> bool(fill_holes(ring, in_slices=True).all())
+        True
+        >>> bool(fill_holes(ring).all())
+        False
+    """
+    touching = ndimage.generate_binary_structure(3, 1)
+    rim = ((1, 1), (1, 1), (1, 1))
+    if in_slices:
+        touching[:, :, [0, 2]] = False
+        rim = ((1, 1), (1, 1), (0, 0))
+    pieces, _ = ndimage.label(np.pad(~mask, rim, constant_values=True), touching)
+    filled = pieces != pieces[:1, :1]
+    return np.asarray(filled[1:-1, 1:-1] if in_slices else filled[1:-1, 1:-1, 1:-1])
