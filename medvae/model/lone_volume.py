@@ -1,9 +1,8 @@
 """A single volume on a CPU, convolved at the speed of a batch.
 
-For a batch of one, PyTorch chooses the kernel by channels, X and Y, but not Z, and takes
-a plain one for what is small by that: the volumes inside a network, for which oneDNN's
-takes a seventh of the time. Of a batch of two it
-always asks oneDNN, so a single volume goes as two halves that share a rim.
+PyTorch chooses the kernel for a batch of one by channels, X and Y, not Z, and takes a
+plain one where they are few, as inside a network: oneDNN needs a tenth. Of
+two volumes it always asks oneDNN, so a single one goes as two halves that share a rim.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class LoneConv3d(nn.Conv3d):
         )
 
     def _is_slow(self, x: Tensor) -> bool:
-        """Whether torch would take its plain kernel, and two equal halves can be had."""
+        """Whether torch would take its plain kernel and there are two equal halves."""
         return (
             len(x) == 1
             and math.prod(x.shape[1:4]) <= PLAIN
@@ -58,7 +57,8 @@ class LoneConv3d(nn.Conv3d):
 def hasten_lone_volumes(network: nn.Module) -> None:
     """Make every 3-D convolution of a network a `LoneConv3d`; weights stay.
 
-    Those with groups, dilation or another padding than zeros are left as they are.
+    Those with groups, dilation or another padding than zeros are left as they are, and
+    those of one voxel, which torch multiplies as matrices.
 
     Example:
         >>> network = nn.Sequential(nn.Conv3d(1, 2, 3))
@@ -73,4 +73,5 @@ def hasten_lone_volumes(network: nn.Module) -> None:
 
 def _is_simple(conv: nn.Conv3d) -> bool:
     zeros = conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
-    return zeros and conv.groups == 1 and conv.dilation == (1, 1, 1)
+    is_whole = conv.groups == 1 and conv.dilation == (1, 1, 1)
+    return zeros and is_whole and conv.kernel_size != (1, 1, 1)

@@ -22,8 +22,8 @@ Covered = npt.NDArray[np.bool_]
 Shape = tuple[int, int, int]
 
 FWHM_PER_SIGMA = float(2 * np.sqrt(2 * np.log(2)))
-# A spline's weights fall for ever. Below this they change no float32, but become numbers
-# so small (denormal) that a product of matrices takes ten times as long.
+# A spline's weights fall for ever. Below this they change no float32, but grow so small
+# (denormal) that a product of matrices takes ten times as long.
 _LEAST_WEIGHT = 1e-12
 _ALIGNED_VOXELS = 0.02  # an oblique angle that moves no voxel by more is none
 

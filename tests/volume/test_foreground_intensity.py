@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from simple_head import make_head
 
 from medvae.volume import foreground_mask, reference_level
-from medvae.volume.foreground import block_mean
+from medvae.volume.foreground import block_mean, fill_holes
 from medvae.volume.tissue_mode import tissue_mode
 
 SPACING = (2.0, 2.0, 2.0)
@@ -111,3 +112,14 @@ def places(n):
 def test_intensities_that_pile_up_nowhere_have_no_mode():
     falling = -np.log(1 - (np.arange(8000) + 0.5) / 8000) + 1e-3
     assert tissue_mode(falling, places(8000)) is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_holes_are_filled_as_scipy_fills_them(seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(rng.integers(1, 12, 3)) < rng.uniform(0.3, 0.95)
+    assert (fill_holes(mask) == ndimage.binary_fill_holes(mask)).all()
+    filled = fill_holes(mask, in_slices=True)
+    for z in range(mask.shape[2]):
+        expected = ndimage.binary_fill_holes(mask[:, :, z])
+        assert (filled[:, :, z] == expected).all()

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from medvae.volume.grid import Grid, Placement
-from medvae.volume.resampling import FWHM_PER_SIGMA, noise_gain, resample
+from medvae.volume.resampling import FWHM_PER_SIGMA, _axis_weights, noise_gain, resample
 
 angles = st.floats(-0.5, 0.5)
 sizes = st.floats(0.8, 3.0)
@@ -152,3 +153,16 @@ def test_beyond_the_field_of_view_there_is_nothing(angle):
 def test_a_constant_stays_that_constant_up_to_the_edge():
     out = resample(np.full((30, 30, 30), 7.0), np.diag([3.0, 3.0, 3.0, 1.0]), (10,) * 3)
     assert out == pytest.approx(np.full((10, 10, 10), 7.0), abs=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1 / 3, 0.9, 2.0])
+def test_no_weight_is_so_small_that_it_only_costs_time(scale):
+    sizes = (200, 300)
+    found = _axis_weights(scale, 0.3, sizes, sigma=0.0)
+    exact = ndimage.affine_transform(
+        np.eye(300), [scale, 1], [0.3, 0], output_shape=sizes, order=3, mode="nearest"
+    )
+    exact[(scale * np.arange(200) + 0.3) > 299.5] = 0
+    assert np.abs(exact[exact != 0]).min() < 1e-37  # denormal in single precision
+    assert np.abs(found[found != 0]).min() > 1e-13
+    assert np.abs(found - exact).max() < 1e-7
