@@ -7,24 +7,32 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from joblib import Parallel, cpu_count, delayed
+
 from medvae.cohort.cohort import Cohort, Scan
 from medvae.cohort.labels import as_seen
 from medvae.errors import UserError
 from medvae.files import digest
 from medvae.inputs import is_there
 from medvae.problem import Problem
+from medvae.threads import one_thread
 from medvae.volume import check_mask, check_scan
 
 Progress = Callable[[int, int, str], object]
 
 _TWICE = "listed twice"
 _LONGEST = 200  # characters of a label
+_MOST_THREADS = 8
 
 
+@one_thread
 def examine_cohort(
     cohort: Cohort, header_only: bool = False, progress: Progress | None = None
 ) -> Cohort:
     """Look at every scan and at the cohort as a whole; add the problems found.
+
+    Voxels are read and looked at by a thread for each core, up to eight, each with a
+    scan in memory.
 
     Args:
         cohort: What was read.
@@ -32,10 +40,11 @@ def examine_cohort(
         progress: Called with (done, total, name of the scan just looked at).
     """
     problems = [*cohort.problems, *_missing_sites(cohort), *_long_labels(cohort)]
-    for done, scan in enumerate(cohort.scans, start=1):
-        problems += check_scan(scan.path, header_only=header_only)
-        if scan.mask and is_there(scan.path):
-            problems += check_mask(scan.mask, scan.path, header_only=header_only)
+    threads = 1 if header_only else min(cpu_count(), _MOST_THREADS)
+    pool = Parallel(threads, prefer="threads", return_as="generator")
+    looked = pool(delayed(_problems_of)(scan, header_only) for scan in cohort.scans)
+    for done, (scan, found) in enumerate(zip(cohort.scans, looked, strict=True), 1):
+        problems += found
         if progress:
             progress(done, len(cohort), scan.path.name)
     problems += [*_listed_twice(cohort), *_torn_subjects(cohort)]
@@ -43,6 +52,13 @@ def examine_cohort(
     if not header_only:
         problems += _same_content(cohort)
     return replace(cohort, problems=tuple(dict.fromkeys(problems)))
+
+
+def _problems_of(scan: Scan, header_only: bool) -> list[Problem]:
+    problems = check_scan(scan.path, header_only=header_only)
+    if scan.mask and is_there(scan.path):
+        problems += check_mask(scan.mask, scan.path, header_only=header_only)
+    return problems
 
 
 def check_cohort(

@@ -11,7 +11,7 @@ from typing import Any
 
 from joblib import delayed
 
-from medvae.cohort import Cohort, Scan, check_cohort, read_cohort
+from medvae.cohort import Cohort, Scan, examined_cohort, without_bad
 from medvae.comparison.claim import claim
 from medvae.comparison.plan import NO_DATA, OF_OTHERS, ORACLES, Plan
 from medvae.comparison.report import write_comparison_report
@@ -78,7 +78,7 @@ def open_data(plan: Plan, data: Path | None, out: Path, jobs: int, bar: Bar) -> 
                 jobs=jobs,
             )
     with bar("Checking") as progress:
-        cohort = check_cohort(read_cohort(root), progress=progress)
+        cohort = without_bad(examined_cohort(root, progress=progress).cohort)
     check_comparable(plan, cohort)
     return cohort
 
