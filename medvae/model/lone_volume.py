@@ -30,7 +30,8 @@ class LoneConv3d(nn.Conv3d):
     def _is_slow(self, x: Tensor) -> bool:
         """Whether torch would take its plain kernel and there are two equal halves."""
         return (
-            len(x) == 1
+            not torch.compiler.is_compiling()  # nor exporting: of any number of volumes
+            and len(x) == 1
             and math.prod(x.shape[1:4]) <= PLAIN
             and x.device.type == "cpu"
             and x.dtype == torch.float32

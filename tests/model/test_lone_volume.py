@@ -85,6 +85,14 @@ def test_half_precision_takes_its_own_kernels(monkeypatch):
         assert asked_of(monkeypatch, hastened, torch.rand(1, 3, 8, 8, 8)) == [1]
 
 
+def test_an_exported_network_takes_any_number_of_volumes():
+    plain, hastened = pair(kernel_size=3, padding=1)
+    several = {"input": {0: torch.export.Dim("volumes")}}
+    x = torch.rand(3, 3, 8, 8, 8)
+    exported = torch.export.export(hastened, (x[:2],), dynamic_shapes=several)
+    torch.testing.assert_close(exported.module()(x), plain(x))
+
+
 @pytest.mark.parametrize(
     "options",
     [
