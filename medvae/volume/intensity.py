@@ -9,6 +9,7 @@ tissue, which is consistent within a contrast but not between contrasts.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,13 +98,20 @@ def reference_level(
 
 def _inside_cranium(head: Mask, size_mm: list[float]) -> Mask:
     """The head without its outer layer, from the vertex to the skull base."""
+    core = np.zeros_like(head)
     if not head.any():
-        return head
-    depth = ndimage.distance_transform_edt(np.pad(head, 1), sampling=size_mm)
-    core = depth[1:-1, 1:-1, 1:-1] > _SCALP_MM
+        return core
     top = int(np.flatnonzero(head.any(axis=(0, 1)))[-1])
-    core[:, :, : max(0, top - round(_CRANIUM_MM / size_mm[2]))] = False
-    return np.asarray(core)
+    base = max(0, top - round(_CRANIUM_MM / size_mm[2]))
+    below = max(0, base - math.ceil(_SCALP_MM / size_mm[2]))  # air there counts, too
+    (box,) = ndimage.find_objects(head[:, :, below:].astype(np.uint8))
+    around = [(1, 1), (1, 1), (int(below == 0 or box[2].start > 0), 1)]
+    near = np.pad(head[:, :, below:][box], around)
+    depth = ndimage.distance_transform_edt(near, sampling=size_mm)
+    within = tuple(slice(a, -b) for a, b in around)
+    core[:, :, below:][box] = depth[within] > _SCALP_MM
+    core[:, :, :base] = False
+    return core
 
 
 def _white_matter(blocks: Array, core: Mask, size_mm: list[float]) -> float | None:
