@@ -2,7 +2,7 @@
 
     python benchmarks/fit.py [--part NAME ...] [--quick] [--jobs 2] [--work DIR]
 
-Parts: sigma psf contrast coverage claims judged attainable growth colin27 speed.
+Parts: sigma psf contrast coverage claims judged chosen attainable growth colin27 speed.
 Everything that is simulated or measured is kept in the working folder, so that the
 study goes on where it stopped. Needs the extra `torchio` for `judged`. Writes
 benchmarks/results/fit.json.
@@ -24,6 +24,8 @@ import numpy as np
 from fit_parts.accuracy import contrast_and_bias, psf_differences, sigma_errors
 from fit_parts.attainable import attainable
 from fit_parts.certainty import coverage, null_and_power
+from fit_parts.chosen import PAIRS as CHOSEN_PAIRS
+from fit_parts.chosen import chosen
 from fit_parts.growth import growth
 from fit_parts.judged import PAIRS, judged
 from fit_parts.page import page
@@ -77,6 +79,12 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             8 if small else args.scans,
             2.0 if small else args.scale,
             1 if small else len(PAIRS),
+            jobs,
+        ),
+        "chosen": lambda: chosen(
+            work,
+            2.0 if small else args.scale,
+            1 if small else len(CHOSEN_PAIRS),
             jobs,
         ),
         "attainable": lambda: attainable((24, 48, 96, 192), 10 if small else 100),

@@ -30,6 +30,7 @@ def page(results: Mapping[str, Any]) -> str:
         "coverage": _coverage,
         "claims": _claims,
         "judged": judged,
+        "chosen": _chosen,
         "attainable": attainable,
         "growth": growth,
         "colin27": _colin27,
@@ -161,6 +162,33 @@ def _claims(found: Mapping[str, Any]) -> str:
     (SD per axis); target: found in 90 %. Pairs are drawn from {one["pool"]} scans of
     the scanner, and from half as many of the altered one. They share scans; the
     interval (Wilson) takes them for independent and is too narrow for it."""
+    return prose(text) + table(head, rows)
+
+
+def _chosen(found: Mapping[str, Any]) -> str:
+    ways = ("uncalibrated", "first", "chosen", "all")
+    rows = [
+        [pair, *(f"{one[way]['rms']:.2f} ({one[way]['largest']:.2f})" for way in ways)]
+        for pair, one in found["pairs"].items()
+    ]
+    head = (
+        "A->B",
+        "uncalibrated",
+        f"the first {found['first']}",
+        f"{found['chosen']} chosen",
+        f"all {found['learned_from']}",
+    )
+    text = f"""## On whom a transfer is calibrated
+
+    A transfer is corrected by what it does to scans of A, again and again, so a few
+    have to do. Of {found["learned_from"]} people of each site, other ones at B than at
+    A, those of A are taken whose mean features lie nearest to the mean of all
+    (`representatives`); before, the first {found["first"]} were. Tried on
+    {found["tried_on"]} further people of A, who were at B, too: how far the mean
+    features of their corrupted scans are from those of their scans at B, in SD between
+    people, root mean square over features and, in brackets, of the worst. The
+    {found["learned_from"]} people of B themselves differ from others by some
+    {(1 / found["learned_from"]) ** 0.5:.1f} SD."""
     return prose(text) + table(head, rows)
 
 

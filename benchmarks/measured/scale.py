@@ -71,7 +71,7 @@ _TAIL = """
 3. **Prepared volumes on a local disk.** {prepared:.1f} MB a scan: a million are
    {prepared:.1f} TB. Put `--cache` on a shared disk, or coarsen `grid.spacing_mm`.
 4. **fit-noise.** The part that is done on every scan is spread with `--jobs` or
-   `--dask`; the rest does not grow, since calibration and trial look at 16 people of a
+   `--dask`; the rest does not grow, since calibration and trial look at 24 people of a
    site at most. Of a million scans, fit on some hundred a site.
 5. **Labels in memory.** {index} for the index of {indexed:,} scans; but the first walk
    over a million folders takes long on a network file system. Give a table

@@ -24,15 +24,17 @@ from noise_models.scanner.estimate import BIAS_NAMES, NAMES, PSF_NAMES
 from noise_models.scanner.features import SHADING_ORDER
 from noise_models.scanner.model import ScannerNoise
 from noise_models.scanner.record import Record, pair_key
+from noise_models.scanner.representatives import representatives
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
 
 FEWEST_CALIBRATED = 4  # scans a site below which nothing is calibrated
+MOST_CALIBRATED = 12  # scans of A that are corrupted, again and again
 ROUNDS = 5
 DAMPING = 3.0  # by which a step that made things worse is held back
 ENOUGH = 0.3  # of the cost: a step that gains less is the last
 FARTHEST = 3.0  # SDs of its estimator that a parameter is moved at most
-PROBES = 2  # scans that the slopes are measured on
+PROBES = 1  # scans that slopes are first measured on; every step corrects them
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
 _LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
@@ -145,6 +147,10 @@ def calibrate(
     its estimator may have, so with few scans, or a difference that no degradation can
     make, it stays near 0. That also keeps the search where slopes hold.
 
+    Of many scans a dozen is corrupted whose mean stands for that of all: the first
+    dozen, of people who differ from the others by chance, can move a transfer away
+    from its target (docs/fit.md).
+
     Args:
         specimens: Scans of A on the common grid.
         wanted: Features of real scans of B, (N, F).
@@ -157,11 +163,13 @@ def calibrate(
     Returns:
         The share, and the best offset found; zeros where none was better.
     """
+    weight = 1 / (1 / len(specimens) + 1 / len(wanted))
+    seen = np.stack([one.features for one in specimens])
+    specimens = [specimens[i] for i in representatives(seen, MOST_CALIBRATED)]
     start = Calibration(
         np.zeros(len(NAMES)), _inherited(specimens, wanted, sites, target, seed)
     )
     limits = np.array([k.error_sd * (1 if k.is_noise else trust) for k in KNOBS])
-    weight = 1 / (1 / len(specimens) + 1 / len(wanted))
     found = corrupted_features(specimens, sites, target, start, seed=seed)
     whitening = _whitening(found, wanted)  # spreads differ little between rounds
 

@@ -33,8 +33,8 @@ from noise_models.scanner.task_pool import Progress, TaskPool
 from noise_models.scanner.transfer import Pair, summarise_pair
 
 MOST_PAIRS = 6  # pairs whose goodness is tried
-MOST_MOVED = 20  # pairs that are calibrated
-MOST_SCANS = 16  # people of a site who are looked at on the common grid
+MOST_MOVED = 30  # pairs that are calibrated
+MOST_SCANS = 24  # people of a site who are looked at on the common grid
 FEW_SUBJECTS = 10
 NO_AGES = "No ages known: differences in contrast may be the people's."
 EVIDENCE = ("unpaired", "matched", "paired")

@@ -36,7 +36,6 @@ from noise_models.scanner.sites import Site, fill_gaps, per_subject
 from noise_models.scanner.task_pool import TaskPool
 from noise_models.scanner.transfer import Pair
 
-MOST_CALIBRATED = 6  # scans of A that are corrupted to calibrate a pair
 PAIRED_TRUST = 0.25  # of the estimators' error, where travelers were compared
 
 Specimens = dict[str, list[Specimen]]
@@ -165,7 +164,7 @@ class Material:
             (
                 f"calibrating {pair_key(a, b)}",
                 delayed(calibrate)(
-                    chosen[a, b][0][:MOST_CALIBRATED],
+                    chosen[a, b][0],
                     feature_table(chosen[a, b][1]),
                     sites,
                     b,

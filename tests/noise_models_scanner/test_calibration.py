@@ -14,7 +14,7 @@ from noise_models.scanner.transfer import landmark_curve
 
 SCANS, SPREAD = 12, 0.05
 LIMITS = np.array([knob.error_sd for knob in calibration.KNOBS])
-PEOPLE = SPREAD * np.random.default_rng(0).normal(size=(SCANS, len(FEATURES)))
+PEOPLE = SPREAD * np.random.default_rng(0).normal(size=(2 * SCANS, len(FEATURES)))
 EFFECTS = np.random.default_rng(1).normal(size=(len(FEATURES), len(LIMITS))) / LIMITS
 
 
@@ -24,7 +24,7 @@ def world(monkeypatch):
 
     def follow(rule):
         def corrupted(specimens, sites, target, now, *, seed=0):
-            return PEOPLE[: len(specimens)] + rule(now.knobs)
+            return np.stack([one.features for one in specimens]) + rule(now.knobs)
 
         monkeypatch.setattr(calibration, "corrupted_features", corrupted)
 
@@ -32,7 +32,8 @@ def world(monkeypatch):
 
 
 def calibrated(wanted, scans=SCANS):
-    return calibrate([None] * scans, PEOPLE[:scans] + wanted, (), "B")
+    specimens = [SimpleNamespace(features=one) for one in PEOPLE[:scans]]
+    return calibrate(specimens, PEOPLE[:scans] + wanted, (), "B")
 
 
 def test_knobs_of_a_linear_world_are_found(world):
@@ -40,6 +41,18 @@ def test_knobs_of_a_linear_world_are_found(world):
     world(lambda knobs: EFFECTS @ knobs)
     found = calibrated(EFFECTS @ true)
     assert np.abs((found.knobs - true) / LIMITS).max() < 0.01
+
+
+def test_many_people_are_stood_for_by_a_few_who_are_like_them_all(world, monkeypatch):
+    world(lambda knobs: EFFECTS @ knobs)
+    monkeypatch.setattr(calibration, "MOST_CALIBRATED", 6)
+    few = calibrated(np.zeros(len(FEATURES)), scans=2 * SCANS)
+    monkeypatch.setattr(
+        calibration, "representatives", lambda _, count: [*range(count)]
+    )
+    first = calibrated(np.zeros(len(FEATURES)), scans=2 * SCANS)
+    moved, astray = (np.linalg.norm(one.knobs / LIMITS) for one in (few, first))
+    assert moved < 0.75 * astray
 
 
 def test_a_world_that_bends_is_left_no_worse_than_it_was(world):
@@ -51,7 +64,8 @@ def test_a_world_that_bends_is_left_no_worse_than_it_was(world):
         rng = np.random.default_rng(seed)
         wanted = 0.2 * rng.normal(size=len(FEATURES))
         found = calibrated(wanted)
-        measure = calibration._whitening(PEOPLE, PEOPLE + wanted)  # the search's own
+        people = PEOPLE[:SCANS]
+        measure = calibration._whitening(people, people + wanted)  # the search's own
         off = np.linalg.norm(measure @ (wanted - bent(found.knobs)))
         assert off <= np.linalg.norm(measure @ wanted)
 
