@@ -21,6 +21,7 @@ from noise_models.scanner.calibration import (
 from noise_models.scanner.estimate import ESTIMATOR_VERSION
 from noise_models.scanner.goodness import feature_table
 from noise_models.scanner.sites import Site, summarise_site
+from noise_models.scanner.two_sample import LEAST_SD
 
 PAIRS = (
     ("KKI", "STANFORD"),
@@ -33,7 +34,6 @@ PAIRS = (
 FIRST = 6  # who were taken before
 LEARNED = 24  # people of a site
 TRIED = 24  # others of A, who were at B, too
-_LEAST_SD = 0.01
 
 
 def chosen(work: Path, scale: float, pairs: int, jobs: int) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _miss(
         [one for one, _ in a[LEARNED:]], sites, target, way, seed=100
     )
     real = feature_table([one for one, _ in same[LEARNED:]])
-    off = (made.mean(0) - real.mean(0)) / (real.std(0, ddof=1) + _LEAST_SD)
+    off = (made.mean(0) - real.mean(0)) / (real.std(0, ddof=1) + LEAST_SD)
     return {
         "rms": float(np.sqrt(np.square(off).mean())),
         "largest": float(np.abs(off).max()),

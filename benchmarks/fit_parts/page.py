@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from measured.students import spread
+
 from fit_parts.judged_page import attainable, growth, judged
 from fit_parts.markdown import ends, prose, table
 
@@ -171,6 +174,9 @@ def _chosen(found: Mapping[str, Any]) -> str:
         [pair, *(f"{one[way]['rms']:.2f} ({one[way]['largest']:.2f})" for way in ways)]
         for pair, one in found["pairs"].items()
     ]
+    of = {w: np.array([v[w]["rms"] for v in found["pairs"].values()]) for w in ways}
+    less = spread(of["chosen"] - of["first"])
+    two_groups = (2 / found["learned_from"]) ** 0.5
     head = (
         "A->B",
         "uncalibrated",
@@ -186,9 +192,13 @@ def _chosen(found: Mapping[str, Any]) -> str:
     (`representatives`); before, the first {found["first"]} were. Tried on
     {found["tried_on"]} further people of A, who were at B, too: how far the mean
     features of their corrupted scans are from those of their scans at B, in SD between
-    people, root mean square over features and, in brackets, of the worst. The
-    {found["learned_from"]} people of B themselves differ from others by some
-    {(1 / found["learned_from"]) ** 0.5:.1f} SD."""
+    people, root mean square over features and, in brackets, of the worst. Two groups of
+    {found["learned_from"]} people of one site differ by {two_groups:.2f} SD on average.
+
+    Mean over the pairs {of["chosen"].mean():.2f}, with the first {found["first"]}
+    {of["first"].mean():.2f}: a difference of {less["mean"]:.2f}
+    ({less["ci95"][0]:.2f} to {less["ci95"][1]:.2f}; Student's t over {len(rows)} pairs,
+    as if they shared no site)."""
     return prose(text) + table(head, rows)
 
 

@@ -85,7 +85,7 @@ def compare(
 
     leave_stdout(json)
     quiet_libraries()
-    cohort = open_data(plan, data, out, jobs, progress_bar)
+    cohort = open_data(plan, data, out, jobs, progress_bar, cache)
     result = run_comparison(
         plan,
         cohort,

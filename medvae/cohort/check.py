@@ -17,12 +17,13 @@ from medvae.inputs import is_there
 from medvae.problem import Problem
 from medvae.threads import one_thread
 from medvae.volume import check_mask, check_scan
+from medvae.volume.memory import TOO_LARGE
 
 Progress = Callable[[int, int, str], object]
 
 _TWICE = "listed twice"
 _LONGEST = 200  # characters of a label
-_MOST_THREADS = 8
+_MOST_THREADS = 4
 
 
 @one_thread
@@ -31,7 +32,7 @@ def examine_cohort(
 ) -> Cohort:
     """Look at every scan and at the cohort as a whole; add the problems found.
 
-    Voxels are read and looked at by a thread for each core, up to eight, each with a
+    Voxels are read and looked at by a thread for each core, up to four, each with a
     scan in memory.
 
     Args:
@@ -43,10 +44,15 @@ def examine_cohort(
     threads = 1 if header_only else min(cpu_count(), _MOST_THREADS)
     pool = Parallel(threads, prefer="threads", return_as="generator")
     looked = pool(delayed(_problems_of)(scan, header_only) for scan in cohort.scans)
+    crowded: list[Scan] = []
     for done, (scan, found) in enumerate(zip(cohort.scans, looked, strict=True), 1):
-        problems += found
+        is_crowded = threads > 1 and any(TOO_LARGE in p.message for p in found)
+        crowded += [scan] * is_crowded
+        problems += [] if is_crowded else found
         if progress:
             progress(done, len(cohort), scan.path.name)
+    for scan in crowded:  # memory that several did not share may do for one
+        problems += _problems_of(scan, header_only)
     problems += [*_listed_twice(cohort), *_torn_subjects(cohort)]
     problems += [*few_sites(cohort), *_written_alike(cohort)]
     if not header_only:

@@ -80,9 +80,15 @@ def examined_cohort(
     from medvae.cohort.reader import read_cohort
     from medvae.cohort.summary import summarise
 
-    found = examine_cohort(read_cohort(path, site_from), header_only, progress)
+    cohort = read_cohort(path, site_from)
+    watched = _watched(cohort, path)
+    before = _fingerprint_of(cohort, watched)
+    found = examine_cohort(cohort, header_only, progress)
     examined = Examined(found, summarise(found))
-    _remember(examined, path, kept)
+    if (
+        _fingerprint_of(cohort, watched) == before
+    ):  # nothing came while it was looked at
+        _remember(examined, watched, before, kept)
     return examined
 
 
@@ -135,16 +141,22 @@ def fingerprint(paths: Iterable[str]) -> str:
     return hashlib.blake2b(told, digest_size=16).hexdigest()
 
 
-def _remember(examined: Examined, data: Path, kept: Path) -> None:
+def _fingerprint_of(cohort: Cohort, watched: Iterable[str]) -> str:
+    masks = (str(scan.mask) for scan in cohort.scans if scan.mask)
+    return fingerprint([*watched, *(str(s.path) for s in cohort.scans), *masks])
+
+
+def _remember(
+    examined: Examined, watched: list[str], mark_of_files: str, kept: Path
+) -> None:
     cohort = examined.cohort
     paths = [str(scan.path) for scan in cohort.scans]
     masks = {str(i): str(s.mask) for i, s in enumerate(cohort.scans) if s.mask}
-    watched = _watched(cohort, data)
     content = {
         "root": str(cohort.root),
         "layout": cohort.layout,
         "rows": examined.rows,
-        "fingerprint": fingerprint([*watched, *paths, *masks.values()]),
+        "fingerprint": mark_of_files,
         "watched": watched,
         "paths": paths,
         "masks": masks,

@@ -55,8 +55,17 @@ class Compared:
     report: Path
 
 
-def open_data(plan: Plan, data: Path | None, out: Path, jobs: int, bar: Bar) -> Cohort:
+def open_data(
+    plan: Plan,
+    data: Path | None,
+    out: Path,
+    jobs: int,
+    bar: Bar,
+    cache: Path | None = None,
+) -> Cohort:
     """The scans that a comparison is made on; a phantom is made where none are named.
+
+    What was found in them is remembered in ``cache``, or else in ``out / "cache"``.
 
     Raises:
         UserError: Neither data nor a phantom, or an oracle without a phantom.
@@ -78,7 +87,9 @@ def open_data(plan: Plan, data: Path | None, out: Path, jobs: int, bar: Bar) -> 
                 jobs=jobs,
             )
     with bar("Checking") as progress:
-        cohort = without_bad(examined_cohort(root, progress=progress).cohort)
+        kept = cache or out / "cache"
+        found = examined_cohort(root, cache=kept, progress=progress)
+    cohort = without_bad(found.cohort)
     check_comparable(plan, cohort)
     return cohort
 

@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, pad
 
-PLAIN = (
-    20480  # channels times X times Y of one volume, up to which torch's own is taken
-)
+PLAIN = 20480  # channels times X times Y of one volume, up to which torch's own is used
 
 
 class LoneConv3d(nn.Conv3d):
@@ -23,20 +21,23 @@ class LoneConv3d(nn.Conv3d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
         """Convolve volumes (B, C, X, Y, Z)."""
-        return (
-            self._in_halves(input) if self._is_slow(input) else super().forward(input)
-        )
+        if self._is_slow(input):
+            return self._in_halves(input)
+        return super().forward(input)
 
     def _is_slow(self, x: Tensor) -> bool:
-        """Whether torch would take its plain kernel and there are two equal halves."""
+        """Whether torch would take its plain kernel, and there is a half to be had."""
         return (
-            not torch.compiler.is_compiling()  # nor exporting: of any number of volumes
-            and len(x) == 1
+            # What is compiled, exported or traced has to take any number of volumes.
+            not torch.compiler.is_compiling()
+            and torch._C._get_tracing_state() is None
+            and x.ndim == 5
+            and x.shape[0] == 1
             and math.prod(x.shape[1:4]) <= PLAIN
             and x.device.type == "cpu"
             and x.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
-            and self._planes(x) % 2 == 0
+            and self._planes(x) > 1
         )
 
     def _planes(self, x: Tensor) -> int:
@@ -47,19 +48,21 @@ class LoneConv3d(nn.Conv3d):
     def _in_halves(self, x: Tensor) -> Tensor:
         rim, *others = (int(size) for size in self.padding)
         padded = pad(x, (0, 0, 0, 0, rim, rim))
-        half = self._planes(x) // 2
-        start = half * self.stride[0]
-        reach = start - self.stride[0] + self.kernel_size[0]
+        planes = self._planes(x)
+        half = -(-planes // 2)  # of an odd number both have the middle one
+        start = (planes - half) * self.stride[0]
+        reach = (half - 1) * self.stride[0] + self.kernel_size[0]
         halves = torch.cat([padded[:, :, :reach], padded[:, :, start : start + reach]])
         found = conv3d(halves, self.weight, self.bias, self.stride, (0, *others))
-        return torch.cat([found[:1], found[1:]], dim=2)
+        return torch.cat([found[:1], found[1:, :, 2 * half - planes :]], dim=2)
 
 
 def hasten_lone_volumes(network: nn.Module) -> None:
     """Make every 3-D convolution of a network a `LoneConv3d`; weights stay.
 
-    Those with groups, dilation or another padding than zeros are left as they are, and
-    those of one voxel, which torch multiplies as matrices.
+    Those with groups, dilation or another padding than zeros are left as they are; so
+    are those of one voxel, which torch multiplies as matrices, and of more than three
+    along Y and Z, which go to oneDNN of themselves. Without oneDNN nothing changes.
 
     Example:
         >>> network = nn.Sequential(nn.Conv3d(1, 2, 3))
@@ -67,6 +70,8 @@ def hasten_lone_volumes(network: nn.Module) -> None:
         >>> type(network[0]).__name__
         'LoneConv3d'
     """
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's own
+        return
     for module in network.modules():
         if type(module) is nn.Conv3d and _is_simple(module):
             module.__class__ = LoneConv3d
@@ -75,4 +80,5 @@ def hasten_lone_volumes(network: nn.Module) -> None:
 def _is_simple(conv: nn.Conv3d) -> bool:
     zeros = conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
     is_whole = conv.groups == 1 and conv.dilation == (1, 1, 1)
-    return zeros and is_whole and conv.kernel_size != (1, 1, 1)
+    is_small = conv.kernel_size != (1, 1, 1) and min(conv.kernel_size[1:]) <= 3
+    return zeros and is_whole and is_small

@@ -6,6 +6,8 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from logging import LogRecord
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +84,24 @@ def _refuse_forbidden(path: Path) -> None:
         ) from None
 
 
+_SILENCED = ContextVar("silenced", default=False)
+
+
+def _is_heard(record: LogRecord) -> bool:
+    return not _SILENCED.get()
+
+
+nibabel_logger.addFilter(_is_heard)
+
+
 @contextmanager
 def silent_nibabel() -> Iterator[None]:
-    """Without nibabel's log, which without handlers still reaches the terminal."""
-    was = nibabel_logger.disabled
-    nibabel_logger.disabled = True
+    """Without nibabel's log of this thread, which without handlers is printed."""
+    token = _SILENCED.set(True)
     try:
         yield
     finally:
-        nibabel_logger.disabled = was
+        _SILENCED.reset(token)
 
 
 def missing_reason(path: Path) -> str:

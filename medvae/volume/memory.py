@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from medvae.errors import UserError
 
+TOO_LARGE = "too large for memory"
+
 
 @contextmanager
 def within_memory(name: str, shape: Sequence[int]) -> Iterator[None]:
@@ -29,6 +31,6 @@ def within_memory(name: str, shape: Sequence[int]) -> Iterator[None]:
     except MemoryError:
         size = " x ".join(map(str, shape))
         raise UserError(
-            f"{name}: too large for memory, {size} voxels. Resample it, use fewer "
+            f"{name}: {TOO_LARGE}, {size} voxels. Resample it, use fewer "
             "--jobs, or a machine with more memory."
         ) from None

@@ -27,6 +27,7 @@ from noise_models.scanner.record import Record, pair_key
 from noise_models.scanner.representatives import representatives
 from noise_models.scanner.sites import Site
 from noise_models.scanner.transfer import Pair
+from noise_models.scanner.whitening import whitening
 
 FEWEST_CALIBRATED = 4  # scans a site below which nothing is calibrated
 MOST_CALIBRATED = 12  # scans of A that are corrupted, again and again
@@ -36,7 +37,6 @@ ENOUGH = 0.3  # of the cost: a step that gains less is the last
 FARTHEST = 3.0  # SDs of its estimator that a parameter is moved at most
 PROBES = 1  # scans that slopes are first measured on; every step corrects them
 LEAST_FALL = 0.2  # of a feature's variance, where it tells about the share
-_LEAST_SD = 0.01  # of a feature, as for the classifier that judges
 
 
 @dataclass(frozen=True)
@@ -171,16 +171,17 @@ def calibrate(
     )
     limits = np.array([k.error_sd * (1 if k.is_noise else trust) for k in KNOBS])
     found = corrupted_features(specimens, sites, target, start, seed=seed)
-    whitening = _whitening(found, wanted)  # spreads differ little between rounds
+    apart = [found - found.mean(0), wanted - wanted.mean(0)]
+    to_ball = whitening(np.concatenate(apart))  # spreads differ little between rounds
 
     def missed_by(found: Array) -> Array:
-        return np.asarray(whitening @ (wanted.mean(0) - found.mean(0)))
+        return np.asarray(to_ball @ (wanted.mean(0) - found.mean(0)))
 
     def cost(missed: Array, knobs: Array) -> float:
         return float(weight * missed @ missed + np.sum((knobs / limits) ** 2))
 
     probes = specimens[:PROBES]
-    slopes = whitening @ _slopes(probes, found[:PROBES], sites, target, start, seed)
+    slopes = to_ball @ _slopes(probes, found[:PROBES], sites, target, start, seed)
     best, gap = start, missed_by(found)
     least, damping = cost(gap, best.knobs), 0.0
     for _ in range(ROUNDS):
@@ -289,13 +290,3 @@ def _slopes(
         found = corrupted_features(probes, sites, target, moved, seed=seed)
         columns.append((found - start).mean(0) / knob.step)
     return np.stack(columns, 1)
-
-
-def _whitening(found: Array, wanted: Array) -> Array:
-    """(F, F) that makes the spread within both groups a unit ball, half shrunk."""
-    rest = np.concatenate([found - found.mean(0), wanted - wanted.mean(0)])
-    scale = np.sqrt((rest**2).mean(0) + _LEAST_SD**2)
-    z = rest / scale
-    correlation = 0.5 * z.T @ z / len(z) + 0.5 * np.eye(len(scale))
-    values, vectors = np.linalg.eigh(correlation)
-    return np.asarray((vectors / np.sqrt(values)).T / scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST_SD = 0.01  # of a feature, as for the classifier that judges
+from noise_models.scanner.whitening import whitening
 
 
 def representatives(features: NDArray[np.float64], count: int) -> list[int]:
@@ -29,23 +29,15 @@ def representatives(features: NDArray[np.float64], count: int) -> list[int]:
     number = len(features)
     if number <= count:
         return list(range(number))
-    z = _whitened(features)
+    away = features - features.mean(0)
+    z = away @ whitening(away).T
     taken, left = np.arange(count), np.arange(count, number)
     total = z[taken].sum(0)
     while True:
         sums = total - z[taken][:, None] + z[left][None]  # of every exchange
-        away = np.square(sums).sum(2)
-        out, new = np.unravel_index(np.argmin(away), away.shape)
-        if away[out, new] >= np.square(total).sum() - 1e-9:
+        far = np.square(sums).sum(2)
+        out, new = np.unravel_index(np.argmin(far), far.shape)
+        if not far[out, new] < np.square(total).sum() - 1e-9:
             return sorted(taken.tolist())
         total = sums[out, new]
         taken[out], left[new] = left[new], taken[out]
-
-
-def _whitened(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Features about their mean, in units of their spread, half decorrelated."""
-    away = features - features.mean(0)
-    z = away / np.sqrt(away.var(0) + _LEAST_SD**2)
-    correlation = 0.5 * z.T @ z / len(z) + 0.5 * np.eye(z.shape[1])
-    values, vectors = np.linalg.eigh(correlation)
-    return np.asarray(z @ (vectors / np.sqrt(values)))

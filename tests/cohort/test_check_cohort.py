@@ -1,11 +1,16 @@
 """A cohort is refused before any work starts, or used without its bad scans."""
 
+import threading
+
+import nibabel as nib
 import pytest
 import small_tree
 
 from medvae.cli.cohorts import show_left_out
-from medvae.cohort import check_cohort, examine_cohort, read_cohort, summarise
+from medvae.cohort import check, check_cohort, examine_cohort, read_cohort, summarise
 from medvae.errors import UserError
+from medvae.volume.header import silent_nibabel
+from medvae.volume.memory import within_memory
 
 tree = small_tree.tree
 
@@ -149,3 +154,42 @@ def test_one_site_is_news_to_a_fit_and_none_to_an_evaluation(good, capsys):
     assert "only one site" not in capsys.readouterr().err
     show_left_out(cohort)
     assert "only one site" in capsys.readouterr().err
+
+
+def test_memory_that_several_scans_do_not_share_does_for_each_alone(good, monkeypatch):
+    monkeypatch.setattr(check, "cpu_count", lambda: 2)
+    inside, together, real = [], threading.Barrier(2), check.check_scan
+
+    def crowded(path, **options):
+        if len(inside) < 2:
+            inside.append(path)
+            together.wait(timeout=20)
+            with pytest.raises(UserError) as lack, within_memory(path, (9, 9, 9)):
+                raise MemoryError
+            return [check.Problem(path, str(lack.value), "")]
+        return real(path, **options)
+
+    monkeypatch.setattr(check, "check_scan", crowded)
+    assert said(examine_cohort(read_cohort(good))) == []
+    assert len(inside) == 2
+
+
+def test_nibabel_is_silent_for_those_who_asked_and_for_no_longer(caplog):
+    log, entered, left = nib.imageglobals.logger, threading.Event(), threading.Event()
+
+    def other():
+        with silent_nibabel():
+            entered.set()
+            left.wait(20)
+            log.error("unheard")
+
+    thread = threading.Thread(target=other)
+    with silent_nibabel():
+        thread.start()
+        entered.wait(20)
+        log.error("unheard")
+    log.error("heard")
+    left.set()
+    thread.join()
+    log.error("heard again")
+    assert [record.message for record in caplog.records] == ["heard", "heard again"]

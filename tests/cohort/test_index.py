@@ -168,3 +168,17 @@ def test_a_sidecar_above_the_scans_of_a_table_is_read_again(tmp_path):
         words = tmp_path / "table.csv", "sidecar"
         found = examined_cohort(*words, header_only=True, cache=tmp_path / "cache")
         assert found.cohort.sites == (f"{maker}_X",)
+
+
+def test_what_changed_while_it_was_looked_at_is_looked_at_again(tree, tmp_path):
+    whole = (tree / "sub-0" / "anat" / "sub-0_T1w.nii.gz").read_bytes()
+    (tree / "sub-0" / "anat" / "sub-0_T1w.nii.gz").write_bytes(whole[:60])
+
+    def arrives(done, total, name):
+        if done == total:
+            (tree / "sub-0" / "anat" / "sub-0_T1w.nii.gz").write_bytes(whole)
+
+    first = examined_cohort(tree, cache=tmp_path / "cache", progress=arrives)
+    assert "sub-0_T1w" in str(first.cohort.problems)
+    again = examined_cohort(tree, cache=tmp_path / "cache")
+    assert "ended before" not in str(again.cohort.problems)

@@ -67,12 +67,13 @@ def asked_of(monkeypatch, network, x):
     ("x", "size"),
     [
         (torch.rand(1, 3, 8, 8, 8), 2),
-        (torch.rand(1, 3, 7, 8, 8), 1),  # no two equal halves
+        (torch.rand(1, 3, 7, 8, 8), 2),  # halves that share a plane
+        (torch.rand(1, 3, 1, 8, 8), 1),
         (torch.rand(3, 3, 8, 8, 8), 3),
         (torch.rand(1, 3, 84, 84, 2), 1),  # large enough for torch to ask oneDNN
         (torch.rand(1, 3, 8, 8, 8, dtype=torch.float64), 1),
     ],
-    ids=["lone", "odd", "batch", "large", "double"],
+    ids=["lone", "odd", "plane", "batch", "large", "double"],
 )
 def test_only_what_torch_would_be_slow_at_is_halved(x, size, monkeypatch):
     _, hastened = pair(kernel_size=3, padding=1)
@@ -83,6 +84,19 @@ def test_half_precision_takes_its_own_kernels(monkeypatch):
     _, hastened = pair(kernel_size=3, padding=1)
     with torch.autocast("cpu", torch.bfloat16):
         assert asked_of(monkeypatch, hastened, torch.rand(1, 3, 8, 8, 8)) == [1]
+
+
+def test_a_volume_without_a_batch_is_convolved_as_torch_does_it():
+    plain, hastened = pair(kernel_size=3, padding=1)
+    x = torch.rand(3, 8, 8, 8)
+    assert torch.equal(plain(x), hastened(x))
+
+
+def test_a_traced_network_takes_any_number_of_volumes():
+    plain, hastened = pair(kernel_size=3, padding=1)
+    x = torch.rand(3, 3, 8, 8, 8)
+    traced = torch.jit.trace(hastened, x[:1])
+    torch.testing.assert_close(traced(x), plain(x))
 
 
 def test_an_exported_network_takes_any_number_of_volumes():
@@ -100,6 +114,7 @@ def test_an_exported_network_takes_any_number_of_volumes():
         {"kernel_size": 3, "padding": "same"},
         {"kernel_size": 3, "padding": 1, "padding_mode": "replicate"},
         {"kernel_size": 1},
+        {"kernel_size": 5, "padding": 2},
     ],
     ids=str,
 )
@@ -123,9 +138,9 @@ def test_the_network_s_lone_volumes_are_hastened_and_its_weights_are_as_before()
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="needs oneDNN")
-@pytest.mark.parametrize("shape", [(48, 56, 48), (96, 112, 96)], ids=str)
+@pytest.mark.parametrize("shape", [(48, 56, 48), (96, 112, 96), (56, 48, 40)], ids=str)
 def test_torch_s_plain_kernel_is_never_asked(shape):
-    vae = DenoisingVAE(NetworkConfig(grid_shape=shape, channels=(4, 8)))
+    vae = DenoisingVAE(NetworkConfig(grid_shape=shape, channels=(4, 8, 16)))
     cpu = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=cpu, record_shapes=True) as found:
         z = vae.encode(torch.rand(1, 1, *shape)).mean
