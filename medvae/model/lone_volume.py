@@ -1,8 +1,9 @@
-"""A single volume on a CPU, convolved at the speed of a batch.
+"""A single volume on a CPU, convolved by the kernel that batches get.
 
 PyTorch chooses the kernel for a batch of one by channels, X and Y, not Z, and takes a
-plain one where they are few, as inside a network: oneDNN needs a tenth. Of
-two volumes it always asks oneDNN, so a single one goes as two halves that share a rim.
+plain one where they are few, as inside a network. oneDNN's needs a tenth to a half of
+its time. Of two volumes torch always asks oneDNN, so a single one goes as two halves
+that share a rim.
 """
 
 from __future__ import annotations

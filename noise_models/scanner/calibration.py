@@ -148,8 +148,8 @@ def calibrate(
     make, it stays near 0. That also keeps the search where slopes hold.
 
     Of many scans a dozen is corrupted whose mean stands for that of all: the first
-    dozen, of people who differ from the others by chance, can move a transfer away
-    from its target (docs/fit.md).
+    few, who differ from the others by chance, can move a transfer away from its
+    target (docs/fit.md).
 
     Args:
         specimens: Scans of A on the common grid.
