@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 GROUP = "medvae.noise_models"
 _SUPPORT = frozenset(
-    {"adapters", "base", "chain", "cosine", "normals", "plain_yaml", "presets"}
-    | {"registry", "separable", "voxelwise", "workers"}
+    {"adapters", "base", "chain", "cosine", "kept_memory", "normals", "plain_yaml"}
+    | {"presets", "registry", "separable", "voxelwise", "workers"}
 )
 _registered: dict[str, type[NoiseModel]] = {}
 

@@ -99,41 +99,54 @@ class SaltAndPepper(NoiseModel):
         return as_given(replace(clean, p, pepper, low, high, rng), x)
 
 
-def levels(x: Tensor, low: float | None, high: float | None) -> tuple[Tensor, Tensor]:
-    """Pepper and salt values per volume and channel, each (B, C, 1, ...) or one number.
+def levels(
+    x: Tensor, low: float | None, high: float | None
+) -> tuple[float | Tensor, float | Tensor]:
+    """Values of pepper and salt: as given, or per volume and channel, (B, C, 1, ...).
 
     Quantiles come from at most 16384 voxels, evenly spread: sorting them all would
     take longer than the rest of the model.
     """
     if low is not None and high is not None:
-        return x.new_full((), low), x.new_full((), high)
+        return low, high
     voxels = x.flatten(2)
     stride = -(-voxels.shape[2] // _SAMPLES) | 1  # odd: not locked to even axes
     tails = torch.tensor([_TAIL, 1 - _TAIL], dtype=x.dtype, device=x.device)
     found = torch.quantile(voxels[..., ::stride], tails, dim=2)
     shape = (*x.shape[:2], *[1] * (x.ndim - 2))
     pair = zip(found, (low, high), strict=True)
-    a, b = (f.view(shape) if v is None else x.new_full((), v) for f, v in pair)
+    a, b = (f.view(shape) if v is None else v for f, v in pair)
     return a, b
 
 
 @torch.no_grad()
 def replace(
-    x: Tensor, p: Tensor, pepper: Tensor, low: Tensor, high: Tensor, rng: Generator
+    x: Tensor,
+    p: Tensor,
+    pepper: Tensor,
+    low: float | Tensor,
+    high: float | Tensor,
+    rng: Generator,
 ) -> Tensor:
     """Set voxels to ``low`` with probability ``pepper``, else to ``high`` up to ``p``.
 
     Where few are hit, a number for each voxel is mostly wasted: places are drawn, if
     all volumes share their levels. A range of levels has another for each volume.
     """
-    shares = {*zip(p.tolist(), pepper.tolist(), strict=True)}
-    if len(shares) != 1 or max(shares)[0] > _FEW:
+    hit, dark = _shared(p), _shared(pepper)
+    if hit is None or dark is None or hit > _FEW:
         return _each_asked(x, p, pepper, low, high, rng)
     y = x.clone(memory_format=torch.contiguous_format)
-    salt_places, pepper_places = _places(*shares.pop(), y, rng)
+    salt_places, pepper_places = _places(hit, dark, y, rng)
     _put(y, salt_places, high)
     _put(y, pepper_places, low)
     return y
+
+
+def _shared(levels: Tensor) -> float | None:
+    """The level of all volumes, None if they differ or there are none."""
+    each: list[float] = levels.tolist()
+    return each[0] if each and each.count(each[0]) == len(each) else None
 
 
 def _places(hit: float, dark: float, x: Tensor, rng: Generator) -> tuple[Tensor, ...]:
@@ -147,20 +160,29 @@ def _places(hit: float, dark: float, x: Tensor, rng: Generator) -> tuple[Tensor,
     peppers = -math.log1p(-dark)
     expected = [x.numel() * (-math.log1p(-hit) - peppers), x.numel() * peppers]
     rates = torch.tensor(expected, dtype=torch.float64, device=rng.device)
-    darts = torch.poisson(rates, generator=rng).long().tolist()
-    places = torch.randint(x.numel(), (sum(darts),), generator=rng, device=rng.device)
-    return torch.split(places.to(x.device), darts)
+    salt, pepper = map(int, torch.poisson(rates, generator=rng).tolist())
+    places = torch.randint(
+        x.numel(), (salt + pepper,), generator=rng, device=rng.device
+    )
+    places = places.to(x.device)
+    return places[:salt], places[salt:]
 
 
-def _put(y: Tensor, places: Tensor, level: Tensor) -> None:
+def _put(y: Tensor, places: Tensor, level: float | Tensor) -> None:
     """Set places to one level, or to that of their volume and channel."""
-    if level.ndim:
-        level = level.flatten()[places // y[0, 0].numel()]
-    y.view(-1)[places] = level
+    if isinstance(level, Tensor):
+        y.view(-1)[places] = level.flatten()[places // y[0, 0].numel()]
+    else:
+        y.view(-1).index_fill_(0, places, level)
 
 
 def _each_asked(
-    x: Tensor, p: Tensor, pepper: Tensor, low: Tensor, high: Tensor, rng: Generator
+    x: Tensor,
+    p: Tensor,
+    pepper: Tensor,
+    low: float | Tensor,
+    high: float | Tensor,
+    rng: Generator,
 ) -> Tensor:
     """As `replace`, with a number drawn for each voxel.
 
@@ -171,6 +193,8 @@ def _each_asked(
     """
     u = torch.rand(x.shape, generator=rng, device=rng.device).to(x)
     step = (per_volume(p, x) - u).ceil_()
-    y = torch.lerp(x, high, step, out=step)
+    y = torch.lerp(
+        x, torch.as_tensor(high, dtype=x.dtype, device=x.device), step, out=step
+    )
     step = torch.sub(per_volume(pepper, x), u, out=u).ceil_()
-    return y.lerp_(low, step)
+    return y.lerp_(torch.as_tensor(low, dtype=x.dtype, device=x.device), step)

@@ -18,6 +18,8 @@ from typing import cast
 
 from joblib import Parallel
 
+from noise_models.kept_memory import keep_freed_memory
+
 _LOOK_SECONDS = 1.0
 
 
@@ -49,11 +51,14 @@ def workers(jobs: int, *, unordered: bool = False) -> Parallel:
 def serve_caller(folder: str | None = None) -> None:
     """What a worker does first: Ctrl-C is its caller's, and it ends with its caller.
 
+    It also keeps the memory that it frees, as commands do.
+
     Args:
         folder: Where to work.
     """
     if folder is not None:
         os.chdir(folder)
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_caller, daemon=True).start()
 

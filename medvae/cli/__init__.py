@@ -68,7 +68,9 @@ def main() -> None:
     from medvae.cli.app import app
     from medvae.cli.console import fail
     from medvae.errors import UserError
+    from noise_models.kept_memory import keep_freed_memory
 
+    keep_freed_memory()
     try:
         with heed_every_interrupt():
             app()

@@ -1,0 +1,46 @@
+"""Memory that was freed is kept for the next operation.
+
+Decision (2026-11): glibc gives arrays of more than 32 MB back to the system as soon as
+they are freed, and the top of its heap with them. The next operation gets new pages,
+each cleared at its first touch. With pages kept, a training step on two volumes of
+96 x 112 x 96 takes .84 of its processor time (48 x 56 x 48: .89), the estimate of a
+scan .91; the first holds a seventh more memory at its peak. It is said for a whole
+process, so that only programs and workers of our own say it, never an import.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Names of two settings in glibc's malloc.h."""
+
+_MOST_KEPT = 2**31 - 1
+_FROM_HEAP = 2**30
+"""Bytes: larger arrays still come from the system and go back to it."""
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep what this process frees; whether there was one to tell.
+
+    Whoever has set glibc's own variables (``MALLOC_TRIM_THRESHOLD_`` and the like) is
+    left alone.
+
+    Example:
+        >>> os.environ["MALLOC_TRIM_THRESHOLD_"] = "131072"
+        >>> keep_freed_memory()
+        False
+        >>> del os.environ["MALLOC_TRIM_THRESHOLD_"]
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    if any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    try:
+        tell = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    settings = {_MMAP_THRESHOLD: _FROM_HEAP, _TRIM_THRESHOLD: _MOST_KEPT}
+    return all(tell(name, value) == 1 for name, value in settings.items())
