@@ -37,16 +37,22 @@ def open_cohort(
 
 
 def check_known(sites: Sequence[str], data: Path | None, site_from: str | None) -> None:
-    """Refuse held-out sites that the data does not have, before its voxels are read.
+    """Refuse data that is not there, or lacks sites, before anything heavy is loaded.
+
+    Args:
+        sites: Those that are held out.
+        data: Scans; by default ./medvae.yaml.
+        site_from: Where the site is.
 
     Raises:
-        UserError: Names the sites there are.
+        UserError: Names what is missing, and the sites there are.
     """
-    if not sites:
+    path = data or Path("medvae.yaml")
+    if not sites and path.exists():
         return
     from medvae.cohort import read_cohort
 
-    known = list(read_cohort(data or Path("medvae.yaml"), site_from).sites)
+    known = list(read_cohort(path, site_from).sites)
     for site in sites:
         if site not in known:
             raise UserError(f"--held-out {site}: no such site; {suggest(site, known)}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from medvae.cli.cohorts import check_known
 from medvae.cli.console import (
     emit_json,
     leave_stdout,
@@ -81,6 +82,8 @@ def compare(
         ]
         end(lines, json=json)
         return
+    if data is not None:
+        check_known(plan.held_out, data, None)
     from medvae.comparison.run import open_data, run_comparison, table_of
 
     leave_stdout(json)

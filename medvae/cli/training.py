@@ -95,7 +95,6 @@ def train(
     """
     from medvae.training.config import load_config
     from medvae.training.ranks import check_processes, process_rank
-    from medvae.training.run_folder import refuse_used
 
     if process_rank() > 0:
         hush()
@@ -115,10 +114,11 @@ def train(
         check_processes(settings.devices, settings.nodes)
     run = out or Path("runs") / Path(settings.noise).stem
     check_known(settings.held_out, data, site_from)
+    from medvae.training.loggers import check_logger  # these load torch
+    from medvae.training.run_folder import refuse_used
+
     if process_rank() == 0:
         refuse_used(run, resume=resume)
-    from medvae.training.loggers import check_logger  # loads torch
-
     check_logger(settings.logger)
     scans = open_cohort(data, site_from, skip_bad=skip_bad)
     show_left_out(scans)

@@ -2,17 +2,15 @@
 
 import re
 import shlex
-from functools import partial
 from pathlib import Path
 
 import pytest
+from quickly import quickly
 from tiny_run import SMALL, run
 
 from medvae.cli.cohorts import other_sites
 from medvae.cli.comparison import _command as recorded
 from medvae.cli.hints import data_of
-from medvae.evaluation import run as evaluation
-from noise_models import scanner
 
 FASTER = {
     "fit-noise": ("--jobs", "1", "--no-report"),
@@ -25,12 +23,8 @@ FASTER = {
 def place(tmp_path_factory):
     """A folder with a space in its name, and nothing in it but what verbs write."""
     folder = tmp_path_factory.mktemp("a place")
-    fit = partial(scanner.fit, goodness=False, calibration=False)
-    asked = partial(evaluation.evaluate, permutations=10)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quickly():
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        patch.setattr(scanner, "fit", fit)
-        patch.setattr(evaluation, "evaluate", asked)
         patch.chdir(folder)
         options = ("--sites", "NYU,UM_1,KKI", "--subjects", 3, "--travelers", 1)
         told = run("phantom", "my scans", *options, "--voxel-scale", 4, "--jobs", 1)

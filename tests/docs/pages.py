@@ -8,18 +8,16 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+from quickly import quickly
 from typer.testing import CliRunner
 
 from medvae.cli.app import app
 from medvae.errors import UserError
-from medvae.evaluation import run as evaluation
-from noise_models import scanner
 
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.S | re.M)
@@ -33,19 +31,6 @@ QUICK = {
 }
 """Words added by verb: two epochs, and no other processes, which take longer to start
 than to work."""
-
-
-@contextmanager
-def quickly():
-    """Less of what is tested elsewhere in full, and what a page says the same without.
-
-    Fits are neither calibrated nor tried on held-out scans (tests/noise_models_scanner
-    and tests/cli do both), and evaluations permute ten times instead of 200.
-    """
-    fit = partial(scanner.fit, goodness=False, calibration=False)
-    asked = partial(evaluation.evaluate, permutations=10)
-    with patch.object(scanner, "fit", fit), patch.object(evaluation, "evaluate", asked):
-        yield
 
 
 @dataclass

@@ -189,13 +189,9 @@ def test_a_disk_that_fills_under_a_checkpoint_is_told(small_disk):
     assert not list(place.iterdir())
 
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_lost_worker_is_told_with_advice():
     with pytest.raises(Exception, match=r"worker|process") as lost:
-        joblib.Parallel(n_jobs=2)(joblib.delayed(die)() for _ in range(2))
+        joblib.Parallel(n_jobs=2)(joblib.delayed(os._exit)(9) for _ in range(2))
     assert "Use fewer --jobs" in advice(lost.value)
 
 
@@ -216,7 +212,7 @@ def test_a_mistake_of_ours_keeps_its_traceback():
     assert advice(RuntimeError("shape mismatch")) is None
 
 
-LONG = ("optimiser.epochs=150", "optimiser.batch_size=2", "device=cpu")
+LONG = ("optimiser.epochs=50", "optimiser.batch_size=2", "device=cpu")
 SMALL = (
     "grid.shape=[16,16,16]",
     "grid.spacing_mm=[12,12,12]",
@@ -263,7 +259,7 @@ def test_training_goes_on_after_ctrl_c_and_ends_like_one_left_alone(
     told = capfd.readouterr().err
     assert "Go on from the last epoch with: medvae train" in told
     assert "Traceback" not in told
-    assert len(metrics.read_text().splitlines()) < 150
+    assert len(metrics.read_text().splitlines()) < 50
     assert in_a_child([*words, "-o", run, "--resume"]) == 0
     assert digest(run / "model.safetensors") == digest(whole / "model.safetensors")
 
