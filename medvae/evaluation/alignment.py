@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,10 @@ Image = NDArray[np.floating]
 MAX_SHIFT_MM = 20.0
 MAX_TURN_DEGREES = 15.0
 STEPS = 12
+
+_MOST_FOUND = 4096
+_found: dict[bytes, Motion] = {}
+"""Motions by what they were estimated from: a comparison asks again for every arm."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def estimate_motion(
     Phase correlation finds whole voxels; Gauss-Newton on lightly smoothed images then
     refines shift and turn together, a gain and an offset absorbing the contrast. Where
     that does not raise the correlation inside the mask, or leaves the plausible range
-    (20 mm, 15 degrees), nothing is moved.
+    (20 mm, 15 degrees), nothing is moved. What was found is remembered.
 
     Args:
         moving: (X, Y, Z), reference units.
@@ -100,6 +105,26 @@ def estimate_motion(
             f"one grid needed, got {moving.shape}, {fixed.shape}, {mask.shape}"
         )
     spacing = np.asarray(spacing_mm, dtype=np.float64)
+    asked = _digest(moving, fixed, mask, spacing)
+    if asked not in _found:
+        if len(_found) >= _MOST_FOUND:
+            _found.clear()
+        _found[asked] = _estimated(moving, fixed, mask, spacing)
+    return _found[asked]
+
+
+def _digest(*arrays: NDArray[Any]) -> bytes:
+    """Stands for kinds, shapes and values."""
+    found = blake2b()
+    for array in arrays:
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.digest()
+
+
+def _estimated(
+    moving: Image, fixed: Image, mask: NDArray[np.bool_], spacing: FloatArray
+) -> Motion:
     a, b = (gaussian_filter(v.astype(np.float64), 0.7) for v in (moving, fixed))
     start = Motion(_triple(_whole_voxels(a, b) * spacing))
     best, still = start, Motion()

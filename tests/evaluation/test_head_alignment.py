@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
+from medvae.evaluation import alignment
 from medvae.evaluation.alignment import Motion, estimate_motion
 
 SPACING = (3.0, 3.0, 4.0)
@@ -59,3 +60,26 @@ def test_a_constant_image_is_left_where_it_is(head):
 def test_two_grids_are_refused(head):
     with pytest.raises(ValueError, match="one grid needed"):
         estimate_motion(head[0][1:], *head, SPACING)
+
+
+def test_the_same_pair_is_estimated_once_and_another_anew(head, monkeypatch):
+    image, mask = head
+    estimated = []
+
+    def counted(*asked):
+        estimated.append(asked)
+        return Motion((float(len(estimated)), 0.0, 0.0))
+
+    monkeypatch.setattr(alignment, "_estimated", counted)
+    monkeypatch.setattr(alignment, "_found", {})
+    first = estimate_motion(image, 1 + image, mask, SPACING)
+    assert estimate_motion(image.copy(), 1 + image, mask, SPACING) == first
+    changed = (
+        (image, 2 + image, mask, SPACING),
+        (image, 1 + image, ~mask, SPACING),
+        (image, 1 + image, mask, (3.0, 3.0, 3.0)),
+        (1 + image, image, mask, SPACING),
+    )
+    for asked in changed:
+        assert estimate_motion(*asked) != first
+    assert len(estimated) == 5
