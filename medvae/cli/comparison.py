@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from medvae.cli.console import (
 from medvae.cli.hints import command
 from medvae.cli.outcome import end
 from medvae.errors import UserError
+
+if TYPE_CHECKING:
+    from medvae.comparison import Plan
 
 
 def compare(
@@ -68,9 +71,13 @@ def compare(
     if noise is not None and not names:
         raise UserError(f"--noise {noise!r}: must name arms, such as none,scanner.")
     plan = load_plan(config, noise=names, held_out=held_out or (), seeds=seeds)
+    if data is not None:
+        check_known(plan.held_out, data, None)
+    elif plan.phantom is None:
+        raise UserError(NO_DATA)
     if dry_run:
-        if data is None and plan.phantom is None:
-            raise UserError(NO_DATA)
+        if data is not None:
+            _refuse_unfit(plan, data)
         runs = sum(len(arm.settings) for arm in plan.arms) * plan.seeds
         source = data or f"a phantom in {out}"
         arms = ", ".join(arm.name for arm in plan.arms)
@@ -82,8 +89,6 @@ def compare(
         ]
         end(lines, json=json)
         return
-    if data is not None:
-        check_known(plan.held_out, data, None)
     from medvae.comparison.run import open_data, run_comparison, table_of
 
     leave_stdout(json)
@@ -105,6 +110,14 @@ def compare(
     show_table(*table_of(result.content))
     say(f"result: {result.result}")
     say(f"report: {result.report}")
+
+
+def _refuse_unfit(plan: Plan, data: Path) -> None:
+    """What the command itself would refuse, without a look at any voxel."""
+    from medvae.cohort import read_cohort
+    from medvae.comparison.run import check_comparable
+
+    check_comparable(plan, read_cohort(data))
 
 
 def _command(

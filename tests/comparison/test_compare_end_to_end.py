@@ -276,6 +276,27 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(world, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry run", "run"])
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--noise", "oracle", "--held-out", "A"], "only a phantom knows its true"),
+        (["--noise", "none"], "Name one with --held-out; known: A, B"),
+        (["--noise", "none", "--held-out", "C"], "no such site; known: A, B"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_command_does(tmp_path, words, match, dry):
+    rng = np.random.default_rng(0)
+    for site in "AB":
+        path = tmp_path / "data" / site / f"{site}1.nii"
+        path.parent.mkdir(parents=True)
+        voxels = rng.random((20, 22, 24), dtype=np.float32)
+        nib.save(nib.Nifti1Image(voxels, np.diag([8.0, 8.0, 8.0, 1.0])), path)
+    words = ["compare", "--data", tmp_path / "data", *words, *dry]
+    with pytest.raises(UserError, match=match):
+        run(*words, "-o", tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("words", "match"),
     [
