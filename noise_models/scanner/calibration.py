@@ -145,7 +145,8 @@ def calibrate(
     corrupt(A) vary as those of B do. Then the mean, by a damped Gauss-Newton search
     in units of the spread within sites; each parameter is held back by the error that
     its estimator may have, so with few scans, or a difference that no degradation can
-    make, it stays near 0. That also keeps the search where slopes hold.
+    make, it stays near 0. That also keeps the search where slopes hold. And no feature
+    asks for more than all knobs can give it (`within_reach`).
 
     Of many scans a dozen is corrupted whose mean stands for that of all: the first
     few, who differ from the others by chance, can move a transfer away from its
@@ -174,28 +175,26 @@ def calibrate(
     apart = [found - found.mean(0), wanted - wanted.mean(0)]
     to_ball = whitening(np.concatenate(apart))  # spreads differ little between rounds
 
-    def missed_by(found: Array) -> Array:
-        return np.asarray(to_ball @ (wanted.mean(0) - found.mean(0)))
+    probes = specimens[:PROBES]
+    slopes = _slopes(probes, found[:PROBES], sites, target, start, seed)
 
     def cost(missed: Array, knobs: Array) -> float:
         return float(weight * missed @ missed + np.sum((knobs / limits) ** 2))
 
-    probes = specimens[:PROBES]
-    slopes = to_ball @ _slopes(probes, found[:PROBES], sites, target, start, seed)
-    best, gap = start, missed_by(found)
-    least, damping = cost(gap, best.knobs), 0.0
+    begun, bounds, damping = found.mean(0), FARTHEST * limits, 0.0
+    best, mean = start, begun
     for _ in range(ROUNDS):
-        lhs = weight * slopes.T @ slopes + np.diag((1 + damping) / limits**2)
-        step = np.linalg.solve(lhs, weight * slopes.T @ gap - best.knobs / limits**2)
-        bounds = FARTHEST * limits
+        meant = begun + within_reach(wanted.mean(0) - begun, slopes * bounds)
+        gap, pull = to_ball @ (meant - mean), to_ball @ slopes
+        lhs = weight * pull.T @ pull + np.diag((1 + damping) / limits**2)
+        step = np.linalg.solve(lhs, weight * pull.T @ gap - best.knobs / limits**2)
         step = np.clip(best.knobs + step, -bounds, bounds) - best.knobs
         now = best.turned(step)
-        found = corrupted_features(specimens, sites, target, now, seed=seed)
-        missed = missed_by(found)
-        slopes = _learned(slopes, step / limits, gap, missed, limits)
-        gain = least - cost(missed, now.knobs)
+        after = corrupted_features(specimens, sites, target, now, seed=seed).mean(0)
+        slopes = _learned(slopes, step / limits, after - mean, limits)
+        gain = cost(gap, best.knobs) - cost(to_ball @ (meant - after), now.knobs)
         if gain > 0:
-            best, gap, least, damping = now, missed, least - gain, damping / DAMPING
+            best, mean, damping = now, after, damping / DAMPING
         else:  # too far: the same way again, in smaller steps
             damping = DAMPING * max(damping, 1.0)
         if 0 < gain < ENOUGH:
@@ -203,14 +202,30 @@ def calibrate(
     return best
 
 
-def _learned(
-    slopes: Array, step: Array, before: Array, after: Array, limits: Array
-) -> Array:
+def within_reach(gap: Array, most: Array) -> Array:
+    """What is asked of each feature: no more than all knobs together can give.
+
+    A scan that is blurred already cannot be made sharper; without a bound its spectrum,
+    twenty SDs away, would have contrast and shading bent until they raise it a little.
+
+    Args:
+        gap: From the mean features of corrupted scans to those of B, (F,).
+        most: How far each knob alone moves them at most, (F, knobs).
+
+    Example:
+        >>> within_reach(np.array([5.0, -1.0]), np.array([[3.0, 4.0], [0.6, 0.0]]))
+        array([ 5. , -0.6])
+    """
+    reach = np.sqrt((most**2).sum(1))
+    return np.clip(gap, -reach, reach)
+
+
+def _learned(slopes: Array, step: Array, change: Array, limits: Array) -> Array:
     """Slopes that explain what a step did (Broyden 1965, doi:10.2307/2003941)."""
     length = float(step @ step)
     if not length > 0:
         return slopes
-    surprise = (before - after) - slopes @ (step * limits)
+    surprise = change - slopes @ (step * limits)
     return np.asarray(slopes + np.outer(surprise, step / limits) / length)
 
 

@@ -8,10 +8,13 @@ import torch
 from torch import Generator, Tensor
 
 from noise_models.base import Params, draw_normal
-from noise_models.scanner.fields import ENDS
+from noise_models.scanner.fields import ENDS, LEAST
 from noise_models.scanner.local import Local, coil_counts, filled, steady_power
 from noise_models.scanner.spectrum import Spectra, complex_noise, lacking_spectrum
 from noise_models.voxelwise import in_blocks
+
+_BLURRED = 0.25  # of B's second moment in air, at most, is A's if blur made it even
+_SCATTERED = 1.4  # times its expectation: below it a level squared may be A's air
 
 
 def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> Tensor:
@@ -23,16 +26,18 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
 
     In tissue variances compose, sigma^2 = sigma_B^2 - |h|^2 (g' sigma_A)^2. In air they
     do not: blur averages A's magnitudes, whose mean then stays where B's would not be.
-    There the second moments are matched,
-    2 L sigma^2 + floor = 2 L sigma_B^2 - (g' sigma_A)^2 E[M_A^2] / sigma_A^2, the floor
-    taking what noise of tissue's strength cannot. Between the two both count, air by
+    There a share k of A's magnitude is kept, at most so much that blurred it makes a
+    quarter of B's second moment, unblurred all of it, and second moments are matched,
+    2 L sigma^2 + floor = 2 L sigma_B^2 - k^2 (g' sigma_A)^2 E[M_A^2] / sigma_A^2, the
+    floor taking what noise alone cannot. Between the two both count, air by
     1 / (1 + SNR^2 / 2).
     """
     y, fields = local.signal, local.fields
     coils_a, coils_b = coil_counts(params, y)
     steady_a, power_a = steady_power(coils_a), both.power_a.to(y)[:, None]
-    # E[M^2] / sigma^2 of A's air: blur leaves the mean, and a part of the variance.
-    air_a = steady_a + (2 * coils_a - steady_a) * power_a
+    # E[M^2] of A's air over the blurred variance: blur leaves the mean as it is.
+    air_a = steady_a / power_a + (2 * coils_a - steady_a)
+    most_kept = _BLURRED + (1 - _BLURRED) * power_a.clamp_max(1)
     noise = _complex_normals(local, both, rng)
     more = _other_coils(coils_b, y, rng).flatten(1) if (coils_b > 1).any() else None
 
@@ -45,17 +50,23 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         own = slope.mul_(noise_a).square_()  # (g' sigma_A)^2, before the blur
         present = filled(level, noise_a, steady_a[volumes])
         wanted = noise_b.square_()  # sigma_B^2
-        noise_only = noise_a.square_().mul_(steady_a[volumes])  # level^2 of A's air
-        tissue = torch.addcmul(wanted, own, power_a[volumes], value=-1).clamp_min_(0)
+        noise_only = noise_a.square_().mul_(_SCATTERED * steady_a[volumes])
+        own_here = own.mul_(power_a[volumes])  # after it
+        tissue = torch.sub(wanted, own_here).clamp_min_(0)
         # Air: what its second moment lacks, as noise of B's degrees of freedom.
         freedom = 2 * coils_b[volumes]
-        have = present.mul_(own).mul_(air_a[volumes])
-        lack = torch.sub(wanted * freedom, have).clamp_min_(0)
-        air = torch.minimum(tissue, lack / freedom)
+        all_of_b = wanted * freedom
+        have = present.mul_(own_here).mul_(air_a[volumes])
+        kept = (all_of_b * most_kept[volumes]).div_(have.clamp_min(LEAST**2))
+        kept.clamp_max_(1)  # k^2
+        lack = all_of_b.sub_(have.mul_(kept)).clamp_min_(0)
+        air = torch.addcmul(wanted, own_here, kept, value=-1).clamp_min_(0)
+        air = torch.minimum(air, lack / freedom)
         rest = lack.sub_(air * freedom).clamp_min_(0)
         # Each counts for its share of the voxel's SNR.
         snr2 = torch.sub(level.square(), noise_only).clamp_min_(0).div_(wanted)
         is_air = snr2.mul_(0.5).add_(1).reciprocal_()
+        part.mul_(kept.sub_(1).mul_(is_air).add_(1).sqrt_())
         floor = rest.mul_(is_air)
         power = air.sub_(tissue).mul_(is_air).add_(tissue)  # sigma^2
         sigma = power.sqrt()

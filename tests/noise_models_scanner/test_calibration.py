@@ -84,6 +84,17 @@ def test_no_parameter_is_moved_beyond_three_of_its_errors(world):
     assert np.abs(found.knobs / LIMITS).max() == pytest.approx(3)
 
 
+def test_a_feature_that_no_knob_reaches_bends_nothing_else(world):
+    """As the spectrum of a scan that is too blurred: it asked for 20 SD in vain."""
+    effects = 0.01 * EFFECTS
+    effects[3] *= 0.01
+    world(lambda knobs: effects @ knobs)
+    wanted = effects @ LIMITS
+    near = calibrated(wanted).knobs
+    wanted[3] += 20 * SPREAD
+    assert np.abs((calibrated(wanted).knobs - near) / LIMITS).max() < 0.1
+
+
 def test_fewer_scans_move_less(world):
     world(lambda knobs: 0.02 * EFFECTS @ knobs)
     wanted = 0.02 * EFFECTS @ LIMITS
