@@ -54,11 +54,14 @@ def digits_cost(steps: int) -> dict[str, Any]:
         for kind, level in LEVELS.items()
     }
     found = compared(model, plain, denoising, steps)
-    noise = noise_of("salt_and_pepper", LEVELS["salt_and_pepper"])
+    level = LEVELS["salt_and_pepper"]
+    noise, hit = noise_of("salt_and_pepper", level), round(level * x.numel())
     parts: dict[str, Callable[[], object]] = {
         "copy": x.clone,
         "levels": partial(noise.draw, len(x), rng),
+        "places": partial(torch.randint, x.numel(), (hit,), generator=rng),
         "uniform numbers": partial(torch.rand, x.shape, generator=rng),
+        "normal numbers": partial(torch.randn, x.shape, generator=rng),
         "all": partial(noise, x, rng=rng),
     }
     allowed = (TARGET - 1) * found["plain_ms"]["median"]
