@@ -21,26 +21,33 @@ _MOST_KEPT = 2**31 - 1
 _FROM_HEAP = 2**30
 """Bytes: larger arrays still come from the system and go back to it."""
 
+_OLDER = 2**25
+"""The most that older versions take."""
+
 
 def keep_freed_memory() -> bool:
     """Tell glibc to keep what this process frees; whether there was one to tell.
 
-    Whoever has set glibc's own variables (``MALLOC_TRIM_THRESHOLD_`` and the like) is
-    left alone.
+    Whoever has set glibc's own variables (``MALLOC_TRIM_THRESHOLD_``,
+    ``GLIBC_TUNABLES=glibc.malloc...``) is left alone. Older ones keep arrays of up to
+    32 MB only.
 
     Example:
-        >>> os.environ["MALLOC_TRIM_THRESHOLD_"] = "131072"
-        >>> keep_freed_memory()
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, MALLOC_TRIM_THRESHOLD_="131072"):
+        ...     keep_freed_memory()
         False
-        >>> del os.environ["MALLOC_TRIM_THRESHOLD_"]
     """
     if not sys.platform.startswith("linux"):
         return False
     if any(name.startswith("MALLOC_") for name in os.environ):
         return False
+    if "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return False
     try:
         tell = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    settings = {_MMAP_THRESHOLD: _FROM_HEAP, _TRIM_THRESHOLD: _MOST_KEPT}
-    return all(tell(name, value) == 1 for name, value in settings.items())
+    told = [tell(_TRIM_THRESHOLD, _MOST_KEPT)]
+    told.append(tell(_MMAP_THRESHOLD, _FROM_HEAP) or tell(_MMAP_THRESHOLD, _OLDER))
+    return all(told)

@@ -143,9 +143,9 @@ def replace(
     return y
 
 
-def _shared(levels: Tensor) -> float | None:
-    """The level of all volumes, None if they differ or there are none."""
-    each: list[float] = levels.tolist()
+def _shared(share: Tensor) -> float | None:
+    """The share of all volumes, None if they differ or there are none."""
+    each: list[float] = share.tolist()
     return each[0] if each and each.count(each[0]) == len(each) else None
 
 

@@ -11,6 +11,7 @@ import typer
 from medvae.cli.console import progress_bar, say, warn
 from medvae.cli.hints import data_of
 from medvae.errors import UserError
+from medvae.inputs import is_there
 from noise_models.registry import suggest
 
 if TYPE_CHECKING:
@@ -48,11 +49,19 @@ def check_known(sites: Sequence[str], data: Path | None, site_from: str | None) 
         UserError: Names what is missing, and the sites there are.
     """
     path = data or Path("medvae.yaml")
-    if not sites and path.exists():
+    if not sites and is_there(path):
         return
     from medvae.cohort import read_cohort
 
-    known = list(read_cohort(path, site_from).sites)
+    refuse_unknown(sites, list(read_cohort(path, site_from).sites))
+
+
+def refuse_unknown(sites: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse held-out sites that are not among those ``known``.
+
+    Raises:
+        UserError: Names the sites there are.
+    """
     for site in sites:
         if site not in known:
             raise UserError(f"--held-out {site}: no such site; {suggest(site, known)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medvae.cli.cohorts import check_known
+from medvae.cli.cohorts import check_known, refuse_unknown
 from medvae.cli.console import (
     emit_json,
     leave_stdout,
@@ -65,7 +65,7 @@ def compare(
 
     Example: medvae compare --config compare-small -o compare
     """
-    from medvae.comparison.plan import NO_DATA, load_plan
+    from medvae.comparison.plan import NO_DATA, check_holds_out, load_plan
 
     names = [name.strip() for name in (noise or "").split(",") if name.strip()]
     if noise is not None and not names:
@@ -75,6 +75,9 @@ def compare(
         check_known(plan.held_out, data, None)
     elif plan.phantom is None:
         raise UserError(NO_DATA)
+    else:
+        check_holds_out(plan, plan.phantom.sites)
+        refuse_unknown(plan.held_out, plan.phantom.sites)
     if dry_run:
         if data is not None:
             _refuse_unfit(plan, data)
@@ -113,7 +116,7 @@ def compare(
 
 
 def _refuse_unfit(plan: Plan, data: Path) -> None:
-    """What the command itself would refuse, without a look at any voxel."""
+    """Sites and arms that the data cannot carry, without a look at any voxel."""
     from medvae.cohort import read_cohort
     from medvae.comparison.run import check_comparable
 

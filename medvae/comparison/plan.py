@@ -308,3 +308,20 @@ def _check(plan: Plan, where: str) -> None:
             )
         for choice in range(len(arm.settings)):
             plan.training(arm, choice, 0)
+
+
+def check_holds_out(plan: Plan, sites: Sequence[str]) -> None:
+    """Refuse a plan that keeps no site out of training.
+
+    Args:
+        plan: What is compared.
+        sites: Those there are.
+
+    Raises:
+        UserError: Names them.
+    """
+    if not plan.held_out:
+        raise UserError(
+            "a comparison keeps a site out of all training. Name one with --held-out; "
+            f"known: {', '.join(sites)}."
+        )

@@ -13,7 +13,13 @@ from joblib import delayed
 
 from medvae.cohort import Cohort, Scan, examined_cohort, without_bad
 from medvae.comparison.claim import claim
-from medvae.comparison.plan import NO_DATA, OF_OTHERS, ORACLES, Plan
+from medvae.comparison.plan import (
+    NO_DATA,
+    OF_OTHERS,
+    ORACLES,
+    Plan,
+    check_holds_out,
+)
 from medvae.comparison.report import write_comparison_report
 from medvae.comparison.result import collect
 from medvae.comparison.stage import Stage, open_store
@@ -101,11 +107,7 @@ def check_comparable(plan: Plan, cohort: Cohort) -> None:
         UserError: No or unknown held-out sites, unknown sites in ``fit_only``, or an
             oracle without a phantom; ComBat with one scan of a site to learn from.
     """
-    if not plan.held_out:
-        raise UserError(
-            "a comparison keeps a site out of all training. Name one with --held-out; "
-            f"known: {', '.join(cohort.sites)}."
-        )
+    check_holds_out(plan, cohort.sites)
     unknown = [site for site in plan.fit_only if site not in cohort.sites]
     if unknown and any(arm.regime == "many" for arm in plan.arms):
         hint = nearest(unknown[0], [*cohort.sites])

@@ -27,7 +27,7 @@ STEPS = 12
 
 _MOST_FOUND = 4096
 _found: dict[bytes, Motion] = {}
-"""Motions by what they were estimated from: a comparison asks again for every arm."""
+"""Motions by what they were estimated from: a process asks again for every arm."""
 
 
 @dataclass(frozen=True)

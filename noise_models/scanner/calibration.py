@@ -146,7 +146,8 @@ def calibrate(
     in units of the spread within sites; each parameter is held back by the error that
     its estimator may have, so with few scans, or a difference that no degradation can
     make, it stays near 0. That also keeps the search where slopes hold. And no feature
-    asks for more than all knobs can give it (`within_reach`).
+    asks for more than the errors of all estimators could explain (`within_reach`), by
+    slopes that the search corrects as it goes.
 
     Of many scans a dozen is corrupted whose mean stands for that of all: the first
     few, who differ from the others by chance, can move a transfer away from its
@@ -203,10 +204,13 @@ def calibrate(
 
 
 def within_reach(gap: Array, most: Array) -> Array:
-    """What is asked of each feature: no more than all knobs together can give.
+    """What is asked of each feature: no more than errors of the knobs could explain.
 
     A scan that is blurred already cannot be made sharper; without a bound its spectrum,
     twenty SDs away, would have contrast and shading bent until they raise it a little.
+
+    Independent errors of the knobs make an error of each feature whose SD is the root
+    of the sum of squares; as far as each knob may go alone, so many SDs are asked.
 
     Args:
         gap: From the mean features of corrupted scans to those of B, (F,).

@@ -14,7 +14,7 @@ from noise_models.scanner.spectrum import Spectra, complex_noise, lacking_spectr
 from noise_models.voxelwise import in_blocks
 
 _BLURRED = 0.25  # of B's second moment in air, at most, is A's if blur made it even
-_SCATTERED = 1.4  # times its expectation: below it a level squared may be A's air
+_SCATTER = 3.5  # SDs by which a local mean of A's air may be off
 
 
 def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> Tensor:
@@ -22,15 +22,16 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
 
     Of L coils one holds the signal g(x), the others noise alone:
 
-        y^2 = b_B^2 [(g(x) + sigma n_1)^2 + sigma^2 (n_2^2 + chi^2_(2 L - 2)) + floor]
+        y^2 = b_B^2 [(k g(x) + sigma n_1)^2 + sigma^2 (n_2^2 + chi^2_(2 L - 2))]
 
-    In tissue variances compose, sigma^2 = sigma_B^2 - |h|^2 (g' sigma_A)^2. In air they
-    do not: blur averages A's magnitudes, whose mean then stays where B's would not be.
-    There a share k of A's magnitude is kept, at most so much that blurred it makes a
-    quarter of B's second moment, unblurred all of it, and second moments are matched,
-    2 L sigma^2 + floor = 2 L sigma_B^2 - k^2 (g' sigma_A)^2 E[M_A^2] / sigma_A^2, the
-    floor taking what noise alone cannot. Between the two both count, air by
-    1 / (1 + SNR^2 / 2).
+    In tissue k = 1 and variances compose, sigma^2 = sigma_B^2 - |h|^2 (g' sigma_A)^2.
+    In air they do not: blur averages A's magnitudes, whose mean then stays where B's
+    would not be. There k is at most so much that A's air, blurred, makes a quarter of
+    B's second moment, unblurred all of it, and second moments are matched,
+    2 L sigma^2 = 2 L sigma_B^2 - k^2 (g' sigma_A)^2 E[M_A^2] / sigma_A^2. Between the
+    two both count, air by 1 / (1 + SNR^2 / 2): SNR^2 is what the local mean squared has
+    over that of noise alone and its scatter, in units of B's noise. So dark tissue
+    loses what blur has left there of A's own pedestal.
     """
     y, fields = local.signal, local.fields
     coils_a, coils_b = coil_counts(params, y)
@@ -38,6 +39,8 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
     # E[M^2] of A's air over the blurred variance: blur leaves the mean as it is.
     air_a = steady_a / power_a + (2 * coils_a - steady_a)
     most_kept = _BLURRED + (1 - _BLURRED) * power_a.clamp_max(1)
+    # A mean of 3 voxels an axis, squared, of Rayleigh noise: its SD over the mean.
+    scattered = 1 + _SCATTER * 1.05 / 3 ** ((y.ndim - 2) / 2)
     noise = _complex_normals(local, both, rng)
     more = _other_coils(coils_b, y, rng).flatten(1) if (coils_b > 1).any() else None
 
@@ -50,7 +53,7 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         own = slope.mul_(noise_a).square_()  # (g' sigma_A)^2, before the blur
         present = filled(level, noise_a, steady_a[volumes])
         wanted = noise_b.square_()  # sigma_B^2
-        noise_only = noise_a.square_().mul_(_SCATTERED * steady_a[volumes])
+        noise_only = noise_a.square_().mul_(scattered * steady_a[volumes])
         own_here = own.mul_(power_a[volumes])  # after it
         tissue = torch.sub(wanted, own_here).clamp_min_(0)
         # Air: what its second moment lacks, as noise of B's degrees of freedom.
@@ -59,20 +62,16 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
         have = present.mul_(own_here).mul_(air_a[volumes])
         kept = (all_of_b * most_kept[volumes]).div_(have.clamp_min(LEAST**2))
         kept.clamp_max_(1)  # k^2
-        lack = all_of_b.sub_(have.mul_(kept)).clamp_min_(0)
-        air = torch.addcmul(wanted, own_here, kept, value=-1).clamp_min_(0)
-        air = torch.minimum(air, lack / freedom)
-        rest = lack.sub_(air * freedom).clamp_min_(0)
+        air = all_of_b.sub_(have.mul_(kept)).clamp_min_(0).div_(freedom)  # sigma^2
         # Each counts for its share of the voxel's SNR.
         snr2 = torch.sub(level.square(), noise_only).clamp_min_(0).div_(wanted)
         is_air = snr2.mul_(0.5).add_(1).reciprocal_()
         part.mul_(kept.sub_(1).mul_(is_air).add_(1).sqrt_())
-        floor = rest.mul_(is_air)
         power = air.sub_(tissue).mul_(is_air).add_(tissue)  # sigma^2
         sigma = power.sqrt()
         real, imaginary = noise(*here)
         magnitude2 = part.addcmul_(real, sigma).square_()
-        magnitude2.addcmul_(imaginary.square(), power).add_(floor)
+        magnitude2.addcmul_(imaginary.square(), power)
         if more is not None:
             magnitude2.addcmul_(more[here], power)
         magnitude2.sqrt_().mul_(fields.shading("target", *here))  # into ``y``

@@ -128,26 +128,47 @@ def test_sharper_and_cleaner_targets_add_neither_blur_nor_noise(images, fitted):
     assert left == pytest.approx(wanted.item(), rel=0.15)
 
 
-@pytest.mark.parametrize("added_mm2", [0.0, 3.0])
-@pytest.mark.parametrize("times", [0.7, 1.0, 1.5])
-def test_air_on_the_native_grid_is_noise_alone_however_blurred(
-    fitted, own, times, added_mm2
-):
-    """Blur makes A's magnitudes even: kept as they are, they were no Rayleigh noise."""
-    sigma = 0.05
+SIGMA = 0.05
+AIR = SIGMA * torch.randn(2, 1, 1, 48, 48, 48, generator=generator(1)).norm(dim=0)
+
+
+def air_after(fitted, own, air, times, *, coils=1, added_mm2=0.0):
+    """Inside of a volume of air, sent to a scanner of ``times`` its noise."""
     params = replace(fitted, target="worse").draw(1, generator(), source=[own])
     for name in params:
         if name.startswith("coefficients"):
             params[name] = torch.zeros_like(params[name])
-    params["sigma_source"] = torch.tensor([sigma])
-    params["sigma_target"] = torch.tensor([sigma * times])
+    params["sigma_source"] = torch.tensor([SIGMA])
+    params["sigma_target"] = torch.tensor([SIGMA * times])
+    params["coils_target"] = torch.tensor([float(coils)])
     params["variance_target_mm2"] = params["variance_source_mm2"] + added_mm2
-    real, imaginary = sigma * torch.randn(2, 1, 1, 48, 48, 48, generator=generator(1))
-    air = torch.hypot(real, imaginary)
     y = fitted.apply(air, params, generator(2), spacing_mm=STEP)
-    inside = y[..., 4:-4, 4:-4, 4:-4]
-    assert inside.square().mean() == pytest.approx(2 * (times * sigma) ** 2, rel=0.05)
-    assert inside.mean() / inside.std() == pytest.approx(1.913, rel=0.05)
+    return y[..., 4:-4, 4:-4, 4:-4]
+
+
+@pytest.mark.parametrize("added_mm2", [0.0, 3.0])
+@pytest.mark.parametrize("times", [0.3, 0.7, 1.0, 1.5])
+def test_air_on_the_native_grid_is_noise_alone_however_blurred(
+    fitted, own, times, added_mm2
+):
+    """Blur makes A's magnitudes even: kept as they are, they were no Rayleigh noise."""
+    y = air_after(fitted, own, AIR, times, added_mm2=added_mm2)
+    assert y.square().mean() == pytest.approx(2 * (times * SIGMA) ** 2, rel=0.05)
+    assert y.mean() / y.std() == pytest.approx(1.913, rel=0.05)
+
+
+def test_zeroed_air_on_the_native_grid_becomes_noise(fitted, own):
+    y = air_after(fitted, own, torch.zeros_like(AIR), 1.0)
+    assert y.square().mean() == pytest.approx(2 * SIGMA**2, rel=0.05)
+    assert y.mean() / y.std() == pytest.approx(1.913, rel=0.05)
+
+
+def test_air_of_one_coil_becomes_that_of_eight(fitted, own):
+    y = air_after(fitted, own, AIR, 1.0, coils=8)
+    eight = torch.randn(16, 10**5, generator=generator(3)).norm(dim=0)
+    even = (eight.mean() / eight.std()).item()
+    assert y.square().mean() == pytest.approx(16 * SIGMA**2, rel=0.05)
+    assert y.mean() / y.std() == pytest.approx(even, rel=0.1)
 
 
 def test_clipped_shares_are_one_sided(fitted):

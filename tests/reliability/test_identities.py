@@ -2,6 +2,7 @@
 
 import gzip
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import nibabel as nib
@@ -91,7 +92,7 @@ def test_patients_names_reach_no_fit_no_evaluation_and_no_export(
         ["evaluate", "run", *scans],
         *(["export", "run", "--format", f] for f in ("huggingface", "monai-bundle")),
     ):
-        with quickly():
+        with nullcontext() if words[0] == "fit-noise" else quickly():
             code = command(monkeypatch, words)
         assert code == 0, capsys.readouterr().err
     inside = tmp_path / "bids"
