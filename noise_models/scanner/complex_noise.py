@@ -13,7 +13,7 @@ from noise_models.scanner.local import Local, coil_counts, filled, steady_power
 from noise_models.scanner.spectrum import Spectra, complex_noise, lacking_spectrum
 from noise_models.voxelwise import in_blocks
 
-_BLURRED = 0.25  # of B's second moment in air, at most, is A's if blur made it even
+_EVEN = 8  # power of |h|^2 as whose share A's air makes B's: log(mean / SD) within .01
 _SCATTER = 3.5  # SDs by which a local mean of A's air may be off
 
 
@@ -26,8 +26,9 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
 
     In tissue k = 1 and variances compose, sigma^2 = sigma_B^2 - |h|^2 (g' sigma_A)^2.
     In air they do not: blur averages A's magnitudes, whose mean then stays where B's
-    would not be. There k is at most so much that A's air, blurred, makes a quarter of
-    B's second moment, unblurred all of it, and second moments are matched,
+    would not be, and which are too even. There A's air, times k, makes at most |h|^16
+    of B's second moment, all of it where nothing is blurred and next to nothing where
+    much is, and second moments are matched,
     2 L sigma^2 = 2 L sigma_B^2 - k^2 (g' sigma_A)^2 E[M_A^2] / sigma_A^2. Between the
     two both count, air by 1 / (1 + SNR^2 / 2): SNR^2 is what the local mean squared has
     over that of noise alone and its scatter, in units of B's noise. So dark tissue
@@ -38,7 +39,7 @@ def add_complex(local: Local, params: Params, both: Spectra, rng: Generator) -> 
     steady_a, power_a = steady_power(coils_a), both.power_a.to(y)[:, None]
     # E[M^2] of A's air over the blurred variance: blur leaves the mean as it is.
     air_a = steady_a / power_a + (2 * coils_a - steady_a)
-    most_kept = _BLURRED + (1 - _BLURRED) * power_a.clamp_max(1)
+    most_kept = power_a.clamp_max(1) ** _EVEN
     # A mean of 3 voxels an axis, squared, of Rayleigh noise: its SD over the mean.
     scattered = 1 + _SCATTER * 1.05 / 3 ** ((y.ndim - 2) / 2)
     noise = _complex_normals(local, both, rng)
