@@ -11,14 +11,15 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterable
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from joblib import Parallel
+from joblib import Parallel, delayed
 
-from noise_models.kept_memory import keep_freed_memory
+from noise_models.kept_memory import give_memory_back, keep_freed_memory
 
 _LOOK_SECONDS = 1.0
 
@@ -40,12 +41,31 @@ def workers(jobs: int, *, unordered: bool = False) -> Parallel:
         [1, 2]
     """
     order = "generator_unordered" if unordered else "generator"
-    return Parallel(
+    return _Workers(
         n_jobs=jobs,
         return_as=order,
         initializer=serve_caller,
         initargs=(str(Path.cwd()),),
     )
+
+
+class _Workers(Parallel):  # type: ignore[misc]  # joblib has no types
+    """Whose tasks give back at their end what memory they kept.
+
+    Joblib takes it for a leak otherwise, and starts another process with a warning.
+    """
+
+    def __call__(self, tasks: Iterable[Any]) -> Any:  # noqa: ANN401 (as joblib's)
+        return super().__call__(delayed(_and_give_back)(*task) for task in tasks)
+
+
+def _and_give_back(
+    function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:  # noqa: ANN401 (whatever the task returns)
+    try:
+        return function(*args, **options)
+    finally:
+        give_memory_back()
 
 
 def serve_caller(folder: str | None = None) -> None:

@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from joblib import delayed
+
+from noise_models.workers import workers
 
 TOUCH = """
 import os, resource
@@ -52,3 +56,15 @@ def test_arrays_made_again_take_the_pages_of_those_before(first):
 )
 def test_settings_of_the_user_are_left_alone(own):
     assert touched_again(KEPT, **own) > 100
+
+
+def begun_with(megabytes):
+    """Memory of the process at the start of a task that uses some and frees it."""
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+    b"x" * (megabytes << 20)
+    return before
+
+
+def test_between_tasks_a_worker_keeps_nothing_that_looks_like_a_leak():
+    held = list(workers(2)(delayed(begun_with)(400) for _ in range(8)))
+    assert max(held) < min(held) + 100

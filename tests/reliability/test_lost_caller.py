@@ -51,6 +51,7 @@ from noise_models.scanner.task_pool import TaskPool
 threading.Thread(target=wait).start()
 TaskPool(2, 2, None).run([("a", delayed(work)(sys.argv[1]))] * 2)
 """
+POOL = re.compile(r"(Parallel|_Workers)\(\s*n_jobs")
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="needs /proc"
 )
@@ -96,7 +97,9 @@ def test_every_pool_is_of_workers_that_watch_their_caller():
         str(path.relative_to(ROOT))
         for package in ("medvae", "noise_models")
         for path in (ROOT / package).rglob("*.py")
-        if re.search(r"Parallel\(\s*n_jobs", text := path.read_text(encoding="utf-8"))
+        if re.search(
+            r"(Parallel|_Workers)\(\s*n_jobs", text := path.read_text(encoding="utf-8")
+        )
         or ("ProcessPoolExecutor(" in text and "serve_caller" not in text)
     }
     # On a Dask cluster the workers are the cluster's.
