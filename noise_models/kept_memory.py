@@ -3,8 +3,8 @@
 Decision (2026-11): glibc gives arrays of more than 32 MB back to the system as soon as
 they are freed, and the top of its heap with them. The next operation gets new pages,
 each cleared at its first touch. With pages kept, a training step on two volumes of
-96 x 112 x 96 takes .83 of its processor time (48 x 56 x 48: .91), the estimates of a
-scan .91; the first holds a seventh more memory at its peak. It is said for a whole
+96 x 112 x 96 takes .80 of its processor time (48 x 56 x 48: .96), the estimates of a
+scan .87; the first holds a tenth more memory at its peak. It is said for a whole
 process, so that only programs and workers of our own say it, never an import.
 """
 
