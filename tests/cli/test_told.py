@@ -231,7 +231,7 @@ def test_a_single_scan_is_labelled_by_its_bids_name(world, tmp_path):
             ("evaluate", "runs/scanner", "--held-out", "CC", "--data", "scans"),
             "known: A,",
         ),
-        (("train", "--data", "nowhere", "-o", "runs/scanner"), "not empty"),
+        (("train", "--data", "scans", "-o", "runs/scanner"), "not empty"),
         (
             ("train", "--data", "scans", "-o", "runs/scanner", "--held-out", "CC"),
             "--held-out CC: no such site",
