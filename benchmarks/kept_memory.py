@@ -1,6 +1,6 @@
 """What a command gains by keeping the memory that it frees.
 
-    python benchmarks/kept_memory.py [--rounds 5]
+    python benchmarks/kept_memory.py [--rounds 4]
 
 Each task runs in two processes in turn, one of which keeps its memory as commands do;
 processor time on one thread and peak memory, as ratios of neighbours. Writes
@@ -95,7 +95,7 @@ def in_a_process(task: str, runs: int, *, is_kept: bool) -> tuple[float, float]:
 def main() -> None:
     """Measure all tasks, print and write the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--task", choices=list(TASKS), help="Only that, here.")
     parser.add_argument("--kept", action="store_true")

@@ -28,6 +28,9 @@ _TAIL = 1e-3
 _FEW = 0.25
 """Largest share of voxels of which places are drawn: above it that takes longer."""
 
+Value = float | Tensor
+"""Of pepper or salt: one for all, or one for each volume and channel."""
+
 
 @register("salt_and_pepper")
 @dataclass(frozen=True)
@@ -99,9 +102,7 @@ class SaltAndPepper(NoiseModel):
         return as_given(replace(clean, p, pepper, low, high, rng), x)
 
 
-def levels(
-    x: Tensor, low: float | None, high: float | None
-) -> tuple[float | Tensor, float | Tensor]:
+def levels(x: Tensor, low: float | None, high: float | None) -> tuple[Value, Value]:
     """Values of pepper and salt: as given, or per volume and channel, (B, C, 1, ...).
 
     Quantiles come from at most 16384 voxels, evenly spread: sorting them all would
@@ -121,12 +122,7 @@ def levels(
 
 @torch.no_grad()
 def replace(
-    x: Tensor,
-    p: Tensor,
-    pepper: Tensor,
-    low: float | Tensor,
-    high: float | Tensor,
-    rng: Generator,
+    x: Tensor, p: Tensor, pepper: Tensor, low: Value, high: Value, rng: Generator
 ) -> Tensor:
     """Set voxels to ``low`` with probability ``pepper``, else to ``high`` up to ``p``.
 
@@ -168,7 +164,7 @@ def _places(hit: float, dark: float, x: Tensor, rng: Generator) -> tuple[Tensor,
     return places[:salt], places[salt:]
 
 
-def _put(y: Tensor, places: Tensor, level: float | Tensor) -> None:
+def _put(y: Tensor, places: Tensor, level: Value) -> None:
     """Set places to one level, or to that of their volume and channel."""
     if isinstance(level, Tensor):
         y.view(-1)[places] = level.flatten()[places // y[0, 0].numel()]
@@ -177,12 +173,7 @@ def _put(y: Tensor, places: Tensor, level: float | Tensor) -> None:
 
 
 def _each_asked(
-    x: Tensor,
-    p: Tensor,
-    pepper: Tensor,
-    low: float | Tensor,
-    high: float | Tensor,
-    rng: Generator,
+    x: Tensor, p: Tensor, pepper: Tensor, low: Value, high: Value, rng: Generator
 ) -> Tensor:
     """As `replace`, with a number drawn for each voxel.
 

@@ -56,6 +56,8 @@ class _Workers(Parallel):  # type: ignore[misc]  # joblib has no types
     """
 
     def __call__(self, tasks: Iterable[Any]) -> Any:  # noqa: ANN401 (as joblib's)
+        if self.n_jobs == 1:  # in this process, which is not ours to tidy up
+            return super().__call__(tasks)
         return super().__call__(delayed(_and_give_back)(*task) for task in tasks)
 
 

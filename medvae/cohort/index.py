@@ -85,9 +85,8 @@ def examined_cohort(
     before = _fingerprint_of(cohort, watched)
     found = examine_cohort(cohort, header_only, progress)
     examined = Examined(found, summarise(found))
-    if (
-        _fingerprint_of(cohort, watched) == before
-    ):  # nothing came while it was looked at
+    is_as_before = _fingerprint_of(cohort, watched) == before
+    if is_as_before:  # nothing came while it was looked at
         _remember(examined, watched, before, kept)
     return examined
 
